@@ -1,0 +1,1 @@
+"""Every setting of secft as typed dataclasses: defaults live here, once."""

@@ -1,0 +1,35 @@
+"""The base model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secft.config.setting import setting
+
+
+@dataclass
+class Architecture:
+    """Sizes that the plan needs when the weights are not on this machine."""
+
+    layers: int = setting(0, about="Decoder layers.", low=0)
+    hidden_size: int = setting(0, about="Width of the residual stream.", low=0)
+    intermediate_size: int = setting(0, about="Width of the feed-forward block.", low=0)
+    attention_heads: int = setting(0, about="Query heads.", low=0)
+    key_value_heads: int = setting(0, about="Key and value heads.", low=0)
+    vocabulary: int = setting(0, about="Tokens in the vocabulary.", low=0)
+    tied_embeddings: bool = setting(False, about="Input and output embeddings are one matrix.")
+
+
+@dataclass
+class ModelConfig:
+    """A base model: what it is, and where its weights come from."""
+
+    name: str = setting(about="Short name, used in run ids.")
+    kind: str = setting(about="Where the weights come from.", choices=("package", "hub", "tiny"))
+    id: str = setting(about="Hugging Face id, or the package that carries the weights.")
+    path: str | None = setting(None, about="A local directory with safetensors; wins over `id`.", file=True)
+    revision: str | None = setting(None, about="Commit or tag on the Hub.")
+    license: str = setting("unknown", about="Licence of the weights.")
+    gated: bool = setting(False, about="The Hub asks for a token and an accepted licence.")
+    context_length: int = setting(about="Longest sequence that the model was made for, tokens.", low=16)
+    architecture: Architecture = setting(Architecture(), about="Sizes for the plan.")

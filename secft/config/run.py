@@ -1,0 +1,53 @@
+"""The whole configuration of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from secft.config.data import CurationConfig, DatasetConfig, DedupConfig, SynthesisConfig
+from secft.config.judging import EvalConfig, GatesConfig
+from secft.config.model import ModelConfig
+from secft.config.setting import setting
+from secft.config.training import BackendConfig, TrackerConfig, TrainerConfig
+
+
+@dataclass
+class EvidenceConfig:
+    """The header of the evidence document."""
+
+    language: str = setting("es", about="Language of the document.", choices=("es", "en"))
+    agent: str = setting("secft", about="Who did the work (Agente).")
+    iteration: int = setting(1, about="Iteration of the fine-tuning.", low=1)
+
+
+@dataclass
+class PathsConfig:
+    """Where things are kept, relative to the current directory."""
+
+    data: str = setting("data", about="Frozen datasets.", internal=True)
+    models: str = setting("models", about="Registered adapters.", internal=True)
+    outputs: str = setting("outputs", about="One directory per run.", internal=True)
+    cache: str = setting(".secft", about="Artifacts of stages, shared by all runs.", internal=True)
+
+
+@dataclass
+class RunConfig:
+    """One experiment, from sources to a registered adapter."""
+
+    source: dict[str, Any] = field(default_factory=dict)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    dedup: DedupConfig = field(default_factory=DedupConfig)
+    curation: CurationConfig = field(default_factory=CurationConfig)
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    gates: GatesConfig = field(default_factory=GatesConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    seed: int = setting(7, about="Seed of everything that is random.", low=0, high=2**31 - 1)
+    name: str | None = setting(None, about="Name of the run; null means model-trainer-<fingerprint>.")
+    dry_run: bool = setting(False, about="Print the plan and stop.", internal=True)

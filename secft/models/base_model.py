@@ -1,0 +1,133 @@
+"""The record of a base model on disk and the digests that identify it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from secft.errors import ModelNotFoundError
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
+TEMPLATE_FILE = "chat_template.jinja"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model that is complete on this machine.
+
+    Attributes:
+        name: option name, for example ``smollm2``.
+        source: ``gguf``, ``hub`` or ``random``.
+        path: directory with config, safetensors weights, tokenizer files and chat template.
+        digest: SHA-256 over the digests of the weight files.
+        tokenizer_digest: SHA-256 over the tokenizer files, without the chat template.
+        chat_template_digest: SHA-256 of the chat template's text.
+        parameters: number of weights stored in the files (tied weights count once).
+        license: SPDX-like identifier, or ``unknown``.
+        hub_id: repository on the Hugging Face hub that the weights come from, or "".
+    """
+
+    name: str
+    source: str
+    path: Path
+    digest: str
+    tokenizer_digest: str
+    chat_template_digest: str
+    parameters: int
+    license: str
+    hub_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for manifests and cards."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def weight_files(directory: Path) -> list[Path]:
+    """List the safetensors files of a model in name order."""
+    return sorted(p for p in directory.glob("*.safetensors") if not p.name.startswith("adapter"))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def digest_of_files(paths: list[Path]) -> str:
+    """Combine file digests into one that does not depend on where the files lie."""
+    lines = [f"{path.name}:{sha256_of(path)}" for path in paths]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def count_parameters(paths: list[Path]) -> int:
+    """Count weights by reading only the headers of safetensors files."""
+    total = 0
+    for path in paths:
+        with path.open("rb") as handle:
+            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        for name, entry in header.items():
+            if name != "__metadata__":
+                size = 1
+                for dimension in entry["shape"]:
+                    size *= dimension
+                total += size
+    return total
+
+
+def read_chat_template(directory: Path) -> str:
+    """Return the chat template of a model directory, or "" when it has none."""
+    template = directory / TEMPLATE_FILE
+    if template.is_file():
+        return template.read_text(encoding="utf-8")
+    config = directory / "tokenizer_config.json"
+    if not config.is_file():
+        return ""
+    value = json.loads(config.read_text(encoding="utf-8")).get("chat_template") or ""
+    if isinstance(value, list):
+        named = {entry["name"]: entry["template"] for entry in value}
+        return str(named.get("default", ""))
+    return str(value)
+
+
+def missing_parts(directory: Path) -> list[str]:
+    """Name what a directory lacks to be a usable base model."""
+    missing = []
+    if not (directory / "config.json").is_file():
+        missing.append("config.json")
+    if not weight_files(directory):
+        missing.append("*.safetensors")
+    index = directory / "model.safetensors.index.json"
+    if index.is_file():
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        missing += sorted(name for name in shards if not (directory / name).is_file())
+    if not any((directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        missing.append("tokenizer.json")
+    if not read_chat_template(directory):
+        missing.append("chat template")
+    return missing
+
+
+def describe_model(name: str, source: str, directory: Path, *, license_id: str, hub_id: str) -> BaseModel:
+    """Build the record of a model directory.
+
+    Raises:
+        ModelNotFoundError: if the directory is incomplete.
+    """
+    missing = missing_parts(directory)
+    if missing:
+        raise ModelNotFoundError(f"model {name!r}: {directory} lacks {', '.join(missing)}")
+    weights = weight_files(directory)
+    return BaseModel(
+        name=name,
+        source=source,
+        path=directory,
+        digest=digest_of_files(weights),
+        tokenizer_digest=digest_of_files([p for n in TOKENIZER_FILES if (p := directory / n).is_file()]),
+        chat_template_digest=hashlib.sha256(read_chat_template(directory).encode()).hexdigest(),
+        parameters=count_parameters(weights),
+        license=license_id,
+        hub_id=hub_id,
+    )

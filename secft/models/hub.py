@@ -1,0 +1,77 @@
+"""Models of the Hugging Face hub that are already on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from secft.errors import ModelNotFoundError
+from secft.models.base_model import missing_parts
+
+
+def hub_cache_dir() -> Path:
+    """Return the cache directory that huggingface_hub would use, without importing it."""
+    if explicit := os.environ.get("HF_HUB_CACHE"):
+        return Path(explicit).expanduser()
+    home = os.environ.get("HF_HOME")
+    base = Path(home).expanduser() if home else Path.home() / ".cache" / "huggingface"
+    return base / "hub"
+
+
+def snapshot_dir(hub_id: str, revision: str) -> Path | None:
+    """Find a downloaded snapshot.
+
+    Args:
+        hub_id: ``owner/name``.
+        revision: branch, tag or commit.
+
+    Returns:
+        The snapshot's directory, or None when it was never downloaded.
+    """
+    repository = hub_cache_dir() / f"models--{hub_id.replace('/', '--')}"
+    reference = repository / "refs" / revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    snapshot = repository / "snapshots" / commit
+    return snapshot if snapshot.is_dir() else None
+
+
+def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -> Path:
+    """Find a complete copy of a hub model on this machine.
+
+    Args:
+        name: option name, for messages.
+        hub_id: ``owner/name``.
+        path: directory that the user gave, or None.
+        revision: branch, tag or commit looked up in the hub cache.
+
+    Raises:
+        ModelNotFoundError: with every place that was looked at and how to get the model.
+    """
+    looked: list[str] = []
+    candidates = [path] if path is not None else [snapshot_dir(hub_id, revision)]
+    for candidate in candidates:
+        if candidate is None or not candidate.is_dir():
+            looked.append(str(path) if path is not None else f"{hub_cache_dir()} (no snapshot of {hub_id}@{revision})")
+            continue
+        missing = missing_parts(candidate)
+        if not missing:
+            _refuse_remote_code(name, candidate)
+            return candidate
+        looked.append(f"{candidate} (lacks {', '.join(missing)})")
+    raise ModelNotFoundError(
+        f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}. "
+        f"Get it with `hf download {hub_id} --revision {revision}` (accept its licence on "
+        f"https://huggingface.co/{hub_id} first, where it has one), or point model.path at a directory "
+        "that holds config.json, safetensors weights and the tokenizer."
+    )
+
+
+def _refuse_remote_code(name: str, directory: Path) -> None:
+    """Refuse models whose config names Python code to be run."""
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    if "auto_map" in config:
+        raise ModelNotFoundError(
+            f"model {name!r} in {directory} needs Python code of its own (auto_map in config.json); "
+            "secft never runs code that comes with a model"
+        )
