@@ -1,0 +1,88 @@
+"""Checkpoints that are either complete or ignored.
+
+The trainer writes a checkpoint file by file; a marker is written last. A
+checkpoint without its marker, or of another job, is removed and never resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from secft.files import read_json, write_json
+
+MARKER = "complete.json"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has done so far; travels with every checkpoint.
+
+    Attributes:
+        job_digest: identifies the job that wrote the checkpoint.
+        step: optimizer steps.
+        tokens: tokens through the model.
+        supervised_tokens: tokens with loss.
+        seconds: wall clock since the first start, without pauses between attempts.
+        step_seconds: part of it that was spent in training steps.
+    """
+
+    job_digest: str
+    step: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+    seconds: float = 0.0
+    step_seconds: float = 0.0
+
+
+def mark_complete(checkpoint: Path, progress: Progress) -> None:
+    """Declare a checkpoint complete, after its files have reached the disk."""
+    for path in checkpoint.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+    write_json(checkpoint / MARKER, asdict(progress))
+
+
+def last_complete(directory: Path, job_digest: str) -> tuple[Path, Progress] | None:
+    """Find the newest usable checkpoint and remove the unusable ones.
+
+    Args:
+        directory: where ``checkpoint-<step>`` directories lie.
+        job_digest: digest of the job about to run.
+
+    Returns:
+        The checkpoint and its progress, or None to start from the beginning.
+    """
+    usable: list[tuple[int, Path, Progress]] = []
+    for checkpoint in directory.glob("checkpoint-*"):
+        marker = checkpoint / MARKER
+        progress = Progress(**read_json(marker)) if marker.is_file() else None
+        if progress is None or progress.job_digest != job_digest:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        else:
+            usable.append((progress.step, checkpoint, progress))
+    if not usable:
+        return None
+    _, checkpoint, progress = max(usable, key=lambda entry: entry[0])
+    return checkpoint, progress
+
+
+def keep_rows_until(metrics: Path, step: int) -> None:
+    """Drop rows of metrics.jsonl beyond a step, and a half-written last line."""
+    if not metrics.is_file():
+        return
+    kept = []
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if row["step"] <= step:
+            kept.append(line)
+    temporary = metrics.with_suffix(".tmp")
+    temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    temporary.replace(metrics)

@@ -1,0 +1,1 @@
+"""Programs that backends launch; each runs as ``python -m secft.train.engines.<name> <directory>``."""

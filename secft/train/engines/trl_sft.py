@@ -1,0 +1,172 @@
+"""The trl engine: ``python -m secft.train.engines.trl_sft <directory>`` runs the job.json in a directory."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from secft.errors import SecftError
+from secft.files import digest, read_json, write_json
+from secft.train.checkpoints import Progress, keep_rows_until, last_complete
+from secft.train.engines.environment import die_with_parent, prepare
+from secft.train.job import TrainJob
+
+if TYPE_CHECKING:
+    from secft.train.engines.sft_trainer import FlatBatchTrainer
+    from secft.train.rows import LoadedExamples
+
+INTERRUPTED_EXIT = 130
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "safetensors")
+
+
+def main(argv: list[str]) -> int:
+    """Run the job of a directory; return the exit code."""
+    die_with_parent()
+    directory = Path(argv[0])
+    job = TrainJob.read(directory / "job.json")
+    prepare(offline=job.offline, threads=job.threads)
+    try:
+        finished = train(job, directory)
+    except SecftError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0 if finished else INTERRUPTED_EXIT
+
+
+def train(job: TrainJob, directory: Path) -> bool:
+    """Train to the end or to an interruption.
+
+    Args:
+        job: what to train.
+        directory: receives checkpoints, metrics.jsonl, the adapter and result.json, in this order.
+
+    Returns:
+        False if a signal stopped the run after a checkpoint.
+    """
+    from secft.train.engines.loading import load_job
+
+    started = time.perf_counter()
+    loaded = load_job(job)
+    job_digest = digest(asdict(job))
+    resumed = last_complete(directory / "checkpoints", job_digest)
+    progress = resumed[1] if resumed else Progress(job_digest)
+    metrics = directory / "metrics.jsonl"
+    keep_rows_until(metrics, progress.step if resumed else -1)
+    trainer = loaded.trainer(job, directory, progress, metrics)
+    _announce(trainer, loaded.forward.name, time.perf_counter() - started, directory)
+    _stop_on_signals(trainer)
+    trainer.train(resume_from_checkpoint=str(resumed[0]) if resumed else None)
+    if trainer.stop_requested and trainer.state.global_step < trainer.state.max_steps and not trainer.diverged:
+        return False
+    status = _status(trainer)
+    final_loss = _final_validation(trainer, job)
+    adapter = _save_final(trainer, directory)
+    result = _result(trainer, job, loaded.train_examples, adapter, status, final_loss)
+    write_json(directory / "result.json", {**result, "job_digest": job_digest, **loaded.describe()})
+    return True
+
+
+def _announce(trainer: FlatBatchTrainer, engine: str, seconds: float, directory: Path) -> None:
+    """Write what the parent needs for its progress bar."""
+    args = trainer.args
+    per_epoch = max(len(trainer.get_train_dataloader()) // args.gradient_accumulation_steps, 1)
+    steps = args.max_steps if args.max_steps > 0 else -(-per_epoch * args.num_train_epochs // 1)
+    write_json(directory / "started.json", {"total_steps": int(steps), "engine": engine, "setup_seconds": seconds})
+
+
+def _stop_on_signals(trainer: FlatBatchTrainer) -> None:
+    """First signal: checkpoint after this step and leave. Second: leave at once."""
+
+    def handle(number: int, _frame: Any) -> None:
+        if trainer.stop_requested:
+            raise SystemExit(128 + number)
+        trainer.stop_requested = True
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+
+
+def _status(trainer: FlatBatchTrainer) -> str:
+    if trainer.diverged:
+        return "diverged"
+    return "completed" if trainer.state.global_step >= trainer.state.max_steps else "early_stopped"
+
+
+def _final_validation(trainer: FlatBatchTrainer, job: TrainJob) -> float | None:
+    """Return the validation loss of the weights that are about to be saved; load the best ones first if asked."""
+    if not trainer.validation:
+        return None
+    losses = trainer.history.losses
+    if not losses or losses[-1][0] != trainer.state.global_step:
+        trainer.evaluate()
+    best = trainer.history.best()
+    best_dir = Path(trainer.args.output_dir) / "best"
+    if job.load_best and best is not None and best_dir.is_dir():
+        trainer.load_weights(best_dir)
+        return best[1]
+    return trainer.history.losses[-1][1]
+
+
+def _save_final(trainer: FlatBatchTrainer, directory: Path) -> Path:
+    """Write the adapter beside its place and rename it into it."""
+    temporary, final = directory / "adapter.tmp", directory / "adapter"
+    shutil.rmtree(temporary, ignore_errors=True)
+    trainer.save_model(str(temporary), _internal_call=True)
+    (temporary / "training_args.bin").unlink(missing_ok=True)
+    shutil.rmtree(final, ignore_errors=True)
+    temporary.rename(final)
+    return final
+
+
+def _result(
+    trainer: FlatBatchTrainer,
+    job: TrainJob,
+    examples: LoadedExamples,
+    adapter: Path,
+    status: str,
+    final_loss: float | None,
+) -> dict[str, Any]:
+    from secft.train.engines.sft_trainer import finite_or_none, peak_memory_gib
+    from secft.train.metrics import final_train_loss
+
+    progress, best = trainer.progress, trainer.history.best()
+    return {
+        "adapter_dir": adapter.name,
+        "status": status,
+        "steps": trainer.state.global_step,
+        "epochs": float(trainer.state.epoch or 0.0),
+        "examples": len(examples.examples),
+        "dropped": examples.dropped,
+        "truncated": examples.truncated,
+        "tokens": progress.tokens,
+        "supervised_tokens": progress.supervised_tokens,
+        "seconds": progress.seconds,
+        "train_loss": final_train_loss(trainer.metrics),
+        "best_validation_loss": None if best is None else finite_or_none(best[1]),
+        "final_validation_loss": None if final_loss is None else finite_or_none(final_loss),
+        "tokens_per_second": progress.tokens / max(progress.step_seconds, 1e-9),
+        "peak_memory_gib": peak_memory_gib(),
+        "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        "versions": library_versions(),
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Return the installed versions of the engine's libraries."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

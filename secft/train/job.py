@@ -1,0 +1,209 @@
+"""What a training run is told, and what it reports, in plain values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from secft.errors import InputError
+from secft.files import read_json, write_json
+
+Method = Literal["lora", "qlora", "full"]
+Precision = Literal["auto", "bf16", "fp32"]
+Compile = Literal["auto", "true", "false"]
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """Low-rank adapters (Hu et al. 2021).
+
+    Attributes:
+        r: rank.
+        alpha: scale numerator; the update is multiplied by alpha / r.
+        dropout: dropout on the adapter's input; anything above 0 uses the generic, slower path.
+        target_modules: ``all-linear`` or a comma-separated list of module names.
+        bias: ``none``, ``all`` or ``lora_only``.
+        rslora: scale by alpha / sqrt(r) instead.
+    """
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    target_modules: str = "all-linear"
+    bias: str = "none"
+    rslora: bool = False
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One training run. Every file is JSONL with ``id`` and ``messages``.
+
+    Attributes:
+        model_dir: directory of the base model; never written to.
+        train_file: training examples.
+        validation_file: held-out examples for validation loss, or None.
+        method: lora, qlora (NF4 base, CUDA only) or full.
+        lora: adapter settings of lora and qlora.
+        learning_rate: peak learning rate.
+        scheduler: name of a transformers scheduler.
+        warmup_ratio: share of all steps spent warming up.
+        weight_decay: of AdamW.
+        max_grad_norm: gradient clipping; 0 turns it off.
+        epochs: passes over the data; may be fractional.
+        max_steps: optimizer steps; above 0 it overrides epochs.
+        micro_batch: rows per forward pass. With packing a row holds up to max_length tokens.
+        gradient_accumulation: forward passes per optimizer step.
+        max_length: longest example in tokens, and the capacity of a packed row.
+        overlong: what happens to longer examples: drop (counted) or truncate (counted).
+        packing: put several examples into a row.
+        precision: bf16, fp32 or auto (bf16 where the processor computes in it).
+        compile: native kernels for the fast path: auto, true (fail without), false.
+        fast_path: False forces the generic forward of transformers.
+        gradient_checkpointing: recompute activations (generic path only).
+        seed: of adapters, order and packing.
+        eval_steps: optimizer steps between validation passes; 0 means once per epoch.
+        save_steps: optimizer steps between checkpoints; 0 means once per epoch.
+        save_total_limit: checkpoints kept.
+        early_stopping_patience: validation passes without improvement before stopping; 0 never stops.
+        early_stopping_threshold: improvement in loss that counts.
+        load_best: end with the weights of the best validation loss instead of the last.
+        log_steps: optimizer steps between rows of metrics.jsonl.
+        threads: CPU threads; 0 means all cores.
+        offline: forbid the engine to use the Hugging Face hub.
+    """
+
+    model_dir: str
+    train_file: str
+    validation_file: str | None = None
+    method: Method = "lora"
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    learning_rate: float = 2e-4
+    scheduler: str = "cosine"
+    warmup_ratio: float = 0.03
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    epochs: float = 1.0
+    max_steps: int = -1
+    micro_batch: int = 4
+    gradient_accumulation: int = 1
+    max_length: int = 512
+    overlong: Literal["drop", "truncate"] = "drop"
+    packing: bool = True
+    precision: Precision = "auto"
+    compile: Compile = "auto"
+    fast_path: bool = True
+    gradient_checkpointing: bool = False
+    seed: int = 0
+    eval_steps: int = 0
+    save_steps: int = 0
+    save_total_limit: int = 2
+    early_stopping_patience: int = 0
+    early_stopping_threshold: float = 0.0
+    load_best: bool = False
+    log_steps: int = 1
+    threads: int = 0
+    offline: bool = True
+
+    def write(self, path: Path) -> None:
+        """Write the job as JSON."""
+        write_json(path, {"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> TrainJob:
+        """Read a job that ``write`` wrote.
+
+        Raises:
+            InputError: if the file has unknown keys or another format.
+        """
+        values: dict[str, Any] = read_json(path)
+        if values.pop("format", None) != FORMAT:
+            raise InputError(f"{path}: written by another version of secft")
+        unknown = set(values) - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise InputError(f"{path}: unknown keys {sorted(unknown)}")
+        values["lora"] = LoraSettings(**values["lora"])
+        return cls(**values)
+
+    def check(self) -> None:
+        """Refuse values that no engine could train with.
+
+        Raises:
+            InputError: with every problem found.
+        """
+        problems = [f"{key}={value!r} is not one of {', '.join(allowed)}" for key, value, allowed in self._choices()]
+        positive = ("learning_rate", "epochs", "micro_batch", "gradient_accumulation", "max_length", "log_steps")
+        for name in positive:
+            value = getattr(self, name)
+            if not (value > 0 and math.isfinite(value)):
+                problems.append(f"{name}={value!r} must be above 0")
+        if self.early_stopping_patience > 0 and self.validation_file is None:
+            problems.append("early_stopping_patience needs a validation_file")
+        if self.load_best and self.validation_file is None:
+            problems.append("load_best needs a validation_file")
+        for key in ("train_file", "validation_file", "model_dir"):
+            path = getattr(self, key)
+            if path is not None and not Path(path).exists():
+                problems.append(f"{key}: {path} does not exist")
+        if problems:
+            raise InputError("the training job cannot run: " + "; ".join(problems))
+
+    def _choices(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        entries = (("method", Method), ("precision", Precision), ("compile", Compile))
+        return [
+            (key, getattr(self, key), get_args(kind)) for key, kind in entries if getattr(self, key) not in get_args(kind)
+        ]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came out of a training run.
+
+    Attributes:
+        adapter_dir: PEFT adapter directory (method full: a whole model directory).
+        status: completed, early_stopped, or diverged (loss or weights were no longer finite; the last finite
+            weights are kept).
+        steps: optimizer steps done.
+        epochs: passes over the training data.
+        examples: training examples used.
+        dropped: examples left out because they exceed max_length.
+        truncated: examples cut to max_length.
+        tokens: real tokens that went through the model in training.
+        supervised_tokens: tokens that carried loss.
+        seconds: wall clock of the training loop, validation and checkpoints included, over all attempts.
+        train_loss: mean loss of the last tenth of the steps.
+        best_validation_loss: lowest validation loss, or None.
+        final_validation_loss: validation loss of the weights in adapter_dir, or None.
+        tokens_per_second: tokens per second spent in training steps.
+        peak_memory_gib: peak resident memory of the engine's process (CUDA: of the device).
+        precision: bf16 or fp32.
+        engine: which forward ran, for example ``fast+native``, ``fast`` or ``generic``.
+        trainable_parameters: number of weights that were trained.
+        versions: versions of the engine's libraries.
+    """
+
+    adapter_dir: Path
+    status: str
+    steps: int
+    epochs: float
+    examples: int
+    dropped: int
+    truncated: int
+    tokens: int
+    supervised_tokens: int
+    seconds: float
+    train_loss: float
+    best_validation_loss: float | None
+    final_validation_loss: float | None
+    tokens_per_second: float
+    peak_memory_gib: float
+    precision: str
+    engine: str
+    trainable_parameters: int
+    versions: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for manifests and cards."""
+        return {**asdict(self), "adapter_dir": str(self.adapter_dir)}

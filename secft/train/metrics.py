@@ -1,0 +1,27 @@
+"""Reading metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the complete rows of a metrics.jsonl; a half-written last line is left out."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def final_train_loss(path: Path) -> float | None:
+    """Return the mean loss of the last tenth of the recorded steps, or None if there is none."""
+    losses = [row["loss"] for row in read_metrics(path) if row.get("loss") is not None]
+    tail = losses[-max(len(losses) // 10, 1) :]
+    return sum(tail) / len(tail) if tail else None
