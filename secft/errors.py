@@ -34,6 +34,10 @@ class MissingExtraError(InputError):
     """An optional dependency is not installed; the message carries the install command."""
 
 
+class LockedError(SecftError):
+    """Another process is doing the same thing right now."""
+
+
 class TrainingError(SecftError):
     """The training engine failed; the message shows its command, exit code, last lines and log path."""
 

@@ -1,0 +1,47 @@
+"""Put every schema into Hydra's ConfigStore, beside the YAML files that select among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+
+from secft.config.data import CurationConfig, DedupConfig, NoSynthesis, TemplateSynthesis
+from secft.config.judging import EvalConfig, GatesConfig
+from secft.config.model import ModelConfig
+from secft.config.run import RunConfig
+from secft.config.source import AttackSource, CweSource, JsonlSource, SourceConfig
+from secft.config.training import FullTrainer, LoraTrainer, NoTracker, QloraTrainer, TensorboardTracker, TrlBackend
+
+SOURCES: dict[str, type[SourceConfig]] = {"cwe": CweSource, "attack": AttackSource, "jsonl": JsonlSource}
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "synthesis": {"template_schema": TemplateSynthesis, "none_schema": NoSynthesis},
+    "dedup": {"minhash_schema": DedupConfig},
+    "curation": {"standard_schema": CurationConfig},
+    "model": {"model_schema": ModelConfig},
+    "trainer": {"lora_schema": LoraTrainer, "qlora_schema": QloraTrainer, "full_schema": FullTrainer},
+    "backend": {"trl_schema": TrlBackend},
+    "eval": {"standard_schema": EvalConfig},
+    "gates": {"standard_schema": GatesConfig},
+    "tracker": {"none_schema": NoTracker, "tensorboard_schema": TensorboardTracker},
+}
+"""group -> schema name -> dataclass. `source` stands apart: several sources compose."""
+
+
+def conf_directory() -> Path:
+    """Return the directory of the configuration groups: inside the wheel, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register_schemas() -> None:
+    """Tell Hydra about every schema; calling it again changes nothing."""
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig, provider="secft")
+    for group, schemas in SCHEMAS.items():
+        for name, schema in schemas.items():
+            store.store(group=group, name=name, node=schema, provider="secft")
+    for name, schema in SOURCES.items():
+        store.store(group="source", name=f"{name}_schema", node=schema, package=f"source.{name}", provider="secft")

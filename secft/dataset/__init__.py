@@ -1,0 +1,1 @@
+"""From published knowledge to a frozen, documented dataset: sources, synthesis, curation, versions."""

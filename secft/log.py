@@ -1,0 +1,46 @@
+"""What a run says: rich on a terminal, plain lines otherwise, and always a log file in the run's directory."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+
+
+class RunLog:
+    """Says things to people on standard error and keeps them, with the time, in a file."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._stream: TextIO | None = None
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = file.open("a", encoding="utf-8")
+
+    def say(self, text: str, style: str = "") -> None:
+        """Tell one line."""
+        self.console.print(escape(text), style=style or None)
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """Write one line to the log file only."""
+        if self._stream:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            self._stream.write(f"{now} {text}\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream:
+            self._stream.close()
+            self._stream = None
+
+
+def complain(text: str) -> None:
+    """Tell an error on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text), style="bold red")
+    sys.stderr.flush()

@@ -1,0 +1,133 @@
+"""The story of a run.
+
+    documents -> examples -> dataset -> train -> evaluate -> gates -> papers, then register
+
+Each stage reads finished artifacts and makes one. What exists already is not made again; what was interrupted
+is continued. The tail of the story, what of all this a person finds where, is told in run_directory.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secft.artifact import ArtifactStore
+from secft.config.run import RunConfig
+from secft.files import storage_errors
+from secft.log import RunLog
+from secft.stage import Inputs, Stage, StageResult, run_stage
+from secft.work import data, judge, papers, training
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "documents",
+        version=1,
+        needs=(),
+        settings=lambda config: config.source,
+        work=data.read_documents,
+        external=data.source_digests,
+    ),
+    Stage(
+        "examples",
+        version=1,
+        needs=("documents",),
+        settings=lambda config: config.synthesis,
+        work=data.write_examples,
+    ),
+    Stage(
+        "dataset",
+        version=1,
+        needs=("documents", "examples"),
+        settings=data.dataset_settings,
+        work=data.freeze_dataset,
+        external=data.tokenizer_digests,
+    ),
+    Stage(
+        "train",
+        version=1,
+        needs=("dataset",),
+        settings=lambda config: {"trainer": config.trainer, "backend": config.backend},
+        work=training.train,
+        external=training.model_digests,
+        volatile=training.VOLATILE,
+        resumable=True,
+    ),
+    Stage(
+        "evaluate",
+        version=1,
+        needs=("dataset", "train"),
+        settings=lambda config: config.eval,
+        work=judge.evaluate_candidate,
+        external=training.model_digests,
+    ),
+    Stage(
+        "gates",
+        version=1,
+        needs=("evaluate",),
+        settings=lambda config: config.gates,
+        work=judge.decide,
+    ),
+    Stage(
+        "papers",
+        version=1,
+        needs=("documents", "dataset", "train", "evaluate", "gates"),
+        settings=lambda config: config,
+        work=papers.write_papers,
+        volatile=papers.VOLATILE,
+    ),
+)
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; it grows while the run goes on.
+
+    Attributes:
+        results: one entry per finished stage.
+        artifacts: stage -> artifact, what later stages read.
+    """
+
+    results: list[StageResult] = field(default_factory=list)
+
+    @property
+    def artifacts(self) -> Inputs:
+        """Stage -> finished artifact."""
+        return {result.stage: result.artifact for result in self.results}
+
+
+def run_stages(
+    config: RunConfig, log: RunLog, on_stage: Callable[[StageResult], None], stages: tuple[Stage, ...] = STAGES
+) -> Progress:
+    """Run every stage in order, skipping those whose artifact exists.
+
+    Args:
+        config: what to do.
+        log: where progress is told.
+        on_stage: called after each stage.
+        stages: the table; tests and the plan use a part of it.
+
+    Raises:
+        SecftError: the first thing that goes wrong; earlier stages stay finished.
+    """
+    progress = Progress()
+    store = ArtifactStore(Path(config.paths.cache) / "stages")
+    for number, stage in enumerate(stages, start=1):
+        title = f"{number}/{len(stages)} {stage.name}"
+
+        def waiting(title: str = title) -> None:
+            log.say(f"{title}: another run is making this; waiting for it")
+
+        with storage_errors(store.root):
+            result = run_stage(stage, config, progress.artifacts, store, waiting)
+        progress.results.append(result)
+        log.say(f"{title}: {headline(result)}")
+        on_stage(result)
+    return progress
+
+
+def headline(result: StageResult) -> str:
+    """Return one line about a finished stage."""
+    told = result.artifact.summary.get("headline", "")
+    how = "reused" if result.reused else f"{result.seconds:.1f} s"
+    return f"{told} ({how})" if told else how

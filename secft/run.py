@@ -1,0 +1,105 @@
+"""The run command: check everything, run the stages, register what passed, say where things are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from secft.config.run import RunConfig
+from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError
+from secft.log import RunLog
+from secft.pipeline import Progress, run_stages
+from secft.plan import print_plan
+from secft.preflight import config_problems, machine_problems
+from secft.run_directory import RunDirectory, run_id
+from secft.stage import StageResult
+from secft.work import data, training
+from secft.work.papers import register_candidate
+
+
+def run(config: RunConfig, command: str) -> dict[str, Any]:
+    """Run one experiment from its sources to a registered adapter.
+
+    Args:
+        config: the whole configuration.
+        command: what the user typed, for the papers.
+
+    Returns:
+        What a leaderboard wants to know: run, status, exit code (0, or 3 where the gates did not pass and nothing
+        was registered), directory, registered path, results.
+
+    Raises:
+        ConfigError: something is wrong with the configuration or this machine; nothing was started.
+        SecftError: a stage failed; earlier ones stay finished.
+    """
+    problems = config_problems(config)
+    if config.dry_run:
+        return _dry_run(config, problems)
+    problems += machine_problems(config)
+    if problems:
+        raise ConfigError(problems)
+    external = {**data.source_digests(config), **training.model_digests(config)}
+    directory = RunDirectory(config, run_id(config, external), command)
+    directory.open()
+    log = RunLog(directory.path / "run.log")
+    try:
+        log.say(f"run {directory.name} in {directory.path}")
+        return _run_and_register(config, directory, log)
+    finally:
+        log.close()
+        directory.close()
+
+
+def _dry_run(config: RunConfig, problems: list[Problem]) -> dict[str, Any]:
+    if problems:
+        raise ConfigError(problems)
+    lacking = machine_problems(config)
+    print_plan(config, lacking)
+    if lacking:
+        raise ConfigError(lacking)
+    return {"status": "planned", "exit_code": 0}
+
+
+def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+    start = time.monotonic()
+    try:
+        progress = run_stages(config, log, lambda result: _on_stage(config, directory, log, result))
+        outcome = _conclude(config, progress, directory, log)
+    except (Interrupted, KeyboardInterrupt):
+        directory.finish("interrupted")
+        raise Interrupted("The run was interrupted; the same command continues it.") from None
+    except SecftError as error:
+        directory.finish("error", error=str(error))
+        log.note(f"error: {error}")
+        raise
+    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / 'report.html'}")
+    return outcome
+
+
+def _on_stage(config: RunConfig, directory: RunDirectory, log: RunLog, result: StageResult) -> None:
+    directory.show(result)
+    if result.stage == "dataset":
+        place = data.publish_dataset(config, result.artifact)
+        directory.record["dataset"] = str(place)
+        log.say(f"    dataset {place}")
+
+
+def _conclude(config: RunConfig, progress: Progress, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+    """Register a candidate that passed; say why another one is not registered."""
+    verdict = progress.artifacts["gates"].summary["verdict"]
+    outcome = {
+        "run": directory.name,
+        "directory": str(directory.path),
+        "verdict": verdict,
+        "results": progress.artifacts["evaluate"].summary["results"],
+    }
+    if verdict == "pass":
+        place = register_candidate(config, progress.artifacts, directory.name)
+        log.say(f"gates passed; registered {place}", "green")
+        directory.finish("passed", verdict=verdict, registered=str(place))
+        return {**outcome, "status": "passed", "exit_code": 0, "registered": str(place)}
+    status = {"fail": "failed"}.get(verdict, verdict)
+    card = directory.path / "MODEL_CARD.md"
+    log.say(f"the gates say {verdict}: nothing was registered; {card} tells why", "bold red")
+    directory.finish(status, verdict=verdict)
+    return {**outcome, "status": status, "exit_code": GateFailedError.exit_code}

@@ -1,0 +1,80 @@
+"""Multirun: each job writes its row, and when all are done the rows become a leaderboard.
+
+Jobs meet through files, so that it does not matter whether a launcher runs them here one after the other or in
+processes elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from secft.errors import InputError
+from secft.files import digest, read_json, write_json, write_text
+from secft.release.leaderboard import leaderboard
+
+JOBS = "jobs"
+
+
+def sweep_directory(overrides: Sequence[str], outputs: str) -> Path:
+    """Return where a sweep keeps its jobs' rows and its leaderboard: the same sweep, the same place."""
+    return Path(outputs) / "sweeps" / f"sweep-{digest(sorted(overrides))[:10]}"
+
+
+def write_job_row(row: dict[str, Any]) -> None:
+    """Keep the outcome of this job for the leaderboard; outside of a sweep nothing is written."""
+    if not HydraConfig.initialized():
+        return
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return
+    facts = {"job": hydra.job.num, "overrides": list(hydra.overrides.task), **row}
+    write_json(Path(hydra.sweep.dir) / JOBS / f"{hydra.job.num:04d}.json", facts)
+
+
+def read_rows(directory: Path) -> list[dict[str, Any]]:
+    """Return the rows of a sweep's jobs in order."""
+    return [read_json(path) for path in sorted((directory / JOBS).glob("*.json"))]
+
+
+class LeaderboardCallback(Callback):
+    """Writes leaderboard.md and leaderboard.json when a multirun ends."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Forget the rows of an earlier run of the same sweep."""
+        for old in (Path(config.hydra.sweep.dir) / JOBS).glob("*.json"):
+            old.unlink()
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write the leaderboard and show it."""
+        directory = Path(config.hydra.sweep.dir)
+        rows = read_rows(directory)
+        if not rows:
+            return
+        markdown, table = leaderboard(rows)
+        write_text(directory / "leaderboard.md", markdown)
+        write_json(directory / "leaderboard.json", table)
+        print(markdown, file=sys.stdout, flush=True)
+        print(f"Leaderboard: {directory / 'leaderboard.md'}", file=sys.stderr, flush=True)
+
+
+def sweep_exit_code(directory: Path) -> int:
+    """Return 0 if a job passed its gates, the first error's code if none did, 3 if all were measured and none passed.
+
+    Raises:
+        InputError: no job left a row.
+    """
+    rows = read_rows(directory)
+    if not rows:
+        raise InputError(f"{directory}: no job of the sweep ran.")
+    codes = [int(row["exit_code"]) for row in rows]
+    if 0 in codes:
+        return 0
+    return next((code for code in codes if code != 3), 3)

@@ -1,0 +1,126 @@
+"""Sources to documents, documents to examples, examples to a frozen dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from secft.artifact import Artifact
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.dataset import sources
+from secft.dataset.curate import DatasetDescription, curate_dataset
+from secft.dataset.freeze import publish
+from secft.dataset.synthesise import synthesise
+from secft.files import sha256_file
+from secft.records import Message
+from secft.stage import Inputs
+
+DOCUMENTS = "documents.jsonl"
+EXAMPLES = "examples.jsonl"
+DATASET = "dataset"
+"""The frozen dataset is a directory of its own inside the artifact, with a manifest of its own."""
+
+
+def source_digests(config: RunConfig) -> dict[str, str]:
+    """Return label -> SHA-256 of every file that the sources read."""
+    return {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+
+
+def read_documents(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Read every source into documents.jsonl."""
+    summary = sources.collect(config.source, out)
+    return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(config.source))}"}
+
+
+def write_examples(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Turn documents into examples.jsonl."""
+    summary = synthesise(config.synthesis, inputs["documents"].path / DOCUMENTS, out, config.seed)
+    return {**summary, "headline": f"{summary['examples']:,} examples by {config.synthesis.name}"}
+
+
+def dataset_name(config: RunConfig) -> str:
+    """Return the name of the dataset: what the user says, or the sources, joined."""
+    return config.dataset.name or "-".join(sorted(config.source))
+
+
+def dataset_provider(config: RunConfig) -> str:
+    """Return who wrote the examples: what the user says, or the name of the synthesis."""
+    return config.dataset.provider or config.synthesis.name
+
+
+def dataset_settings(config: RunConfig) -> dict[str, Any]:
+    """Return what the frozen dataset depends on."""
+    return {
+        "curation": config.curation,
+        "dedup": config.dedup,
+        "name": dataset_name(config),
+        "provider": dataset_provider(config),
+        "max_tokens": longest_example(config),
+    }
+
+
+def longest_example(config: RunConfig) -> int:
+    """Return how long a conversation may be, in tokens of the model."""
+    return config.curation.max_tokens or config.trainer.max_length
+
+
+def tokenizer_digests(config: RunConfig) -> dict[str, str]:
+    """Return the digests of the tokenizer and its chat template: lengths depend on them."""
+    base = find_base_model(config.model)
+    return {"tokenizer": base.tokenizer_digest, "chat_template": base.chat_template_digest}
+
+
+def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Curate the examples and write the frozen dataset."""
+    count_tokens, count_answer_tokens = token_counters(find_base_model(config.model).path)
+    description = describe_dataset(config, inputs)
+    summary = curate_dataset(
+        inputs["examples"].path / EXAMPLES,
+        out / DATASET,
+        config.curation,
+        config.dedup,
+        count_tokens,
+        count_answer_tokens,
+        longest_example(config),
+        config.seed,
+        description,
+    )
+    counts = summary["splits"]
+    told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    return {**summary, "headline": told}
+
+
+def publish_dataset(config: RunConfig, artifact: Artifact) -> Path:
+    """Put a frozen dataset where people look for it: data/<provider>/<name>-vN, the same content only once."""
+    return publish(artifact.path / DATASET, Path(config.paths.data), dataset_provider(config), dataset_name(config))
+
+
+def describe_dataset(config: RunConfig, inputs: Inputs) -> DatasetDescription:
+    """Return what the dataset's card and manifest say about its origin."""
+    return DatasetDescription(
+        name=dataset_name(config),
+        provider=dataset_provider(config),
+        sources=inputs["documents"].summary["sources"],
+        parents={name: artifact.digest for name, artifact in inputs.items()},
+        settings={"synthesis": config.synthesis, "curation": config.curation, "dedup": config.dedup},
+    )
+
+
+@lru_cache(maxsize=2)
+def token_counters(directory: Path) -> tuple[Callable[[list[Message]], int], Callable[[str], int]]:
+    """Return functions that count the tokens of a conversation and of an answer with a model's own tokenizer."""
+    from transformers import AutoTokenizer  # heavy: only when a dataset is made
+
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+
+    def conversation(messages: list[Message]) -> int:
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def answer(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return conversation, answer
