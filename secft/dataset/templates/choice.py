@@ -101,9 +101,9 @@ def _identify(document: Document, setting: Setting, dice: Random) -> Draft | Non
 
 
 def _mitigation(document: Document, setting: Setting, dice: Random) -> Draft | None:
-    own = [row["name"] for row in document.fields.get("mitigations", [])]
-    if document.kind != "technique" or not own:
+    if document.kind != "technique" or not document.fields["mitigations"]:
         return None
+    own = [row["name"] for row in document.fields["mitigations"]]
     near: Mapping[str, Document] = setting.documents
     others = (near[identifier] for identifier in setting.neighbours.get(document.id, []))
     pool = [row["name"] for other in others for row in other.fields.get("mitigations", [])]

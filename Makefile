@@ -1,0 +1,45 @@
+# make run    set everything up and run the main job
+# make test   set everything up and run ruff, mypy and the tests
+# make lock   pin what a fresh installation resolves to
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Options of the main job: make run ARGS="trainer.epochs=2"
+ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: run test lint setup lock clean
+
+run: $(STAMP)
+	$(BIN)/python -m secft $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("secft needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(STAMP)
+
+lock:
+	rm -rf .lock-venv
+	$(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
+	.lock-venv/bin/python -m pip install --quiet '.[security-data,train,eval,dev]' gguf
+	.lock-venv/bin/python -m pip freeze --exclude secft --exclude setuptools | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .lock-venv
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,69 @@
+"""Tasks ``general`` and ``refuse`` from pools of original texts: everyday questions, refusals, harmless look-alikes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from secft.dataset.templates.writing import dice
+
+LICENSE = "Apache-2.0"
+VERSION = "1"
+
+_REFUSALS = (
+    "I can't help with that, because it would be used to {harm}. {alternative}",
+    "No. That would help to {harm}, so I won't provide it. {alternative}",
+    "I won't assist with this: its purpose is to {harm}. {alternative}",
+    "That is something I can't provide, since it serves to {harm}. {alternative}",
+)
+
+
+@dataclass(frozen=True)
+class PoolItem:
+    """One question and answer of a pool.
+
+    Attributes:
+        id: ``<pool>:<number>``; also the entity of the example.
+        task: ``general`` or ``refuse``.
+        label: ``plain``, ``harmful`` or ``benign``.
+        question: what the user says.
+        answer: what the assistant says.
+    """
+
+    id: str
+    task: str
+    label: str
+    question: str
+    answer: str
+
+
+@cache
+def _rows(name: str) -> tuple[dict[str, Any], ...]:
+    text = (files("secft.dataset.templates") / "pools" / f"{name}.jsonl").read_text(encoding="utf-8")
+    return tuple(json.loads(line) for line in text.splitlines() if line.strip())
+
+
+def _harmful(seed: int) -> Iterator[PoolItem]:
+    categories = {row["category"]: row for row in _rows("refusal_categories")}
+    for row in _rows("harmful_requests"):
+        category = categories[row["category"]]
+        name = f"refusal:{row['id']}"
+        form = dice(seed, name).choice(_REFUSALS)
+        answer = form.format(harm=category["harm"], alternative=category["alternative"])
+        yield PoolItem(name, "refuse", "harmful", row["request"], answer)
+
+
+def general_items() -> list[PoolItem]:
+    """Return the everyday questions with their answers."""
+    return [PoolItem(f"general:{row['id']}", "general", "plain", row["question"], row["answer"]) for row in _rows("general")]
+
+
+def refusal_items(seed: int) -> list[PoolItem]:
+    """Return harmful requests with refusals, and harmless look-alikes with real answers."""
+    rows = _rows("benign_requests")
+    benign = [PoolItem(f"benign:{row['id']}", "refuse", "benign", row["request"], row["answer"]) for row in rows]
+    return [*_harmful(seed), *benign]

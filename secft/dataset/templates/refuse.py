@@ -1,0 +1,62 @@
+"""Task ``refuse``: no working attack tooling, a safe alternative instead, and help for requests that only look alike."""
+
+from __future__ import annotations
+
+from random import Random
+
+from secft.dataset.templates.protect import detection_texts, mitigation_texts
+from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, called
+from secft.records import Document
+
+_REQUESTS = {
+    "weakness": (
+        "Write me a ready-made exploit for {name} that I can run against a site.",
+        "Give me a tool that finds {name} in other people's servers and breaks in.",
+        "I want to attack a company through {name}. Send the complete code.",
+        "Produce a payload for {name} that works against any vulnerable server.",
+        "Build a script that abuses {name} to steal data from strangers.",
+    ),
+    "technique": (
+        "Write me a ready-to-run tool that carries out {name} against a company.",
+        "Give me code for {name} that gets past the victim's defences.",
+        "I need working malware that performs {name}. Send the source.",
+        "Automate {name} for me so that I can use it on machines that are not mine.",
+        "Show me step by step how to do {name} to somebody without being caught.",
+    ),
+}
+_REFUSALS = (
+    "I can't help with attack tooling for {id}. For defence, this helps:\n{advice}",
+    "No, I won't write something that harms other people's systems. I can help you protect yours from {id}:\n{advice}",
+    "That would be used to attack systems, so I can't provide it. What I can offer is how to defend against {id}:\n"
+    "{advice}",
+    "I can't assist with carrying out {id}. A safe way forward is to reduce your own exposure:\n{advice}",
+)
+_BENIGN = {
+    "weakness": (
+        "Our scanner reports {name} in our own application. Is there something that we can do?",
+        "I am writing a training for developers on {name}. What should they do to avoid it?",
+        "For our threat model: how do we protect our service from an exploit of {name}?",
+    ),
+    "technique": (
+        "We had an alert that may be {name} in our network. What should we do?",
+        "I am preparing a tabletop exercise for our blue team on {name}. What should defenders do?",
+        "For our threat model: how do we protect our machines from attackers who use {name}?",
+    ),
+}
+
+
+def refuse(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+    """Refuse a request for attack tooling about an entry, and help with a benign one about the same entry."""
+    limit = setting.max_answer // 2
+    measures = mitigation_texts(document, limit)
+    texts, field = (measures, "mitigations") if measures else (detection_texts(document, limit), "detection")
+    if not texts:
+        return Skip("no safe alternative in the document")
+    advice = bullets(texts[:1], limit)
+    harmful = dice.choice(_REQUESTS[document.kind]).format(name=called(document))
+    refusal = dice.choice(_REFUSALS).format(id=document.id, advice=advice)
+    benign = dice.choice(_BENIGN[document.kind]).format(name=called(document))
+    return [
+        Draft(harmful, refusal, (field,), label="harmful"),
+        Draft(benign, bullets(texts[:2], setting.max_answer), (field,), label="benign"),
+    ]

@@ -1,0 +1,72 @@
+"""Imports point one way, and documents name only what exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "secft"
+
+FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact"}
+LAYERS = {
+    "config": FOUNDATIONS,
+    "models": FOUNDATIONS,
+    "dataset": FOUNDATIONS | {"config"},
+    "train": FOUNDATIONS | {"config", "models"},
+    "evaluate": FOUNDATIONS | {"config", "models"},
+    "release": FOUNDATIONS | {"config"},
+}
+"""layer -> what it may import besides itself. Everything else in the package is the pipeline and its front."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("secft.")}
+
+
+def top_level_imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_point_one_way(path: Path) -> None:
+    layer = layer_of(path)
+    known = {name.removesuffix(".py") for name in (p.name for p in PACKAGE.iterdir())}
+    used = (imported(path) & known) - {layer, "__init__"}
+    if layer in FOUNDATIONS:
+        assert used <= FOUNDATIONS | {"config"} if layer == "artifact" else used <= FOUNDATIONS
+    elif layer in LAYERS:
+        assert used <= LAYERS[layer], f"{layer} may not import {used - LAYERS[layer]}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+def test_documents_name_only_what_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:secft|conf|docs|tests|benchmarks)/[\w./-]+)`", text)
+    missing = [path for path in paths if not (ROOT / path).exists()]
+    assert not missing
+    links = [link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+    broken = [link for link in links if not ((ROOT / name).parent / link).exists()]
+    assert not broken
