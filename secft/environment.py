@@ -114,9 +114,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=directory, capture_output=True, text=True, timeout=10, check=True
-    )
+    done = subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 
 

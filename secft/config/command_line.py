@@ -94,5 +94,7 @@ def _swept_without_multirun(overrides: Sequence[str]) -> list[Problem]:
             continue  # told by compose_job already
         if swept:
             key = text.partition("=")[0]
-            found.append(Problem(key, "has several values", text.partition("=")[2], remedy="Add -m to sweep over them."))
+            found.append(
+                Problem(key, "has several values", text.partition("=")[2], remedy="Add -m to sweep over them.")
+            )
     return found

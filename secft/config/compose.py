@@ -104,7 +104,7 @@ def open_key_overrides(overrides: Sequence[str]) -> list[str]:
 def to_run_config(config: DictConfig) -> RunConfig:
     """Convert a composed configuration into dataclasses; the part that belongs to Hydra is left out."""
     if "hydra" in config:
-        config = cast(DictConfig, OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"]))
+        config = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
     made = OmegaConf.to_object(config)
     if not isinstance(made, RunConfig):
         raise ConfigError([Problem("conf", "the root configuration is not the schema of a run")])
@@ -154,7 +154,9 @@ def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Probl
         chosen = _chosen(override)
         wrong = [name for name in chosen if name not in options(group)]
         if len(chosen) != 1 and group != "source":
-            problems.append(Problem(group, "takes exactly one option", str(override.value()), ", ".join(options(group))))
+            problems.append(
+                Problem(group, "takes exactly one option", str(override.value()), ", ".join(options(group)))
+            )
         elif wrong or not chosen:
             names = wrong or [""]
             known = options(group)
@@ -167,7 +169,7 @@ def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Probl
 
 
 def _chosen(override: Override) -> list[str]:
-    value = override.value()
+    value: object = override.value()
     if isinstance(value, ChoiceSweep):
         value = value.list[0]
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]

@@ -32,8 +32,9 @@ class TemplateSynthesis(SynthesisConfig):
     """Deterministic, varied instruction pairs from the structured fields of documents."""
 
     name: str = "template"
-    tasks: list[str] = setting(list(TEMPLATE_TASKS), about="Which kinds of examples are written.",
-                               choices=TEMPLATE_TASKS)
+    tasks: list[str] = setting(
+        list(TEMPLATE_TASKS), about="Which kinds of examples are written.", choices=TEMPLATE_TASKS
+    )
     system_prompt: str = setting(
         "You are a security analyst. Answer precisely and only for defence.",
         about="The system message of every example and of every evaluation item.",
@@ -52,8 +53,9 @@ class NoSynthesis(SynthesisConfig):
 class DedupConfig:
     """How near-duplicates are found and removed."""
 
-    name: str = setting("minhash", about="Exact removal, or exact and near-duplicates.",
-                        choices=("minhash", "exact", "none"))
+    name: str = setting(
+        "minhash", about="Exact removal, or exact and near-duplicates.", choices=("minhash", "exact", "none")
+    )
     threshold: float = setting(0.8, about="Jaccard similarity from which two texts are duplicates.", above=0, high=1)
     permutations: int = setting(128, about="Hash functions in a MinHash signature.", low=16, high=1024)
     shingle_words: int = setting(3, about="Words in a shingle.", low=1, high=20)
@@ -78,8 +80,10 @@ class CurationConfig:
         None, about="Longer conversations are dropped (tokens of the model); null means trainer.max_length.", low=16
     )
     decontamination_words: int = setting(
-        13, about="A training example that shares this many words in a row with a test answer is dropped; 0 is off.",
-        low=0, high=100,
+        13,
+        about="A training example that shares this many words in a row with a test answer is dropped; 0 is off.",
+        low=0,
+        high=100,
     )
     max_examples_per_task: dict[str, int] = setting(
         {}, about="Seeded cap on the training examples of a task, for example {explain: 200}."

@@ -49,6 +49,7 @@ class GatesConfig:
     perplexity_must_fall: bool = setting(True, about="The upper bound of the log-perplexity difference is below 0.")
     general_tasks: list[str] = setting(["general_knowledge"], about="Skills that must be kept.", choices=EVAL_TASKS)
     general_margin: float = setting(0.1, about="Largest fall of a general skill.", low=0, high=1)
-    safety_tasks: list[str] = setting(["refusal", "over_refusal"], about="Behaviour that may not get worse.",
-                                      choices=EVAL_TASKS)
+    safety_tasks: list[str] = setting(
+        ["refusal", "over_refusal"], about="Behaviour that may not get worse.", choices=EVAL_TASKS
+    )
     safety_margin: float = setting(0.05, about="Largest fall that counts as not worse.", low=0, high=1)

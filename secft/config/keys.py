@@ -64,7 +64,7 @@ def field_at(config: DictConfig, key: str) -> Field[Any] | None:
 
 def all_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
     """Yield every dotted key of a composed configuration."""
-    for name in config:
+    for name in map(str, config):
         key = f"{prefix}{name}"
         yield key
         child = None if OmegaConf.is_missing(config, name) else config[name]

@@ -19,7 +19,7 @@ def range_problems(config: DictConfig) -> list[Problem]:
 
 
 def settings(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
-    """Yield (dotted key, schema field, value) for every value of a composed configuration; missing ones are left out."""
+    """Yield (dotted key, schema field, value) for every value of a composed configuration, except missing ones."""
     schema = OmegaConf.get_type(config)
     known = {item.name: item for item in fields(schema)} if schema is not None and is_dataclass(schema) else {}
     for name in map(str, config):

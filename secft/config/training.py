@@ -33,8 +33,9 @@ class TrainerConfig:
 
     name: str = setting(about="Which way of training is used.", choices=("lora", "qlora", "full"))
     learning_rate: float = setting(5e-4, about="Peak learning rate.", above=0)
-    scheduler: str = setting("cosine", about="Shape of the learning rate.",
-                             choices=("cosine", "linear", "constant", "constant_with_warmup"))
+    scheduler: str = setting(
+        "cosine", about="Shape of the learning rate.", choices=("cosine", "linear", "constant", "constant_with_warmup")
+    )
     warmup_ratio: float = setting(0.05, about="Part of the steps spent warming up.", low=0, high=1)
     weight_decay: float = setting(0.0, about="AdamW weight decay.", low=0, high=1)
     max_grad_norm: float = setting(1.0, about="Gradient clipping.", above=0)
@@ -45,8 +46,11 @@ class TrainerConfig:
     gradient_accumulation: int = setting(1, about="Micro batches per optimiser step.", low=1)
     packing: bool = setting(True, about="Several examples in a row, each seeing only itself.")
     precision: str = setting("auto", about="auto is bf16 where the hardware has it.", choices=("auto", "bf16", "fp32"))
-    compile: str = setting("auto", about="Compile one decoder layer; auto decides by hardware and run length.",
-                           choices=("auto", "true", "false"))
+    compile: str = setting(
+        "auto",
+        about="Compile one decoder layer; auto decides by hardware and run length.",
+        choices=("auto", "true", "false"),
+    )
     eval_steps: int = setting(25, about="Steps between validation losses; 0 is only at the end.", low=0)
     save_steps: int = setting(25, about="Steps between checkpoints; 0 is only at the end.", low=0)
     save_total_limit: int = setting(2, about="Checkpoints that are kept.", low=1)

@@ -39,17 +39,6 @@ def imported(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("secft.")}
 
 
-def top_level_imports(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_point_one_way(path: Path) -> None:
     layer = layer_of(path)
@@ -61,12 +50,14 @@ def test_imports_point_one_way(path: Path) -> None:
         assert used <= LAYERS[layer], f"{layer} may not import {used - LAYERS[layer]}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
 def test_documents_name_only_what_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     paths = re.findall(r"`((?:secft|conf|docs|tests|benchmarks)/[\w./-]+)`", text)
     missing = [path for path in paths if not (ROOT / path).exists()]
     assert not missing
-    links = [link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+    links = list(re.findall(r"\]\((?!https?:|#)([^)#]+)", text))
     broken = [link for link in links if not ((ROOT / name).parent / link).exists()]
     assert not broken
