@@ -199,21 +199,39 @@ void rope_join(const element *dq, const element *dk, const element *dv, element 
         }
 }
 
-/* Head blocks to token rows (to_tokens = 1) or back (0, padding rows become zero). */
-void move_heads(element *blocks, element *tokens, const int64_t *start, const int64_t *length, const int64_t *padded,
-                const int64_t *offset, int64_t n_examples, int64_t heads, int64_t dim, int64_t ld, int to_tokens) {
+/* Copy head blocks to token rows. */
+void heads_to_tokens(const element *blocks, element *tokens, const int64_t *start, const int64_t *length,
+                     const int64_t *padded, const int64_t *offset, int64_t n_examples, int64_t heads, int64_t dim,
+                     int64_t ld) {
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int64_t d = 0; d < n_examples; d++)
+        for (int64_t head = 0; head < heads; head++) {
+            const element *block = blocks + offset[d] * heads * dim + head * padded[d] * dim;
+            for (int64_t i = 0; i < length[d]; i++)
+                memcpy(tokens + (start[d] + i) * ld + head * dim, block + i * dim, dim * sizeof(element));
+        }
+}
+
+/* Copy token rows (plus second, unless NULL; its rows are heads * dim wide) to head blocks; padding rows are zero. */
+void tokens_to_heads(const element *tokens, const element *second, element *blocks, const int64_t *start,
+                     const int64_t *length, const int64_t *padded, const int64_t *offset, int64_t n_examples,
+                     int64_t heads, int64_t dim, int64_t ld) {
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t d = 0; d < n_examples; d++)
         for (int64_t head = 0; head < heads; head++) {
             element *block = blocks + offset[d] * heads * dim + head * padded[d] * dim;
             for (int64_t i = 0; i < length[d]; i++) {
-                element *row = tokens + (start[d] + i) * ld + head * dim;
-                if (to_tokens)
-                    memcpy(row, block + i * dim, dim * sizeof(element));
-                else
-                    memcpy(block + i * dim, row, dim * sizeof(element));
+                const element *row = tokens + (start[d] + i) * ld + head * dim;
+                element *out = block + i * dim;
+                if (!second) {
+                    memcpy(out, row, dim * sizeof(element));
+                    continue;
+                }
+                const element *more = second + ((start[d] + i) * heads + head) * dim;
+#pragma omp simd
+                for (int64_t j = 0; j < dim; j++) out[j] = put(get(row[j]) + get(more[j]));
             }
-            if (!to_tokens) memset(block + length[d] * dim, 0, (padded[d] - length[d]) * dim * sizeof(element));
+            memset(block + length[d] * dim, 0, (padded[d] - length[d]) * dim * sizeof(element));
         }
 }
 
