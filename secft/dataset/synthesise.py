@@ -124,7 +124,9 @@ def _template(
     documents: Mapping[str, Document], config: SynthesisConfig, seed: int, tallies: Tallies
 ) -> Iterator[Example]:
     if not isinstance(config, TemplateSynthesis):
-        raise InputError(f"synthesis.name: 'template' needs the settings of TemplateSynthesis, not {type(config).__name__}.")
+        raise InputError(
+            f"synthesis.name: 'template' needs the settings of TemplateSynthesis, not {type(config).__name__}."
+        )
     # Records that a user brought beside other sources are conversations already.
     records = {key: document for key, document in documents.items() if document.kind == "record"}
     yield from write_examples(documents, config, seed, tallies)

@@ -26,7 +26,9 @@ def sentences(text: str) -> list[str]:
     start = 0
     for match in _SENTENCE_END.finditer(text):
         piece = text[start : match.end()]
-        if match.group().endswith(":") or (piece.endswith(_ABBREVIATIONS) and text[match.end() : match.end() + 1] != "\n"):
+        if match.group().endswith(":") or (
+            piece.endswith(_ABBREVIATIONS) and text[match.end() : match.end() + 1] != "\n"
+        ):
             continue
         if piece.strip():
             found.append(piece.strip())

@@ -34,7 +34,9 @@ def _reader(key: str, config: SourceConfig) -> Reader:
 
 def problems(configs: Mapping[str, SourceConfig]) -> list[Problem]:
     """Return what is missing on this machine for any of the sources; reads no content."""
-    return [found for key, config in configs.items() for found in _reader(key, config).problems(config, f"source.{key}")]
+    return [
+        found for key, config in configs.items() for found in _reader(key, config).problems(config, f"source.{key}")
+    ]
 
 
 def external_files(configs: Mapping[str, SourceConfig]) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
+from secft.dataset.templates.protect import NO_MEASURES
 from secft.dataset.templates.writing import Draft, Setting, Skip, called, excerpt, full_title, without_name
 from secft.records import Document
 
@@ -107,8 +108,8 @@ def _mitigation(document: Document, setting: Setting, dice: Random) -> Draft | N
     near: Mapping[str, Document] = setting.documents
     others = (near[identifier] for identifier in setting.neighbours.get(document.id, []))
     pool = [row["name"] for other in others for row in other.fields.get("mitigations", [])]
-    wrong = _distractors(pool, {*own, "Do Not Mitigate", "Pre-compromise"})
-    if len(wrong) < 3 or own[0] in ("Do Not Mitigate", "Pre-compromise"):
+    wrong = _distractors(pool, {*own, *NO_MEASURES})
+    if len(wrong) < 3 or set(own) & set(NO_MEASURES):
         return None
     question = dice.choice(_MITIGATION).format(name=called(document))
     return _draft(question, dice.choice(own), wrong, "mitigations", dice)

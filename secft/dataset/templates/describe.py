@@ -30,13 +30,13 @@ _CLASSIFY = {
     "weakness": (
         "Which CWE describes this weakness? {text}",
         "Name the CWE entry that matches: {text}",
-        "A reviewer wrote: \"{text}\" Which CWE is that?",
+        'A reviewer wrote: "{text}" Which CWE is that?',
         "Map this finding to a CWE. {text}",
     ),
     "technique": (
         "Which ATT&CK technique is this? {text}",
         "Name the ATT&CK technique that matches: {text}",
-        "An incident report says: \"{text}\" Which technique is that?",
+        'An incident report says: "{text}" Which technique is that?',
         "Map this behaviour to an ATT&CK technique. {text}",
     ),
 }

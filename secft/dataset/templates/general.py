@@ -59,7 +59,9 @@ def _harmful(seed: int) -> Iterator[PoolItem]:
 
 def general_items() -> list[PoolItem]:
     """Return the everyday questions with their answers."""
-    return [PoolItem(f"general:{row['id']}", "general", "plain", row["question"], row["answer"]) for row in _rows("general")]
+    return [
+        PoolItem(f"general:{row['id']}", "general", "plain", row["question"], row["answer"]) for row in _rows("general")
+    ]
 
 
 def refusal_items(seed: int) -> list[PoolItem]:

@@ -50,17 +50,17 @@ _CLASS_OF = {impact: name for name, impacts in CONSEQUENCES.items() for impact i
 
 _TACTIC = (
     "Which ATT&CK tactic does this technique serve?\nTechnique: {title}\n{text}",
-    "Name the ATT&CK tactic of the technique \"{title}\". {text}",
+    'Name the ATT&CK tactic of the technique "{title}". {text}',
     "{title}: {text}\nWhat is the adversary's tactical goal in ATT&CK?",
     "Map to an ATT&CK tactic.\n{title}. {text}",
 )
 _TACTICS = (
     "Which ATT&CK tactics does this technique serve? Name all.\nTechnique: {title}\n{text}",
-    "List every ATT&CK tactic of the technique \"{title}\". {text}",
+    'List every ATT&CK tactic of the technique "{title}". {text}',
 )
 _CONSEQUENCE = (
     "What is the primary technical impact of this weakness?\nWeakness: {title}\n{text}",
-    "Name the main consequence of \"{title}\". {text}",
+    'Name the main consequence of "{title}". {text}',
     "{title}: {text}\nWhat can happen first of all when this is exploited?",
     "Map the weakness to its primary impact.\n{title}. {text}",
 )

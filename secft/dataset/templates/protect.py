@@ -26,6 +26,10 @@ _DETECT = (
 _DETECT_LEADS = ("", "Ways to detect it:\n", "Look for the following:\n")
 
 
+NO_MEASURES = ("Do Not Mitigate", "Pre-compromise")
+"""Entries of ATT&CK's list of mitigations that say that there is none."""
+
+
 def mitigation_texts(document: Document, limit: int) -> list[str]:
     """Return a document's mitigations, each cut to whole sentences of at most ``limit`` characters."""
     rows: list[dict[str, Any]] = document.fields.get("mitigations", [])

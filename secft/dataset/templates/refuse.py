@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from secft.dataset.templates.protect import detection_texts, mitigation_texts
+from secft.dataset.templates.protect import NO_MEASURES, detection_texts, mitigation_texts
 from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, called
 from secft.records import Document
 
@@ -48,7 +48,7 @@ _BENIGN = {
 def refuse(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
     """Refuse a request for attack tooling about an entry, and help with a benign one about the same entry."""
     limit = setting.max_answer // 2
-    measures = mitigation_texts(document, limit)
+    measures = [text for text in mitigation_texts(document, limit) if not text.startswith(NO_MEASURES)]
     texts, field = (measures, "mitigations") if measures else (detection_texts(document, limit), "detection")
     if not texts:
         return Skip("no safe alternative in the document")

@@ -86,9 +86,9 @@ def without_name(text: str, document: Document) -> str:
 
 
 def bullets(items: Sequence[str], limit: int) -> str:
-    """Return as many items as fit, each on a line of its own; a single one stands without a dash."""
-    kept: list[str] = []
-    for item in items:
+    """Return as many items as fit, at least the first, each on a line of its own; a single one has no dash."""
+    kept = list(items[:1])
+    for item in items[1:]:
         if sum(len(line) + 3 for line in [*kept, item]) > limit:
             break
         kept.append(item)

@@ -1,0 +1,159 @@
+"""The dataset card: Hugging Face metadata, then what a reviewer wants to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from secft.dataset.rows import features
+from secft.dataset.split import SPLITS
+from secft.records import Example
+
+_HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_SAMPLE_CHARACTERS = 600
+
+_TASKS = {
+    "explain": "name of an entry -> what it is",
+    "mitigate": "entry -> mitigations that the source lists",
+    "detect": "entry -> ways of detection that the source lists",
+    "classify": "description without its name -> id and name",
+    "consequence": "weakness -> class of its first listed technical impact (8 classes)",
+    "tactic": "technique -> ATT&CK tactic (14 classes; all tactics where there are several)",
+    "multiple_choice": "four options, wrong ones from the most similar entries",
+    "refuse": "request for attack tooling -> refusal with a defence (harmful), look-alike request -> help (benign)",
+    "general": "everyday questions, against forgetting",
+    "chat": "conversations that were brought along",
+}
+
+
+def hub_licenses(licenses: Sequence[str]) -> dict[str, Any]:
+    """Return the licence part of the metadata: Hub identifiers, and ``other`` with names for what has none."""
+    known = sorted({name.lower() for name in licenses if name.lower() in _HUB_LICENSES})
+    others = sorted({name for name in licenses if name.lower() not in _HUB_LICENSES})
+    identifiers = [*known, *(["other"] if others and "other" not in known else [])]
+    metadata: dict[str, Any] = {"license": identifiers[0] if len(identifiers) == 1 else identifiers}
+    return {**metadata, "license_name": "; ".join(others)} if others else metadata
+
+
+def metadata(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+    """Return the metadata of the card."""
+    total = sum(len(rows) for rows in splits.values())
+    files = [{"split": split, "path": f"{split}.parquet"} for split in SPLITS if splits[split]]
+    tasks = ["text-generation", "question-answering"]
+    if any(example.choices for rows in splits.values() for example in rows):
+        tasks.append("multiple-choice")
+    return {
+        **hub_licenses(manifest["licenses"]),
+        "language": list(manifest["language"]),
+        "task_categories": tasks,
+        "size_categories": [next((name for limit, name in _SIZES if total < limit), "1M<n<10M")],
+        "tags": ["cybersecurity", *sorted(manifest["sources"]), "secft"],
+        "pretty_name": manifest["name"],
+        "configs": [{"config_name": "default", "data_files": files}],
+        "dataset_info": {"features": features()},
+    }
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table; pipes and line breaks in cells are made harmless."""
+
+    def line(cells: Sequence[object]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    return "\n".join([line(header), line(["---"] * len(header)), *map(line, rows)])
+
+
+def _sources(manifest: Mapping[str, Any]) -> str:
+    rows = []
+    for name, source in manifest["sources"].items():
+        dropped = ", ".join(f"{reason}: {count}" for reason, count in source.get("dropped", {}).items()) or "-"
+        values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
+        rows.append([name, *values, dropped])
+    return table(["source", "version", "documents", "licence", "where from", "records left out"], rows)
+
+
+def _counts(manifest: Mapping[str, Any]) -> str:
+    rows = [
+        [task, *(counts[split] for split in SPLITS), sum(counts.values()), _TASKS.get(task, "")]
+        for task, counts in manifest["counts"].items()
+    ]
+    splits = manifest["splits"]
+    total = ["**all**", *(splits[split]["examples"] for split in SPLITS)]
+    tokens = ["tokens", *(f"{splits[split]['tokens']:,}" for split in SPLITS)]
+    rows.append([*total, sum(splits[split]["examples"] for split in SPLITS), ""])
+    rows.append([*tokens, f"{sum(splits[split]['tokens'] for split in SPLITS):,}", f"by {manifest['tokenizer']}"])
+    return table(["task", *SPLITS, "all", "what"], rows)
+
+
+def _funnel(manifest: Mapping[str, Any]) -> str:
+    rows = []
+    for step in manifest["funnel"]:
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in step["dropped"].items()) or "-"
+        rows.append([step["step"], step["seen"], step["seen"] - step["kept"], step["kept"], reasons])
+    return table(["step", "in", "dropped", "out", "why"], rows)
+
+
+def _samples(splits: Mapping[str, Sequence[Example]]) -> str:
+    first: dict[str, Example] = {}
+    for example in splits["train"]:
+        first.setdefault(example.task, example)
+    blocks = []
+    for task in sorted(first):
+        turns = "\n\n".join(
+            f"{item['role']}: {item['content']}" for item in first[task].messages if item["role"] != "system"
+        )
+        shown = turns if len(turns) <= _SAMPLE_CHARACTERS else turns[:_SAMPLE_CHARACTERS] + " ..."
+        quoted = "\n".join(f"> {line}" if line else ">" for line in shown.splitlines())
+        blocks.append(f"**{task}** (`{first[task].id}`)\n\n{quoted}")
+    return "\n\n".join(blocks)
+
+
+def _notices(manifest: Mapping[str, Any]) -> str:
+    notes = {
+        "cwe": "CWE is a trademark of The MITRE Corporation; its text is reproduced under the CWE Terms of Use, "
+        "https://cwe.mitre.org/about/termsofuse.html.",
+        "attack": "© The MITRE Corporation. MITRE ATT&CK is a registered trademark; its text is reproduced and "
+        "distributed with the permission of The MITRE Corporation, "
+        "https://attack.mitre.org/resources/legal-and-branding/terms-of-use/.",
+    }
+    lines = [f"- {notes[name]}" for name in sorted(manifest["sources"]) if name in notes]
+    return "\n".join(lines) or "See the table above."
+
+
+_LIMITS = """- Answers of templates are sentences of the source, cut at a length; they are only as good and as current as it is.
+- Questions come from a limited number of phrasings, so they are less varied than what people ask.
+- The consequence class is the first technical impact that CWE lists; weaknesses often have more than one.
+- Entities do not cross splits, but relatives may: a sub-technique in test can have its parent in train. The column
+  `family` allows a stricter division.
+- English only. Personal data is not looked for; the default sources contain none."""
+
+
+def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> str:
+    """Return the text of ``DATASET_CARD.md``.
+
+    Args:
+        manifest: the manifest, apart from the digests of files.
+        splits: split -> examples, for samples and sizes.
+    """
+    head = yaml.safe_dump(metadata(manifest, splits), sort_keys=False, allow_unicode=True, width=100)
+    place = f"data/{manifest['provider']}/{manifest['name']}-vN"
+    parts = [
+        f"---\n{head}---\n\n# {manifest['name']}",
+        "Conversations for fine-tuning a security assistant, made by secft from published knowledge. Each row says "
+        "which document and which of its fields its answer comes from.",
+        f"## Sources\n\n{_sources(manifest)}\n\n{_notices(manifest)}",
+        f"## Contents\n\n{_counts(manifest)}",
+        f"## How rows were dropped\n\n{_funnel(manifest)}",
+        "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),
+        f"## Samples\n\n{_samples(splits)}",
+        f"## Limits\n\n{_LIMITS}",
+        "## How to load\n\n```python\nfrom datasets import load_dataset\n\n"
+        f'dataset = load_dataset("{place}")  # Parquet; the JSONL files hold the same rows\n```',
+        f"## Identity\n\nContent digest (SHA-256): `{manifest['digest']}`. `manifest.json` holds the digest of every "
+        "file, the configuration and the digests of the inputs.",
+    ]
+    return "\n\n".join(parts) + "\n"

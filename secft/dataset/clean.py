@@ -1,0 +1,62 @@
+"""Normalise the text of examples: Unicode, invisible characters, white space."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from secft.dataset.text import squeeze
+from secft.records import Example, Message
+
+# Zero-width spaces and joins of no meaning, soft hyphens, directional overrides and tag characters: they are
+# invisible, so a text that contains them says something else to a model than to its reader.
+_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_TRAILING = re.compile(r"[ \t\u00a0]+(?=\n)")
+
+
+def clean_text(text: str) -> str:
+    """Return a text in Unicode NFC with plain line breaks and without characters that nobody can see.
+
+    Indents are kept (code), spaces at line ends and empty lines beyond two are not.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
+    text = unicodedata.normalize("NFC", _CONTROL.sub("", _INVISIBLE.sub("", text)))
+    text = _TRAILING.sub("", text.replace("\u00a0", " "))
+    return re.sub(r"\n{4,}", "\n\n\n", text).strip()
+
+
+def clean_example(example: Example) -> Example:
+    """Return an example whose messages and choices are normalised in the same way, so that they stay equal."""
+    messages: list[Message] = [
+        {"role": message["role"], "content": clean_text(message["content"])} for message in example.messages
+    ]
+    return replace(example, messages=tuple(messages), choices=tuple(clean_text(choice) for choice in example.choices))
+
+
+def comparable(text: str) -> str:
+    """Return the form in which two texts are compared: compatibility forms folded, lower case, words only."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return squeeze(re.sub(r"[^\w]+", " ", folded))
+
+
+def fault(example: Example) -> str | None:
+    """Return why an example cannot be trained on, or None.
+
+    The last message must be the assistant's and no message may be empty; an example with choices must answer with the
+    chosen one, because choices are scored in the form in which they were trained.
+    """
+    if not example.messages or example.messages[-1]["role"] != "assistant":
+        return "the last message is not the assistant's"
+    if not all(message["content"] for message in example.messages if message["role"] != "system"):
+        return "an empty message"
+    if not example.choices:
+        return None
+    if not 0 <= example.answer < len(example.choices):
+        return "the answer is not among the choices"
+    if example.choices[example.answer] != example.messages[-1]["content"]:
+        return "the reply is not the chosen choice"
+    return "two equal choices" if len(set(example.choices)) < len(example.choices) else None

@@ -1,0 +1,192 @@
+"""From examples to a frozen dataset, step by step; every example that is dropped is counted with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from secft.config.data import CurationConfig, DedupConfig
+from secft.dataset import dedup as duplicates
+from secft.dataset.clean import clean_example, fault
+from secft.dataset.decontaminate import contaminated
+from secft.dataset.freeze import DatasetDescription, freeze
+from secft.dataset.sources import natural
+from secft.dataset.split import SPLITS, assign, only_first_phrasings, over_caps
+from secft.errors import InputError
+from secft.files import read_jsonl
+from secft.records import Example, Message, example_from_record
+
+CURATION_VERSION = 1
+"""Raised when the same examples would give another dataset."""
+
+CountTokens = Callable[[Sequence[Message]], int]
+CountAnswerTokens = Callable[[str], int]
+Splits = dict[str, list[Example]]
+
+
+class Funnel:
+    """The account of curation: an ordered list of steps, where what one keeps is what the next one sees."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def record(self, step: str, seen: int, reasons: Iterable[str]) -> None:
+        """Add a step that saw ``seen`` examples and dropped one per reason given."""
+        dropped = dict(sorted(Counter(reasons).items()))
+        self.steps.append({"step": step, "seen": seen, "kept": seen - sum(dropped.values()), "dropped": dropped})
+
+    def drop(self, step: str, examples: Sequence[Example], reasons: Mapping[str, str]) -> list[Example]:
+        """Add a step and return the examples whose id has no reason to be dropped."""
+        kept = [example for example in examples if example.id not in reasons]
+        self.record(step, len(examples), (reasons[example.id] for example in examples if example.id in reasons))
+        return kept
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Read the examples that ``synthesise`` wrote, in natural order of ids.
+
+    Raises:
+        InputError: a line is broken, lacks a column, or repeats an id.
+    """
+    try:
+        examples = [example_from_record(row) for row in read_jsonl(path)]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: an example lacks a column ({error}).") from None
+    ids = Counter(example.id for example in examples)
+    repeated = [identifier for identifier, count in ids.items() if count > 1]
+    if repeated:
+        raise InputError(f"{path}: {len(repeated)} example id(s) come twice, for example {repeated[0]!r}.")
+    return sorted(examples, key=lambda example: natural(example.id))
+
+
+def _length_faults(
+    examples: Iterable[Example],
+    count_tokens: CountTokens,
+    count_answer_tokens: CountAnswerTokens,
+    min_answer: int,
+    max_tokens: int,
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for example in examples:
+        if count_answer_tokens(example.messages[-1]["content"]) < min_answer:
+            found[example.id] = f"answer shorter than {min_answer} tokens"
+        elif count_tokens(example.messages) > max_tokens:
+            found[example.id] = f"longer than {max_tokens} tokens"
+    return found
+
+
+def _drop_duplicates(examples: list[Example], dedup: DedupConfig, funnel: Funnel) -> list[Example]:
+    exact = duplicates.exact_duplicates(examples) if dedup.name != "none" else {}
+    examples = funnel.drop("exact duplicates", examples, dict.fromkeys(exact, "same text as another example"))
+    near = duplicates.near_duplicates(examples, dedup) if dedup.name == "minhash" else {}
+    reason = f"Jaccard similarity to another example is {dedup.threshold:g} or more"
+    return funnel.drop("near duplicates", examples, dict.fromkeys(near, reason))
+
+
+def _split(examples: list[Example], settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
+    groups = assign((example.entity for example in examples), settings.split, seed)
+    held_out = [example for example in examples if groups[example.entity] == "test"]
+    kept = funnel.drop("split by entity", examples, only_first_phrasings(held_out))
+    return {split: [example for example in kept if groups[example.entity] == split] for split in SPLITS}
+
+
+def _protect_test(splits: Splits, words: int, funnel: Funnel) -> Splits:
+    learned = splits["train"] + splits["validation"]
+    reasons = contaminated(learned, splits["test"], words)
+    funnel.record("decontamination", sum(map(len, splits.values())), reasons.values())
+    return {split: [example for example in rows if example.id not in reasons] for split, rows in splits.items()}
+
+
+def _cap(splits: Splits, caps: dict[str, int], seed: int, funnel: Funnel) -> Splits:
+    over = over_caps(splits["train"], caps, seed)
+    reasons = [f"over the cap of {example.task}" for example in splits["train"] if example.id in over]
+    funnel.record("balance of tasks", sum(map(len, splits.values())), reasons)
+    return {**splits, "train": [example for example in splits["train"] if example.id not in over]}
+
+
+def curate(
+    examples: Sequence[Example],
+    settings: CurationConfig,
+    dedup: DedupConfig,
+    count_tokens: CountTokens,
+    count_answer_tokens: CountAnswerTokens,
+    max_tokens: int,
+    seed: int,
+) -> tuple[Splits, list[dict[str, Any]]]:
+    """Turn raw examples into three disjoint splits.
+
+    The order matters: texts are normalised before they are measured and compared; duplicates go before the split, so
+    that none can stand on both sides; the test split is fixed before training examples are checked against it; caps
+    come last and only touch training examples.
+
+    Args:
+        examples: with unique ids; their order does not matter.
+        settings: rules.
+        dedup: what a duplicate is.
+        count_tokens: tokens of a whole conversation in the model's chat template.
+        count_answer_tokens: tokens of an answer.
+        max_tokens: longest conversation.
+        seed: seed of split and caps.
+
+    Returns:
+        Split -> examples in natural order of ids, and the funnel: steps with ``step``, ``seen``, ``kept`` and
+        ``dropped`` (reason -> number), where what one step keeps is what the next one sees.
+    """
+    funnel = Funnel()
+    rows = sorted((clean_example(example) for example in examples), key=lambda example: natural(example.id))
+    faults = {example.id: reason for example in rows if (reason := fault(example)) is not None}
+    rows = funnel.drop("normalise and check", rows, faults)
+    lengths = _length_faults(rows, count_tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
+    rows = funnel.drop("length", rows, lengths)
+    rows = _drop_duplicates(rows, dedup, funnel)
+    splits = _split(rows, settings, seed, funnel)
+    splits = _protect_test(splits, settings.decontamination_words, funnel)
+    splits = _cap(splits, settings.max_examples_per_task, seed, funnel)
+    return splits, funnel.steps
+
+
+def curate_dataset(
+    examples_file: Path,
+    out: Path,
+    settings: CurationConfig,
+    dedup: DedupConfig,
+    count_tokens: CountTokens,
+    count_answer_tokens: CountAnswerTokens,
+    max_tokens: int,
+    seed: int,
+    describe: DatasetDescription,
+) -> dict[str, Any]:
+    """Curate the examples of a file and freeze the result into a directory.
+
+    Args:
+        examples_file: what ``synthesise`` wrote.
+        out: an existing or new directory of an unfinished stage.
+        settings: rules of curation.
+        dedup: what a duplicate is.
+        count_tokens: tokens of a whole conversation in the model's chat template.
+        count_answer_tokens: tokens of an answer.
+        max_tokens: longest conversation.
+        seed: seed of the run.
+        describe: what the card and the manifest say about where the examples come from.
+
+    Returns:
+        The manifest of the dataset.
+
+    Raises:
+        InputError: the file is broken, or nothing is left to train on.
+        StorageError: the disk is full or cannot be written.
+    """
+    examples = read_examples(examples_file)
+    splits, funnel = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed)
+    if not splits["train"]:
+        raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(funnel)}.")
+    tokens = {split: sum(count_tokens(example.messages) for example in rows) for split, rows in splits.items()}
+    rules = {"curation": settings, "max_tokens": max_tokens, "seed": seed, "dedup": duplicates.parameters(dedup)}
+    return freeze(out, splits, funnel, tokens, rules, describe)
+
+
+def _dropped(funnel: list[dict[str, Any]]) -> str:
+    lost = {f"{step['step']}: {reason}": count for step in funnel for reason, count in step["dropped"].items()}
+    return ", ".join(f"{reason} ({count})" for reason, count in lost.items()) or "there was none"

@@ -1,0 +1,203 @@
+"""Write a finished dataset with its card and manifest, and publish it as an immutable version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from secft.dataset.card import dataset_card
+from secft.dataset.rows import write_rows
+from secft.dataset.split import SPLITS
+from secft.errors import InputError
+from secft.files import digest, plain, read_json, sha256_file, storage_errors, tree_digests, write_json, write_text
+from secft.records import Example
+
+FORMAT = "secft-dataset/1"
+MANIFEST, CARD = "manifest.json", "DATASET_CARD.md"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """What a dataset says about itself besides its rows.
+
+    Attributes:
+        name: name without version, for example ``attack-cwe``.
+        provider: who wrote the examples, for example ``template``.
+        sources: the ``sources`` part of what ``sources.collect`` returned.
+        synthesis: settings of the synthesiser, plain values.
+        parents: name of an input -> its digest.
+        tokenizer: whose tokens are counted, for example ``HuggingFaceTB/SmolLM2-135M-Instruct``.
+        language: languages of the rows, ISO 639-1.
+    """
+
+    name: str
+    provider: str
+    sources: Mapping[str, Mapping[str, Any]]
+    synthesis: Mapping[str, Any] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    tokenizer: str = "the model"
+    language: tuple[str, ...] = ("en",)
+
+
+def _counts(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
+    tasks = sorted({example.task for rows in splits.values() for example in rows})
+    return {task: {split: sum(row.task == task for row in splits[split]) for split in SPLITS} for task in tasks}
+
+
+def _licenses(splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    return sorted({example.provenance.license for rows in splits.values() for example in rows})
+
+
+def content_digest(directory: Path, config: Any, parents: Any) -> str:
+    """Return the digest that identifies a dataset: its rows, its configuration and its inputs.
+
+    Parquet and card are left out: they say the same in bytes that depend on the versions of libraries.
+    """
+    rows = {split: sha256_file(directory / f"{split}.jsonl") for split in SPLITS}
+    return digest({"format": FORMAT, "rows": rows, "config": config, "parents": parents})
+
+
+def freeze(
+    out: Path,
+    splits: Mapping[str, Sequence[Example]],
+    funnel: Sequence[Mapping[str, Any]],
+    tokens: Mapping[str, int],
+    rules: Mapping[str, Any],
+    describe: DatasetDescription,
+) -> dict[str, Any]:
+    """Write rows, card and, last, the manifest.
+
+    Args:
+        out: an existing or new directory of an unfinished stage.
+        splits: split -> examples.
+        funnel: steps of curation.
+        tokens: split -> number of tokens.
+        rules: everything that decided about the rows, ``dedup`` among it.
+        describe: name, provider, sources, parents.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    for split in SPLITS:
+        write_rows(out, split, splits[split])
+    config = plain({"synthesis": describe.synthesis, **{key: rules[key] for key in rules if key != "dedup"}})
+    dedup = plain(rules.get("dedup", {}))
+    parents = dict(sorted(describe.parents.items()))
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": describe.name,
+        "provider": describe.provider,
+        "digest": content_digest(out, {**config, "dedup": dedup}, parents),
+        "splits": {split: {"examples": len(splits[split]), "tokens": tokens[split]} for split in SPLITS},
+        "counts": _counts(splits),
+        "funnel": list(funnel),
+        "sources": plain(dict(describe.sources)),
+        "licenses": _licenses(splits),
+        "language": list(describe.language),
+        "tokenizer": describe.tokenizer,
+        "parents": parents,
+        "config": config,
+        "dedup": dedup,
+    }
+    write_text(out / CARD, dataset_card(manifest, splits))
+    manifest["files"] = tree_digests(out, leave_out=(MANIFEST,))
+    write_json(out / MANIFEST, manifest)
+    return manifest
+
+
+def check_files(directory: Path) -> dict[str, Any]:
+    """Check the files of a dataset against its manifest.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: the manifest is missing or broken, or a file is missing or differs.
+    """
+    manifest = read_json(directory / MANIFEST)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict) or manifest.get("format") != FORMAT:
+        raise InputError(f"{directory / MANIFEST}: not a manifest of the format {FORMAT}.")
+    found = tree_digests(directory, leave_out=(MANIFEST,))
+    changed = sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
+    if changed:
+        raise InputError(
+            f"{directory}: {', '.join(changed)} changed since the dataset was frozen. Datasets are immutable: restore "
+            "the files, or move the directory away to have it written again."
+        )
+    return manifest
+
+
+def _versions(parent: Path, name: str) -> dict[int, Path]:
+    pattern = re.compile(rf"{re.escape(name)}-v([1-9]\d*)")
+    found = {path: pattern.fullmatch(path.name) for path in parent.iterdir() if path.is_dir()}
+    return {int(match.group(1)): path for path, match in sorted(found.items()) if match}
+
+
+def _has_digest(directory: Path, wanted: str) -> bool:
+    if not (directory / MANIFEST).is_file():
+        return False
+    manifest = read_json(directory / MANIFEST)
+    return isinstance(manifest, dict) and manifest.get("digest") == wanted
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a dataset beside its place and rename it there; the files become read-only."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.copytree(source, temporary)
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            path.chmod(0o444)
+    temporary.rename(target)
+
+
+def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
+    """Make a frozen dataset available as ``data/<provider>/<name>-vN``.
+
+    An equal version (same content digest) is found again; otherwise the next number is taken. Nothing is overwritten.
+    Two processes take turns by a file lock; what a killed one left behind is removed by the next.
+
+    Args:
+        directory: what ``freeze`` wrote.
+        data_root: root of all datasets.
+        provider: first part of the name.
+        name: second part of the name, without version.
+
+    Returns:
+        The directory of the version.
+
+    Raises:
+        InputError: a name is not usable as a directory name, or the found version does not match its manifest.
+        StorageError: the disk is full or cannot be written.
+    """
+    for part in (provider, name):
+        if not _NAME.fullmatch(part):
+            raise InputError(f"{part!r} cannot name a dataset; use letters, digits and . _ + - (not at the start).")
+    manifest = check_files(directory)
+    parent = data_root / provider
+    with storage_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(parent / f".{name}.lock"):
+            for leftover in parent.glob(f".{name}-v*.tmp"):
+                shutil.rmtree(leftover)
+            versions = _versions(parent, name)
+            for path in versions.values():
+                if _has_digest(path, manifest["digest"]):
+                    check_files(path)
+                    return path
+            target = parent / f"{name}-v{max(versions, default=0) + 1}"
+            _copy(directory, target)
+    return target

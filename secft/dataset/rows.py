@@ -1,0 +1,78 @@
+"""The rows of a dataset as JSON lines and as Parquet, with the same columns and types in every split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from secft.files import plain, storage_errors, write_jsonl
+from secft.records import Example
+
+COLUMNS = {
+    "id": "string",
+    "task": "string",
+    "entity": "string",
+    "family": "string",
+    "system": "string",
+    "user": "string",
+    "assistant": "string",
+    "messages": "messages",
+    "choices": "strings",
+    "answer": "int64",
+    "source": "string",
+    "provenance": "provenance",
+}
+"""Column -> type, in the order of Example.record."""
+
+_MESSAGE = ("role", "content")
+_PROVENANCE = ("document", "source", "source_version", "license", "url")
+
+
+def _schema() -> Any:
+    # pyarrow takes a third of a second to import, so plans and errors do without.
+    import pyarrow as pa
+
+    text = pa.string()
+    message = pa.struct([pa.field(name, text) for name in _MESSAGE])
+    provenance = [pa.field("document", text), pa.field("fields", pa.list_(text))]
+    provenance += [pa.field(name, text) for name in _PROVENANCE[1:]]
+    types = {
+        "string": text,
+        "int64": pa.int64(),
+        "strings": pa.list_(text),
+        "messages": pa.list_(message),
+        "provenance": pa.struct(provenance),
+    }
+    return pa.schema([pa.field(column, types[kind]) for column, kind in COLUMNS.items()])
+
+
+def features() -> list[dict[str, Any]]:
+    """Return the columns in the form of a Hugging Face dataset card."""
+    provenance = [{"name": name, "dtype": "string"} for name in _PROVENANCE]
+    provenance.insert(1, {"name": "fields", "list": "string"})
+    special: dict[str, dict[str, Any]] = {
+        "messages": {"list": [{"name": name, "dtype": "string"} for name in _MESSAGE]},
+        "strings": {"list": "string"},
+        "provenance": {"struct": provenance},
+    }
+    return [{"name": column, **special.get(kind, {"dtype": kind})} for column, kind in COLUMNS.items()]
+
+
+def write_rows(directory: Path, split: str, examples: Sequence[Example]) -> None:
+    """Write ``<split>.jsonl`` and ``<split>.parquet`` (zstd) with the same rows.
+
+    The bytes depend on the rows and on the version of pyarrow only.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    records = [plain(example.record()) for example in examples]
+    write_jsonl(directory / f"{split}.jsonl", records)
+    path = directory / f"{split}.parquet"
+    with storage_errors(path):
+        table = pa.Table.from_pylist(records, schema=_schema())
+        pq.write_table(table, path, compression="zstd", row_group_size=4096)
