@@ -144,7 +144,7 @@ def _first_example(plan: Plan) -> list[Any] | None:
 
 def _train_tokens(plan: Plan) -> int | None:
     dataset = plan.artifacts.get("dataset")
-    return int(dataset.summary["train_tokens"]) if dataset else None
+    return int(dataset.summary["splits"]["train"]["tokens"]) if dataset else None
 
 
 def _estimate_table(config: RunConfig, needs: Estimate) -> Table:

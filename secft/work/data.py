@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from secft.artifact import Artifact
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.dataset import sources
-from secft.dataset.curate import DatasetDescription, curate_dataset
-from secft.dataset.freeze import publish
+from secft.dataset.curate import curate_dataset
+from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import synthesise
-from secft.files import sha256_file
+from secft.files import plain, sha256_file
 from secft.records import Message
 from secft.stage import Inputs
 
@@ -88,9 +88,8 @@ def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, An
         config.seed,
         description,
     )
-    counts = summary["splits"]
-    told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
-    return {**summary, "headline": told}
+    counts = ", ".join(f"{facts['examples']:,} {split}" for split, facts in summary["splits"].items())
+    return {**summary, "headline": f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"}
 
 
 def publish_dataset(config: RunConfig, artifact: Artifact) -> Path:
@@ -105,19 +104,20 @@ def describe_dataset(config: RunConfig, inputs: Inputs) -> DatasetDescription:
         provider=dataset_provider(config),
         sources=inputs["documents"].summary["sources"],
         parents={name: artifact.digest for name, artifact in inputs.items()},
-        settings={"synthesis": config.synthesis, "curation": config.curation, "dedup": config.dedup},
+        synthesis=plain(config.synthesis),
+        tokenizer=config.model.id,
     )
 
 
 @lru_cache(maxsize=2)
-def token_counters(directory: Path) -> tuple[Callable[[list[Message]], int], Callable[[str], int]]:
+def token_counters(directory: Path) -> tuple[Callable[[Sequence[Message]], int], Callable[[str], int]]:
     """Return functions that count the tokens of a conversation and of an answer with a model's own tokenizer."""
     from transformers import AutoTokenizer  # heavy: only when a dataset is made
 
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
 
-    def conversation(messages: list[Message]) -> int:
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    def conversation(messages: Sequence[Message]) -> int:
+        text = tokenizer.apply_chat_template(list(messages), tokenize=False)
         return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def answer(text: str) -> int:
