@@ -32,7 +32,8 @@ class EvalConfig:
     confidence: float = setting(0.95, about="Level of the intervals.", above=0.5, high=0.999)
     resamples: int = setting(10_000, about="Bootstrap resamples.", low=200)
     samples: int = setting(8, about="Held-out questions that both models answer for the report.", low=0, high=100)
-    max_new_tokens: int = setting(48, about="Longest generated answer.", low=1)
+    max_new_tokens: int = setting(48, about="Longest generated answer of a task.", low=1)
+    sample_tokens: int = setting(120, about="Longest sample answer for the report.", low=1)
 
 
 @dataclass

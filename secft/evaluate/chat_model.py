@@ -1,0 +1,178 @@
+"""A live transformers model as lm-eval sees one: scores continuations as trees, answers in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lm_eval.api.model import LM
+
+from secft.evaluate.prompts import continuation, encode_pair, render
+from secft.evaluate.trees import Tree, branch_scores, tree_batch
+from secft.records import Message
+
+_TOKENS_AT_ONCE = 8192
+_ANSWERS_PER_ROW = 4
+
+
+def end_of_turn(tokenizer: Any) -> list[int]:
+    """Return the tokens that end an answer: what the chat template puts there, and the end of text."""
+    question = [Message(role="user", content="a")]
+    context = render(tokenizer, question, generation_prompt=True)
+    closing = encode_pair(tokenizer, context, continuation(tokenizer, question, context, "b"))[1][-1]
+    ends = {closing, tokenizer.eos_token_id} if closing in tokenizer.all_special_ids else {tokenizer.eos_token_id}
+    return sorted(token for token in ends if token is not None)
+
+
+class ChatModel(LM):  # type: ignore[misc]
+    """lm-eval's interface over a model that is loaded already; whoever calls switches its adapter on and off.
+
+    Attributes:
+        model: a causal model of transformers, bare or wrapped by peft.
+        tokenizer: a fast tokenizer with a chat template.
+        batch_size: prompts per forward pass.
+        max_new_tokens: longest answer.
+        advance: told the number of tokens of work after each batch.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, batch_size: int, max_new_tokens: int, advance: Callable[[int], None]
+    ) -> None:
+        super().__init__()
+        self.model, self.tokenizer = model, tokenizer
+        self.batch_size, self.max_new_tokens, self.advance = batch_size, max_new_tokens, advance
+        self.max_length = int(getattr(model.config, "max_position_embeddings", 2048))
+        self.ends = end_of_turn(tokenizer)
+        pad = tokenizer.pad_token_id
+        self.pad = pad if pad is not None else self.ends[0]
+
+    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        """Score continuations; requests with the same prompt share one row.
+
+        Args:
+            requests: lm-eval instances with (context, continuation) texts.
+
+        Returns:
+            (log-likelihood, is greedy) per request.
+        """
+        pairs = [encode_pair(self.tokenizer, *request.args) for request in requests]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, (context, _) in enumerate(pairs):
+            groups.setdefault(tuple(context), []).append(number)
+        trees = [Tree(context, tuple(tuple(pairs[k][1]) for k in members)) for context, members in groups.items()]
+        scores = self.score_trees([tree.cut(self.max_length) for tree in trees])
+        results: list[tuple[float, bool]] = [(float("nan"), False)] * len(pairs)
+        for members, row in zip(groups.values(), scores, strict=True):
+            for number, score in zip(members, row, strict=True):
+                results[number] = score
+        return results
+
+    def score_trees(self, trees: Sequence[Tree]) -> list[list[tuple[float, bool]]]:
+        """Score every branch of every tree, longest rows first."""
+        results: list[list[tuple[float, bool]]] = [[] for _ in trees]
+        order = sorted(range(len(trees)), key=lambda k: -trees[k].length)
+        for numbers in _batches(order, [tree.length for tree in trees], self.batch_size):
+            flat = iter(self._score([trees[k] for k in numbers]))
+            for k in numbers:
+                results[k] = [next(flat) for _ in trees[k].branches]
+            self.advance(sum(trees[k].length for k in numbers))
+        return results
+
+    @torch.inference_mode()
+    def _score(self, trees: Sequence[Tree]) -> list[tuple[float, bool]]:
+        batch = tree_batch(trees, self.pad, self.model.dtype)
+        device = self.model.device
+        with self._only_places(batch.at.to(device)):
+            output = self.model(
+                input_ids=batch.input_ids.to(device),
+                attention_mask=batch.mask.to(device),
+                position_ids=batch.position_ids.to(device),
+                use_cache=False,
+            )
+        return branch_scores(output.logits[0], batch)
+
+    @contextmanager
+    def _only_places(self, at: torch.Tensor) -> Iterator[None]:
+        """Give the output layer only the hidden states that predict a scored token.
+
+        The output layer is a quarter of a small model's work; prompts need none of it. Whatever the model does
+        to its logits afterwards (scaling, capping) is done as usual.
+        """
+
+        def gather(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+            return (inputs[0][at[0], at[1]][None], *inputs[1:])
+
+        handle = self.model.get_output_embeddings().register_forward_pre_hook(gather)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        """Answer greedily until the end of the turn.
+
+        Args:
+            requests: lm-eval instances with (context, generation settings); only ``until`` is read.
+        """
+        texts = self.answer([request.args[0] for request in requests], self.max_new_tokens)
+        return [
+            _before_any(text, request.args[1].get("until", [])) for text, request in zip(texts, requests, strict=True)
+        ]
+
+    def answer(self, contexts: Sequence[str], max_new_tokens: int) -> list[str]:
+        """Continue rendered prompts greedily."""
+        prompts = [self.tokenizer(context, add_special_tokens=False)["input_ids"] for context in contexts]
+        prompts = [ids[-(self.max_length - max_new_tokens) :] for ids in prompts]
+        results = [""] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda k: -len(prompts[k]))
+        # One new token at a time leaves room for more rows than whole prompts do.
+        for numbers in _batches(order, [len(ids) for ids in prompts], self.batch_size * _ANSWERS_PER_ROW):
+            for k, text in zip(numbers, self._generate([prompts[k] for k in numbers], max_new_tokens), strict=True):
+                results[k] = text
+            self.advance(sum(len(prompts[k]) + max_new_tokens for k in numbers))
+        return results
+
+    @torch.inference_mode()
+    def _generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[str]:
+        from transformers import GenerationConfig
+
+        width = max(map(len, prompts))
+        ids = torch.tensor([[self.pad] * (width - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        settings = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=self.ends,
+            pad_token_id=self.pad,
+            use_cache=True,
+        )
+        device = self.model.device
+        output = self.model.generate(
+            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings
+        )
+        return [str(text).strip() for text in self.tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)]
+
+    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        """Not offered: secft measures answers to questions, never bare text."""
+        raise NotImplementedError("secft's tasks score answers, not running text")
+
+
+def _batches(order: Sequence[int], lengths: Sequence[int], rows: int) -> Iterator[list[int]]:
+    """Cut an order (longest first) into batches of at most so many rows and tokens, padding included."""
+    batch: list[int] = []
+    for number in order:
+        widest = lengths[batch[0]] if batch else lengths[number]
+        if batch and (len(batch) == rows or widest * (len(batch) + 1) > _TOKENS_AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def _before_any(text: str, stops: Sequence[str]) -> str:
+    """Cut a text before the first stop string."""
+    ends = [text.find(stop) for stop in stops if stop and stop in text]
+    return text[: min(ends)] if ends else text

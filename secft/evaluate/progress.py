@@ -1,0 +1,78 @@
+"""How far an evaluation is, and how long it still takes: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Meter(Protocol):
+    """Told what is being done and how much of it is done."""
+
+    def begin(self, what: str) -> None:
+        """Name what comes next."""
+
+    def advance(self, work: int) -> None:
+        """Count finished work, tokens."""
+
+
+class BarMeter:
+    """A progress bar on a terminal."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("evaluate", total=total)
+
+    def begin(self, what: str) -> None:
+        """Name what comes next."""
+        self._bar.update(self._task, description=what)
+
+    def advance(self, work: int) -> None:
+        """Count finished work, tokens."""
+        self._bar.advance(self._task, work)
+
+
+class LineMeter:
+    """Plain lines with the share that is done, the speed and the remaining time."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total = console, max(total, 1)
+        self._done, self._what = 0, ""
+        self._start = self._told = time.monotonic()
+
+    def begin(self, what: str) -> None:
+        """Name what comes next."""
+        self._what = what
+
+    def advance(self, work: int) -> None:
+        """Count finished work, tokens."""
+        self._done += work
+        now = time.monotonic()
+        if now - self._told < _SECONDS_BETWEEN_LINES and self._done < self._total:
+            return
+        self._told, spent = now, max(now - self._start, 1e-6)
+        left = spent / self._done * max(self._total - self._done, 0) if self._done else 0.0
+        self._console.print(
+            f"evaluate: {self._what}: {min(1.0, self._done / self._total):.0%}, "
+            f"{self._done / spent:.0f} tokens/s, {left:.0f} s left",
+            markup=False,
+        )
+
+
+@contextmanager
+def meter(total: int) -> Iterator[Meter]:
+    """Show progress over so many tokens of work on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield LineMeter(console, total)
+        return
+    columns = (TextColumn("evaluate: {task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield BarMeter(bar, total)

@@ -1,0 +1,303 @@
+"""Measure a candidate against its base: the same items, the same process, the same precision.
+
+    python -m secft.evaluate.run job.json
+
+does the same as a process of its own; the job holds the arguments of ``evaluate`` by name.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secft.config.judging import EvalConfig
+from secft.errors import InputError, SecftError
+from secft.evaluate.baseline import Baseline, model_digest
+from secft.evaluate.compare import METRICS, Bootstrap, compare_task
+from secft.evaluate.items import Item, build_items, read_test_split, sample_questions
+from secft.evaluate.loading import Contestants, Hardware, Side, find_hardware, load_tokenizer
+from secft.evaluate.measure import go_offline, measure, write_prepared
+from secft.evaluate.progress import Meter, meter
+from secft.evaluate.prompts import prepare, render, rows_digest
+from secft.files import read_json, write_json, write_jsonl
+
+FORMAT = 1
+SAMPLES = "samples"
+Answers = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Everything that both models are asked.
+
+    Attributes:
+        tasks: task -> prepared items; never empty.
+        samples: rendered questions to be answered freely: id, kind, question, reference, context.
+        skipped: task -> why it is not measured.
+    """
+
+    tasks: Mapping[str, Sequence[dict[str, Any]]]
+    samples: Sequence[dict[str, Any]]
+    skipped: Mapping[str, str]
+
+    def digest_of(self, task: str) -> str:
+        """Return the SHA-256 of one task's questions."""
+        return rows_digest(list(self.samples if task == SAMPLES else self.tasks[task]))
+
+
+def evaluate(
+    base_dir: Path,
+    candidate_dir: Path,
+    dataset_dir: Path,
+    settings: EvalConfig,
+    seed: int,
+    out: Path,
+    cache: Path,
+) -> dict[str, Any]:
+    """Measure base and candidate and write results.json, samples.jsonl and one JSONL of items per task.
+
+    Args:
+        base_dir: the base model: safetensors, configuration, tokenizer with chat template.
+        candidate_dir: an adapter of that base, or a whole model.
+        dataset_dir: a frozen dataset with ``test.jsonl``.
+        settings: tasks, items, intervals.
+        seed: seed of samples and resamples.
+        out: directory that receives the files.
+        cache: directory where answers of base models are kept between runs.
+
+    Returns:
+        ``headline`` for people, ``seconds`` per model, ``base_reused``: tasks whose base answers were known.
+
+    Raises:
+        InputError: a model or the dataset cannot be used, or no task has an item.
+    """
+    go_offline()
+    hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
+    contestants = Contestants(base_dir, candidate_dir, hardware)
+    questions = ask(settings, seed, read_test_split(dataset_dir), tokenizer)
+    base_digest = model_digest(base_dir)
+    baseline = Baseline(cache, _measuring(base_digest, settings, hardware))
+    known = {task: baseline.get(task, questions.digest_of(task)) for task in (*questions.tasks, SAMPLES)}
+    seconds: dict[str, float] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="secft-items-") as items_dir,
+        meter(_work(questions, settings, known)) as show,
+    ):
+        write_prepared(questions.tasks, Path(items_dir))
+        examiner = Examiner(contestants, tokenizer, settings, questions, Path(items_dir), show)
+        base = examiner.examine("base", seconds, known, baseline)
+        candidate = examiner.examine("candidate", seconds, {}, None)
+    results = {
+        "format": FORMAT,
+        "seed": seed,
+        "confidence": settings.confidence,
+        "resamples": settings.resamples,
+        "precision": hardware.precision,
+        "device": hardware.device,
+        "lm_eval": importlib.metadata.version("lm_eval"),
+        "base_digest": base_digest,
+        "skipped": dict(questions.skipped),
+        "tasks": _compare(questions, base, candidate, settings, seed, out),
+    }
+    write_json(out / "results.json", results)
+    write_jsonl(out / "samples.jsonl", _side_by_side(questions.samples, base[SAMPLES], candidate[SAMPLES]))
+    reused = sorted(task for task, answers in known.items() if answers is not None)
+    return {"headline": headline(results), "seconds": seconds, "base_reused": reused}
+
+
+def ask(settings: EvalConfig, seed: int, test: Sequence[dict[str, Any]], tokenizer: Any) -> Questions:
+    """Choose and render all questions.
+
+    Raises:
+        InputError: no task has an item.
+    """
+    items = build_items(settings.tasks, test, settings.max_items, seed)
+    skipped = {task: "the dataset holds out no example of it" for task, chosen in items.items() if not chosen}
+    tasks = {task: [prepare(tokenizer, item) for item in chosen] for task, chosen in items.items() if chosen}
+    if not tasks:
+        raise InputError(f"eval.tasks: none of {', '.join(settings.tasks)} has a held-out item in this dataset.")
+    drawn = sample_questions(test, settings.samples, seed)
+    return Questions(tasks, [_sample(tokenizer, kind, item) for kind, item in drawn], skipped)
+
+
+def _sample(tokenizer: Any, kind: str, item: Item) -> dict[str, Any]:
+    context = render(tokenizer, item.messages, generation_prompt=True)
+    question = item.messages[-1]["content"]
+    return {"id": item.id, "kind": kind, "question": question, "reference": item.reference, "context": context}
+
+
+class Examiner:
+    """Puts all questions to one model after the other."""
+
+    def __init__(
+        self,
+        contestants: Contestants,
+        tokenizer: Any,
+        settings: EvalConfig,
+        questions: Questions,
+        items_dir: Path,
+        show: Meter,
+    ) -> None:
+        self._contestants, self._tokenizer, self._settings = contestants, tokenizer, settings
+        self._questions, self._items_dir, self._show = questions, items_dir, show
+
+    def examine(
+        self,
+        side: Side,
+        seconds: dict[str, float],
+        known: Mapping[str, list[dict[str, Any]] | None],
+        keep: Baseline | None,
+    ) -> Answers:
+        """Return a model's answers to every task and sample; it is not even loaded where all are known.
+
+        Args:
+            side: which model.
+            seconds: receives the time that this took.
+            known: task -> answers that need not be measured.
+            keep: where new answers are kept, or None.
+        """
+        start = time.monotonic()
+        answers: Answers = {task: found for task, found in known.items() if found is not None}
+        missing = [task for task in (*self._questions.tasks, SAMPLES) if task not in answers]
+        if missing:
+            with self._contestants.side(side) as model:
+                for task in missing:
+                    self._show.begin(f"{side}, {task}")
+                    answers[task] = self._one(model, task)
+                    if keep is not None:
+                        keep.put(task, self._questions.digest_of(task), answers[task])
+        seconds[side] = round(time.monotonic() - start, 1)
+        return answers
+
+    def _one(self, model: Any, task: str) -> list[dict[str, Any]]:
+        from secft.evaluate.chat_model import ChatModel  # heavy: imports torch and lm-eval
+
+        settings = self._settings
+        lm = ChatModel(
+            model,
+            self._tokenizer,
+            batch_size=settings.batch_size,
+            max_new_tokens=settings.max_new_tokens,
+            advance=self._show.advance,
+        )
+        if task != SAMPLES:
+            return measure(lm, task, self._items_dir)
+        samples = self._questions.samples
+        texts = lm.answer([row["context"] for row in samples], settings.sample_tokens)
+        return [{"id": row["id"], "text": text} for row, text in zip(samples, texts, strict=True)]
+
+
+def _measuring(base_digest: str, settings: EvalConfig, hardware: Hardware) -> dict[str, Any]:
+    """Return what a base answer depends on besides its question."""
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "lm_eval")}
+    lengths = {"max_new_tokens": settings.max_new_tokens, "sample_tokens": settings.sample_tokens}
+    where = {"device": hardware.device, "precision": hardware.precision, "batch_size": settings.batch_size}
+    return {"base": base_digest, **versions, **lengths, **where}
+
+
+def _work(questions: Questions, settings: EvalConfig, known: Mapping[str, Any]) -> int:
+    """Estimate the tokens that both models go through, for the progress display."""
+    total = 0
+    for task in (*questions.tasks, SAMPLES):
+        rows = questions.samples if task == SAMPLES else questions.tasks[task]
+        times = 2 if known.get(task) is None else 1
+        generated = settings.sample_tokens if task == SAMPLES else settings.max_new_tokens
+        # About four characters a token; only the remaining time depends on it.
+        prompts = sum(len(row["context"]) // 4 for row in rows)
+        total += times * (prompts + sum(sum(row.get("tokens", ())) or generated for row in rows))
+    return total
+
+
+def _compare(
+    questions: Questions, base: Answers, candidate: Answers, settings: EvalConfig, seed: int, out: Path
+) -> dict[str, Any]:
+    """Join the answers item by item, write them, and compare."""
+    how = Bootstrap(settings.confidence, settings.resamples, seed)
+    compared = {}
+    for task, asked in questions.tasks.items():
+        rows = [
+            joined(task, question, before, after)
+            for question, before, after in zip(asked, base[task], candidate[task], strict=True)
+        ]
+        write_jsonl(out / "eval" / f"{task}.jsonl", rows)
+        compared[task] = {**compare_task(task, rows, how), "items_digest": questions.digest_of(task)}
+    return compared
+
+
+def joined(
+    task: str, question: Mapping[str, Any], base: Mapping[str, Any], candidate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return one line of ``eval/<task>.jsonl``.
+
+    Raises:
+        SecftError: the answers belong to different items.
+    """
+    if not question["id"] == base["id"] == candidate["id"]:
+        raise SecftError(f"{task}: answers of {base['id']} and {candidate['id']} were paired with {question['id']}.")
+    head = {key: question[key] for key in ("id", "entity", "family", "question")}
+    if question["choices"]:
+        rest = {"choices": question["choices"], "gold": question["answer"], "tokens": question["tokens"]}
+    elif question["reference"]:
+        rest = {"gold": question["reference"], "tokens": question["tokens"][0]}
+    else:
+        rest = {"gold": "refuse" if task == "refusal" else "answer"}
+    sides = {"base": base, "candidate": candidate}
+    return {**head, **rest, **{name: _without_id(answer) for name, answer in sides.items()}}
+
+
+def _without_id(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key != "id"}
+
+
+def _side_by_side(
+    questions: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]], candidate: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return [
+        {**_without("context", question), "base": before["text"], "candidate": after["text"]}
+        for question, before, after in zip(questions, base, candidate, strict=True)
+    ]
+
+
+def _without(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """Return one line: each task's main metric, base -> candidate."""
+    parts = []
+    for task, compared in results["tasks"].items():
+        metric = compared["metrics"][METRICS[task][0]]
+        before, after = (metric[side]["value"] for side in ("base", "candidate"))
+        shown = ["none" if value is None else f"{value:.2f}" for value in (before, after)]
+        parts.append(f"{task} {shown[0]} -> {shown[1]}")
+    return ", ".join(parts)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the job of a JSON file and print the summary as JSON."""
+    if len(arguments) != 1:
+        print("usage: python -m secft.evaluate.run job.json", file=sys.stderr)
+        return 2
+    try:
+        job = read_json(Path(arguments[0]))
+        places = {name: Path(job[name]) for name in ("base_dir", "candidate_dir", "dataset_dir", "out", "cache")}
+        summary = evaluate(**places, settings=EvalConfig(**job["settings"]), seed=job["seed"])
+    except (KeyError, TypeError) as error:
+        print(f"{arguments[0]}: not a job ({error})", file=sys.stderr)
+        return InputError.exit_code
+    except SecftError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
