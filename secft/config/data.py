@@ -67,7 +67,7 @@ class SplitConfig:
     """How entities are divided; all examples of one weakness or technique stay together."""
 
     test_fraction: float = setting(0.22, about="Entities held out for evaluation.", low=0, high=0.9)
-    validation_fraction: float = setting(0.03, about="Entities held out for the validation loss.", low=0, high=0.5)
+    validation_fraction: float = setting(0.01, about="Entities held out for the validation loss.", low=0, high=0.5)
 
 
 @dataclass
@@ -86,7 +86,18 @@ class CurationConfig:
         high=100,
     )
     max_examples_per_task: dict[str, int] = setting(
-        {}, about="Seeded cap on the training examples of a task, for example {explain: 200}."
+        {
+            "classify": 150,
+            "consequence": 600,
+            "detect": 100,
+            "explain": 200,
+            "mitigate": 150,
+            "multiple_choice": 300,
+            "refuse": 200,
+            "tactic": 1000,
+        },
+        about="Seeded cap on the training examples of a task, balanced over its labels; the default fits ten minutes "
+        "of two CPU cores.",
     )
     split: SplitConfig = setting(SplitConfig(), about="Fractions of the splits.")
 

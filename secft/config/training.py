@@ -51,8 +51,8 @@ class TrainerConfig:
         about="Compile one decoder layer; auto decides by hardware and run length.",
         choices=("auto", "true", "false"),
     )
-    eval_steps: int = setting(25, about="Steps between validation losses; 0 is only at the end.", low=0)
-    save_steps: int = setting(25, about="Steps between checkpoints; 0 is only at the end.", low=0)
+    eval_steps: int = setting(40, about="Steps between validation losses; 0 is only at the end.", low=0)
+    save_steps: int = setting(40, about="Steps between checkpoints; 0 is only at the end.", low=0)
     save_total_limit: int = setting(2, about="Checkpoints that are kept.", low=1)
     early_stopping_patience: int = setting(4, about="Evaluations without progress before stopping; 0 is off.", low=0)
 
