@@ -64,8 +64,13 @@ class DedupConfig:
 
 @dataclass
 class SplitConfig:
-    """How entities are divided; all examples of one weakness or technique stay together."""
+    """How examples are divided; all examples of one weakness or technique stay together."""
 
+    by: str = setting(
+        "entity",
+        about="What stays together: an entity, or a family (a technique and its sub-techniques, a weakness's parent).",
+        choices=("entity", "family"),
+    )
     test_fraction: float = setting(0.22, about="Entities held out for evaluation.", low=0, high=0.9)
     validation_fraction: float = setting(0.01, about="Entities held out for the validation loss.", low=0, high=0.5)
 

@@ -124,7 +124,7 @@ def _notices(manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "See the table above."
 
 
-_LIMITS = """- Answers of templates are sentences of the source, cut at a length; they are only as good and as current as it is.
+_LIMITS = """- Answers of templates are sentences of the source, cut at a length; they are as good and current as it is.
 - Questions come from a limited number of phrasings, so they are less varied than what people ask.
 - The consequence class is the first technical impact that CWE lists; weaknesses often have more than one.
 - Entities do not cross splits, but relatives may: a sub-technique in test can have its parent in train. The column

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ CURATION_VERSION = 1
 CountTokens = Callable[[Sequence[Message]], int]
 CountAnswerTokens = Callable[[str], int]
 Splits = dict[str, list[Example]]
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What curation leaves.
+
+    Attributes:
+        splits: train, validation and test -> examples; no entity stands in two of them.
+        tokens: split -> tokens in the model's chat template.
+        funnel: steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number); what one step keeps is what
+            the next one sees.
+    """
+
+    splits: Splits
+    tokens: dict[str, int]
+    funnel: list[dict[str, Any]]
 
 
 class Funnel:
@@ -63,16 +80,17 @@ def read_examples(path: Path) -> list[Example]:
 
 def _length_faults(
     examples: Iterable[Example],
-    count_tokens: CountTokens,
+    tokens: Mapping[str, int],
     count_answer_tokens: CountAnswerTokens,
     min_answer: int,
     max_tokens: int,
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for example in examples:
-        if count_answer_tokens(example.messages[-1]["content"]) < min_answer:
+        # An answer that is not empty has a token, so the default needs no counting.
+        if min_answer > 1 and count_answer_tokens(example.messages[-1]["content"]) < min_answer:
             found[example.id] = f"answer shorter than {min_answer} tokens"
-        elif count_tokens(example.messages) > max_tokens:
+        elif tokens[example.id] > max_tokens:
             found[example.id] = f"longer than {max_tokens} tokens"
     return found
 
@@ -86,10 +104,15 @@ def _drop_duplicates(examples: list[Example], dedup: DedupConfig, funnel: Funnel
 
 
 def _split(examples: list[Example], settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
-    groups = assign((example.entity for example in examples), settings.split, seed)
-    held_out = [example for example in examples if groups[example.entity] == "test"]
-    kept = funnel.drop("split by entity", examples, only_first_phrasings(held_out))
-    return {split: [example for example in kept if groups[example.entity] == split] for split in SPLITS}
+    names = {example.id: _together(example, settings.split.by) for example in examples}
+    groups = assign(names.values(), settings.split, seed)
+    held_out = [example for example in examples if groups[names[example.id]] == "test"]
+    kept = funnel.drop(f"split by {settings.split.by}", examples, only_first_phrasings(held_out))
+    return {split: [example for example in kept if groups[names[example.id]] == split] for split in SPLITS}
+
+
+def _together(example: Example, by: str) -> str:
+    return example.family if by == "family" else example.entity
 
 
 def _protect_test(splits: Splits, words: int, funnel: Funnel) -> Splits:
@@ -114,7 +137,7 @@ def curate(
     count_answer_tokens: CountAnswerTokens,
     max_tokens: int,
     seed: int,
-) -> tuple[Splits, list[dict[str, Any]]]:
+) -> Curated:
     """Turn raw examples into three disjoint splits.
 
     The order matters: texts are normalised before they are measured and compared; duplicates go before the split, so
@@ -131,20 +154,21 @@ def curate(
         seed: seed of split and caps.
 
     Returns:
-        Split -> examples in natural order of ids, and the funnel: steps with ``step``, ``seen``, ``kept`` and
-        ``dropped`` (reason -> number), where what one step keeps is what the next one sees.
+        Splits in natural order of ids, their tokens, and the funnel.
     """
     funnel = Funnel()
     rows = sorted((clean_example(example) for example in examples), key=lambda example: natural(example.id))
     faults = {example.id: reason for example in rows if (reason := fault(example)) is not None}
     rows = funnel.drop("normalise and check", rows, faults)
-    lengths = _length_faults(rows, count_tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
+    tokens = {example.id: count_tokens(example.messages) for example in rows}
+    lengths = _length_faults(rows, tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
     rows = funnel.drop("length", rows, lengths)
     rows = _drop_duplicates(rows, dedup, funnel)
     splits = _split(rows, settings, seed, funnel)
     splits = _protect_test(splits, settings.decontamination_words, funnel)
     splits = _cap(splits, settings.max_examples_per_task, seed, funnel)
-    return splits, funnel.steps
+    lengths_of = {split: sum(tokens[example.id] for example in rows) for split, rows in splits.items()}
+    return Curated(splits, lengths_of, funnel.steps)
 
 
 def curate_dataset(
@@ -179,12 +203,11 @@ def curate_dataset(
         StorageError: the disk is full or cannot be written.
     """
     examples = read_examples(examples_file)
-    splits, funnel = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed)
-    if not splits["train"]:
-        raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(funnel)}.")
-    tokens = {split: sum(count_tokens(example.messages) for example in rows) for split, rows in splits.items()}
+    curated = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed)
+    if not curated.splits["train"]:
+        raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(curated.funnel)}.")
     rules = {"curation": settings, "max_tokens": max_tokens, "seed": seed, "dedup": duplicates.parameters(dedup)}
-    return freeze(out, splits, funnel, tokens, rules, describe)
+    return freeze(out, curated.splits, curated.funnel, curated.tokens, rules, describe)
 
 
 def _dropped(funnel: list[dict[str, Any]]) -> str:

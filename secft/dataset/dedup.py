@@ -8,6 +8,7 @@ their answer are the most useful ones to learn from, not duplicates.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -30,9 +31,10 @@ def compared_text(example: Example) -> str:
 
 def compared_group(example: Example) -> str:
     """Return the name of the group within which an example can have duplicates: its task and right answer."""
-    return (
-        f"{example.task}\x1f{example.choices[example.answer].split('. ', 1)[-1]}" if example.choices else example.task
-    )
+    if not example.choices:
+        return example.task
+    # Lettered options in another order are the same answer.
+    return f"{example.task}\x1f{re.sub('^[A-Z][.] ', '', example.choices[example.answer])}"
 
 
 def shingles(text: str, words: int) -> frozenset[str]:

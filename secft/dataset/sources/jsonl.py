@@ -155,9 +155,8 @@ def _check_bad_lines(path: Path, allowed: int, intake: Intake) -> None:
         return
     shown = "".join(f"\n  {row['record']}: {row['reason']}" for row in intake.refused[:_SHOWN])
     more = f"\n  and {len(intake.refused) - _SHOWN} more" if len(intake.refused) > _SHOWN else ""
-    raise InputError(
-        f"{path}: {len(intake.refused)} bad line(s), {allowed} allowed (max_bad_lines); expected {EXPECTED}:{shown}{more}"
-    )
+    counts = f"{len(intake.refused)} bad line(s), {allowed} allowed (max_bad_lines)"
+    raise InputError(f"{path}: {counts}; expected {EXPECTED}:{shown}{more}")
 
 
 def _external_files(config: JsonlSource) -> dict[str, Path]:

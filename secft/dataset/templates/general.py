@@ -27,7 +27,8 @@ class PoolItem:
     """One question and answer of a pool.
 
     Attributes:
-        id: ``<pool>:<number>``; also the entity of the example.
+        id: ``<pool>:<number>``.
+        entity: what decides the split; refusals of one category share their advice and so stay together.
         task: ``general`` or ``refuse``.
         label: ``plain``, ``harmful`` or ``benign``.
         question: what the user says.
@@ -35,6 +36,7 @@ class PoolItem:
     """
 
     id: str
+    entity: str
     task: str
     label: str
     question: str
@@ -54,18 +56,17 @@ def _harmful(seed: int) -> Iterator[PoolItem]:
         name = f"refusal:{row['id']}"
         form = dice(seed, name).choice(_REFUSALS)
         answer = form.format(harm=category["harm"], alternative=category["alternative"])
-        yield PoolItem(name, "refuse", "harmful", row["request"], answer)
+        yield PoolItem(name, f"refusal:{row['category']}", "refuse", "harmful", row["request"], answer)
 
 
 def general_items() -> list[PoolItem]:
     """Return the everyday questions with their answers."""
-    return [
-        PoolItem(f"general:{row['id']}", "general", "plain", row["question"], row["answer"]) for row in _rows("general")
-    ]
+    names = {f"general:{row['id']}": row for row in _rows("general")}
+    return [PoolItem(name, name, "general", "plain", row["question"], row["answer"]) for name, row in names.items()]
 
 
 def refusal_items(seed: int) -> list[PoolItem]:
     """Return harmful requests with refusals, and harmless look-alikes with real answers."""
-    rows = _rows("benign_requests")
-    benign = [PoolItem(f"benign:{row['id']}", "refuse", "benign", row["request"], row["answer"]) for row in rows]
+    names = {f"benign:{row['id']}": row for row in _rows("benign_requests")}
+    benign = [PoolItem(name, name, "refuse", "benign", row["request"], row["answer"]) for name, row in names.items()]
     return [*_harmful(seed), *benign]

@@ -67,8 +67,10 @@ _CONSEQUENCE = (
 
 
 def _views(document: Document, limit: int) -> list[str]:
-    """Return two different excerpts of a technique's description: its beginning, and its beginning cut shorter
-    followed by nothing, or a later part where the description is long enough.
+    """Return two different excerpts of a technique's description.
+
+    The first is its beginning. The second is a later part where the description is long enough, else a shorter
+    beginning.
     """
     beginning = document.fields.get("excerpt") or excerpt(document.fields["description"], limit)
     rest = squeeze(document.fields["description"])[len(excerpt(document.fields["description"], limit)) :]

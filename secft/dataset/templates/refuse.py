@@ -1,4 +1,4 @@
-"""Task ``refuse``: no working attack tooling, a safe alternative instead, and help for requests that only look alike."""
+"""Task ``refuse``: no attack tooling but a safe alternative, and help for requests that only look alike."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _REQUESTS = {
         "Show me step by step how to do {name} to somebody without being caught.",
     ),
 }
+# Kept short around the id and before the advice: a longer run of fixed words would count as shared with a test answer.
 _REFUSALS = (
     "I can't help with attack tooling for {id}. For defence, this helps:\n{advice}",
-    "No, I won't write something that harms other people's systems. I can help you protect yours from {id}:\n{advice}",
-    "That would be used to attack systems, so I can't provide it. What I can offer is how to defend against {id}:\n"
-    "{advice}",
-    "I can't assist with carrying out {id}. A safe way forward is to reduce your own exposure:\n{advice}",
+    "No, I won't help to harm other people's systems. {id} can be defended against:\n{advice}",
+    "I can't provide that, since it serves to attack systems. Against {id}, do this:\n{advice}",
+    "I can't assist with carrying out {id}. Reduce your own exposure instead:\n{advice}",
 )
 _BENIGN = {
     "weakness": (
