@@ -23,7 +23,7 @@ def _text(node: ElementTree.Element | None) -> str:
 
 
 def cwe_examples(count: int) -> list[dict[str, Any]]:
-    """Return chat examples with real answers of a paragraph or two.
+    """Return chat examples with answers of a few paragraphs: what a weakness is, what it does, what to do about it.
 
     Args:
         count: how many, at most; in the order of the XML.
@@ -34,16 +34,16 @@ def cwe_examples(count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for weakness in ElementTree.parse(cwe_xml()).getroot().iterfind(".//c:Weakness", NAMESPACE):
         name, number = weakness.attrib["Name"], weakness.attrib["ID"]
-        description = _text(weakness.find("c:Description", NAMESPACE))
-        extended = _text(weakness.find("c:Extended_Description", NAMESPACE))
-        steps = [_text(m.find("c:Description", NAMESPACE)) for m in weakness.iterfind(".//c:Mitigation", NAMESPACE)]
-        pairs = [(f"Explain the weakness CWE-{number}.", f"CWE-{number} is {name}. {description} {extended}".strip())]
-        if steps:
-            answer = "\n".join(f"{i}. {step}" for i, step in enumerate(steps, start=1))
-            pairs.append((f"How do I mitigate CWE-{number}: {name}?", answer))
-        for index, (question, answer) in enumerate(pairs):
-            messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-            rows.append({"id": f"cwe-{number}-{index}", "messages": messages})
-            if len(rows) == count:
-                return rows
+        paragraphs = [
+            f"CWE-{number} is {name}. {_text(weakness.find('c:Description', NAMESPACE))}",
+            _text(weakness.find("c:Extended_Description", NAMESPACE)),
+            *(_text(note) for note in weakness.iterfind(".//c:Consequence/c:Note", NAMESPACE)),
+            *(_text(m.find("c:Description", NAMESPACE)) for m in weakness.iterfind(".//c:Mitigation", NAMESPACE)),
+        ]
+        question = f"Explain the weakness CWE-{number} ({name}), what it leads to, and how to mitigate it."
+        answer = "\n".join(paragraph for paragraph in paragraphs if paragraph)
+        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        rows.append({"id": f"cwe-{number}", "messages": messages})
+        if len(rows) == count:
+            break
     return rows

@@ -73,6 +73,7 @@ class TrainJob:
         log_steps: optimizer steps between rows of metrics.jsonl.
         threads: CPU threads; 0 means all cores.
         offline: forbid the engine to use the Hugging Face hub.
+        base_model_name: what the adapter names as its base, for example a hub id; "" leaves model_dir there.
     """
 
     model_dir: str
@@ -106,6 +107,7 @@ class TrainJob:
     log_steps: int = 1
     threads: int = 0
     offline: bool = True
+    base_model_name: str = ""
 
     def write(self, path: Path) -> None:
         """Write the job as JSON."""
@@ -153,7 +155,9 @@ class TrainJob:
     def _choices(self) -> list[tuple[str, str, tuple[str, ...]]]:
         entries = (("method", Method), ("precision", Precision), ("compile", Compile))
         return [
-            (key, getattr(self, key), get_args(kind)) for key, kind in entries if getattr(self, key) not in get_args(kind)
+            (key, getattr(self, key), get_args(kind))
+            for key, kind in entries
+            if getattr(self, key) not in get_args(kind)
         ]
 
 

@@ -72,7 +72,11 @@ def run_training(
     offset = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
             env=_environment(),
         )
     with _forwarded_signals(process) as received, reporter(on_progress) as report:
@@ -111,7 +115,7 @@ def _forwarded_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
 
     previous: dict[int, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
             previous[number] = signal.signal(number, forward)
     except ValueError:
         pass
@@ -133,10 +137,10 @@ def _follow(process: subprocess.Popen[bytes], directory: Path, report: Callable[
     while True:
         ended = process.poll() is not None
         if not total and plan.is_file():
-            total = int(read_json(plan)["total_steps"])
-            # Rows before this point belong to an earlier attempt.
-            seen = len(read_metrics(metrics))
-            first = max((row["step"] for row in read_metrics(metrics)), default=0)
+            started = read_json(plan)
+            total, first = int(started["total_steps"]), int(started["resumed_step"])
+            # Rows up to the checkpoint belong to an earlier attempt.
+            seen = sum(row["step"] <= first for row in read_metrics(metrics))
             began = time.monotonic()
         if total:
             rows = read_metrics(metrics)
@@ -174,5 +178,3 @@ def _fail(command: list[str], code: int, log: Path, offset: int) -> None:
         + f"  log: {log}\n  last lines:\n"
         + "\n".join(f"    {line}" for line in lines[-LOG_LINES:])
     )
-
-

@@ -42,7 +42,9 @@ class TokenisedExample:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-def assistant_spans(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:
+def assistant_spans(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+) -> tuple[str, list[tuple[int, int]]]:
     """Render a conversation and find the characters that the assistant says.
 
     Args:
@@ -72,7 +74,9 @@ def assistant_spans(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Messa
     return full, spans
 
 
-def tokenise_example(tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message]) -> TokenisedExample:
+def tokenise_example(
+    tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message]
+) -> TokenisedExample:
     """Turn one conversation into token ids and labels.
 
     White space that the template puts after the end-of-turn token (ChatML's

@@ -44,7 +44,9 @@ class LoadedJob:
             model=self.model,
             args=sft_config(job, directory / "checkpoints", len(self.train_rows), self.precision),
             train_dataset=Dataset.from_list([dict(row) for row in self.train_rows]),
-            eval_dataset=Dataset.from_list([dict(row) for row in self.validation_rows]) if self.validation_rows else None,
+            eval_dataset=Dataset.from_list([dict(row) for row in self.validation_rows])
+            if self.validation_rows
+            else None,
             processing_class=self.tokenizer,
             data_collator=collate,
         )
@@ -162,10 +164,16 @@ def _with_adapters(model: Any, job: TrainJob) -> Any:
         raise InputError(f"trainer.lora does not fit this model: {error}") from error
 
 
+def total_steps(job: TrainJob, rows: int) -> int:
+    """Return the optimizer steps of a whole run over a number of rows."""
+    if job.max_steps > 0:
+        return job.max_steps
+    batches = math.ceil(rows / job.micro_batch)
+    return math.ceil(job.epochs * max(math.ceil(batches / job.gradient_accumulation), 1))
+
+
 def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> Any:
     """Translate a job into trl's settings."""
-    steps_per_epoch = max(math.ceil(rows / job.micro_batch / job.gradient_accumulation), 1)
-    total = job.max_steps if job.max_steps > 0 else math.ceil(job.epochs * steps_per_epoch)
     evaluates = job.validation_file is not None
     return SFTConfig(
         output_dir=str(output_dir),
@@ -174,7 +182,7 @@ def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> An
         gradient_accumulation_steps=job.gradient_accumulation,
         learning_rate=job.learning_rate,
         lr_scheduler_type=job.scheduler,
-        warmup_steps=round(job.warmup_ratio * total),
+        warmup_steps=round(job.warmup_ratio * total_steps(job, rows)),
         weight_decay=job.weight_decay,
         max_grad_norm=job.max_grad_norm,
         num_train_epochs=job.epochs,

@@ -45,10 +45,18 @@ class FlatBatchTrainer(SFTTrainer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, *, job: TrainJob, forward: LossFunction, validation: list[Row], progress: Progress, metrics: Path, **kwargs: Any
+        self,
+        *,
+        job: TrainJob,
+        forward: LossFunction,
+        validation: list[Row],
+        progress: Progress,
+        metrics: Path,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.job = job
+        self.control: TrainerControl
         self.forward_loss = forward
         self.validation = validation
         self.progress = progress

@@ -49,7 +49,7 @@ def train(job: TrainJob, directory: Path) -> bool:
     Returns:
         False if a signal stopped the run after a checkpoint.
     """
-    from secft.train.engines.loading import load_job
+    from secft.train.engines.loading import load_job, total_steps
 
     started = time.perf_counter()
     loaded = load_job(job)
@@ -59,25 +59,19 @@ def train(job: TrainJob, directory: Path) -> bool:
     metrics = directory / "metrics.jsonl"
     keep_rows_until(metrics, progress.step if resumed else -1)
     trainer = loaded.trainer(job, directory, progress, metrics)
-    _announce(trainer, loaded.forward.name, time.perf_counter() - started, directory)
+    plan = {"total_steps": total_steps(job, len(loaded.train_rows)), "resumed_step": progress.step}
+    setup = {"engine": loaded.forward.name, "setup_seconds": time.perf_counter() - started}
+    write_json(directory / "started.json", {**plan, **setup})
     _stop_on_signals(trainer)
     trainer.train(resume_from_checkpoint=str(resumed[0]) if resumed else None)
     if trainer.stop_requested and trainer.state.global_step < trainer.state.max_steps and not trainer.diverged:
         return False
     status = _status(trainer)
     final_loss = _final_validation(trainer, job)
-    adapter = _save_final(trainer, directory)
+    adapter = _save_final(trainer, job, directory)
     result = _result(trainer, job, loaded.train_examples, adapter, status, final_loss)
     write_json(directory / "result.json", {**result, "job_digest": job_digest, **loaded.describe()})
     return True
-
-
-def _announce(trainer: FlatBatchTrainer, engine: str, seconds: float, directory: Path) -> None:
-    """Write what the parent needs for its progress bar."""
-    args = trainer.args
-    per_epoch = max(len(trainer.get_train_dataloader()) // args.gradient_accumulation_steps, 1)
-    steps = args.max_steps if args.max_steps > 0 else -(-per_epoch * args.num_train_epochs // 1)
-    write_json(directory / "started.json", {"total_steps": int(steps), "engine": engine, "setup_seconds": seconds})
 
 
 def _stop_on_signals(trainer: FlatBatchTrainer) -> None:
@@ -113,15 +107,23 @@ def _final_validation(trainer: FlatBatchTrainer, job: TrainJob) -> float | None:
     return trainer.history.losses[-1][1]
 
 
-def _save_final(trainer: FlatBatchTrainer, directory: Path) -> Path:
+def _save_final(trainer: FlatBatchTrainer, job: TrainJob, directory: Path) -> Path:
     """Write the adapter beside its place and rename it into it."""
     temporary, final = directory / "adapter.tmp", directory / "adapter"
     shutil.rmtree(temporary, ignore_errors=True)
     trainer.save_model(str(temporary), _internal_call=True)
-    (temporary / "training_args.bin").unlink(missing_ok=True)
+    for name in ("training_args.bin", "README.md"):
+        (temporary / name).unlink(missing_ok=True)
+    _name_base(temporary / "adapter_config.json", job)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     return final
+
+
+def _name_base(config: Path, job: TrainJob) -> None:
+    """Name the base model by its public name instead of a directory of this machine."""
+    if config.is_file() and job.base_model_name:
+        write_json(config, {**read_json(config), "base_model_name_or_path": job.base_model_name})
 
 
 def _result(

@@ -15,7 +15,6 @@ from secft.train.template import IGNORED
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 MAX_PADDING = 0.1
 
@@ -48,9 +47,9 @@ class GenericLoss:
 
     name = "generic"
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         self.model = model
-        base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
         # SFTTrainer replaces forward on the instance; the signature that counts is the class's own.
         self.keeps_logits = "logits_to_keep" in inspect.signature(type(base).forward).parameters
 

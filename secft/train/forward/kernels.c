@@ -273,7 +273,7 @@ void causal_softmax_backward(const element *p, element *dp, int64_t rows, int64_
 }
 
 /* loss[i] = -log softmax(logits[i])[target[i]]; with gradient = 1 logits become softmax - onehot. */
-void cross_entropy(element *logits, const int64_t *target, float *loss, int64_t rows, int64_t width, int gradient) {
+void cross_entropy(element *logits, const int64_t *target, float *loss, int64_t rows, int64_t width, int64_t gradient) {
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < rows; i++) {
         element *row = logits + i * width;

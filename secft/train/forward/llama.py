@@ -186,9 +186,7 @@ class LlamaLoss:
         product = layer.down.input_buffer(tokens)
         self.kernels.swiglu(gate_up, product)
         y = layer.down.forward(product)
-        kept = Activations(
-            h, rstd, x, blocks, probabilities, attended, h_mid, rstd_mid, x_mid, gate_up, product
-        )
+        kept = Activations(h, rstd, x, blocks, probabilities, attended, h_mid, rstd_mid, x_mid, gate_up, product)
         return h_mid, y, kept
 
     def _blocks(self, layout: Layout) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -306,7 +304,9 @@ class _NetworkLoss(torch.autograd.Function):
     """The whole network as one node of the autograd graph; its leaves are the LoRA matrices."""
 
     @staticmethod
-    def forward(ctx: Any, network: LlamaLoss, batch: dict[str, torch.Tensor], *parameters: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any, network: LlamaLoss, batch: dict[str, torch.Tensor], *parameters: torch.Tensor
+    ) -> torch.Tensor:
         loss, ctx.dh, ctx.kept, ctx.layout = network.run(batch, keep=True)
         ctx.network = network
         return loss

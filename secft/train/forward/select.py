@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from secft.errors import TrainingError
 from secft.train.forward.generic import GenericLoss
@@ -10,6 +10,8 @@ from secft.train.forward.generic import GenericLoss
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from secft.train.forward.kernels import Kernels
 
 
 class LossFunction(Protocol):
@@ -45,8 +47,9 @@ def select_forward(model: nn.Module, *, compile_kernels: str = "auto", fast: boo
     return GenericLoss(model)
 
 
-def _kernels(compile_kernels: str) -> Any:
-    from secft.train.forward.kernels import NativeKernels, TorchKernels, compile_library
+def _kernels(compile_kernels: str) -> Kernels:
+    from secft.train.forward.kernels_native import NativeKernels, compile_library
+    from secft.train.forward.kernels_torch import TorchKernels
 
     if compile_kernels == "false":
         return TorchKernels()

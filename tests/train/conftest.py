@@ -1,0 +1,63 @@
+"""Shared pieces: the tiny model, its tokenizer, and small data files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secft.models import BaseModel, resolve_model
+from secft.train import LoraSettings, TrainJob
+
+WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]
+
+
+def conversation(index: int) -> dict[str, Any]:
+    """A short, deterministic conversation whose length varies with its index."""
+    answer = " ".join(WORDS[(index * 3 + k) % len(WORDS)] for k in range(5 + index * 7 % 23))
+    messages = [{"role": "user", "content": f"Explain {WORDS[index % len(WORDS)]}."}]
+    return {"id": f"row-{index}", "messages": [*messages, {"role": "assistant", "content": answer}]}
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny() -> BaseModel:
+    return resolve_model("tiny", "random")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny: BaseModel) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny.path)
+
+
+@pytest.fixture
+def make_job(tiny: BaseModel, tmp_path: Path) -> Callable[..., TrainJob]:
+    """A job over 24 training and 6 validation rows; keyword arguments override its fields."""
+    train = write_rows(tmp_path / "train.jsonl", [conversation(i) for i in range(24)])
+    validation = write_rows(tmp_path / "validation.jsonl", [conversation(i) for i in range(100, 106)])
+
+    def build(**changes: Any) -> TrainJob:
+        values: dict[str, Any] = {
+            "model_dir": str(tiny.path),
+            "train_file": str(train),
+            "validation_file": str(validation),
+            "lora": LoraSettings(r=4, alpha=8),
+            "learning_rate": 5e-3,
+            "micro_batch": 2,
+            "max_length": 96,
+            "save_steps": 2,
+            "eval_steps": 2,
+            **changes,
+        }
+        return TrainJob(**values)
+
+    return build

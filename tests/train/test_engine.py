@@ -1,0 +1,271 @@
+"""The trl engine from job to adapter, in this process and as a launched one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import write_rows
+
+from secft.errors import InputError, Interrupted, TrainingError
+from secft.files import sha256_file, tree_digests
+from secft.models import BaseModel
+from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
+from secft.train.checkpoints import MARKER, last_complete
+from secft.train.metrics import read_metrics
+from secft.train.progress import StepProgress
+
+# The libraries deprecate things among themselves; what they warn about is not ours to fix here.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+Make = Callable[..., TrainJob]
+
+
+@pytest.fixture(autouse=True)
+def _restore_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def train_here(job: TrainJob, directory: Path) -> TrainResult:
+    """Run the engine in this process."""
+    from secft.train.engines.trl_sft import train
+
+    directory.mkdir(exist_ok=True)
+    backend = backend_named("trl")
+    backend.render(job, directory)
+    assert train(TrainJob.read(directory / "job.json"), directory)
+    return backend.collect(directory)
+
+
+def adapter_digest(result: TrainResult) -> str:
+    return sha256_file(result.adapter_dir / "adapter_model.safetensors")
+
+
+def test_trains_and_leaves_the_base_alone(make_job: Make, tiny: BaseModel, tmp_path: Path) -> None:
+    before = tree_digests(tiny.path)
+    result = train_here(make_job(epochs=4, base_model_name="org/base"), tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert tree_digests(tiny.path) == before
+    assert losses[-1] < losses[0] - 0.1
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, result.steps + 1))
+    assert result.status == "completed"
+    assert result.examples == 24
+    assert result.supervised_tokens < result.tokens
+    assert result.final_validation_loss is not None
+    config = json.loads((result.adapter_dir / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "org/base"
+    assert {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_gib"} <= rows[0].keys()
+
+
+def test_adapter_loads_with_peft_and_gives_the_reported_loss(make_job: Make, tiny: BaseModel, tmp_path: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from secft.train.forward.generic import GenericLoss
+    from secft.train.rows import build_rows, collate, load_examples
+
+    job = make_job(precision="fp32")
+    result = train_here(job, tmp_path / "run")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny.path), str(result.adapter_dir))
+    examples = load_examples(Path(str(job.validation_file)), AutoTokenizer.from_pretrained(tiny.path), job)
+    batch = collate(build_rows(examples.examples, job.max_length, packing=False, seed=0))
+    with torch.no_grad():
+        loss = float(GenericLoss(model)(batch)) / int((batch["labels"] != -100).sum())
+    assert result.final_validation_loss == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"lora": LoraSettings(r=4, dropout=0.2)}, {"method": "full"}])
+def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path, changes: dict[str, Any]) -> None:
+    from secft.train.engines.sft_trainer import FlatBatchTrainer
+
+    job = make_job(**changes)
+    whole = train_here(job, tmp_path / "whole")
+    original = FlatBatchTrainer.begin_step
+
+    class Killed(BaseException):
+        pass
+
+    def die_at_step_four(trainer: FlatBatchTrainer) -> None:
+        if trainer.state.global_step == 4:
+            raise Killed
+        original(trainer)
+
+    FlatBatchTrainer.begin_step = die_at_step_four  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Killed):
+            train_here(job, tmp_path / "parts")
+    finally:
+        FlatBatchTrainer.begin_step = original  # type: ignore[method-assign]
+    resumed = train_here(job, tmp_path / "parts")
+    name = "model.safetensors" if job.method == "full" else "adapter_model.safetensors"
+    assert sha256_file(resumed.adapter_dir / name) == sha256_file(whole.adapter_dir / name)
+    assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
+    losses = [[row.get("loss", row.get("eval_loss")) for row in read_metrics(tmp_path / run / "metrics.jsonl")]
+              for run in ("whole", "parts")]  # fmt: skip
+    assert losses[0] == losses[1]
+
+
+def test_incomplete_and_foreign_checkpoints_are_not_resumed(tmp_path: Path) -> None:
+    for step, digest in ((2, "mine"), (4, "other")):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        marker = {"job_digest": digest, "step": step}
+        (tmp_path / f"checkpoint-{step}" / MARKER).write_text(json.dumps(marker))
+    (tmp_path / "checkpoint-6").mkdir()
+    found = last_complete(tmp_path, "mine")
+    assert found is not None
+    assert found[1].step == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
+@pytest.mark.parametrize("rate", [5.0, 1e30])
+def test_absurd_learning_rate_still_ends_with_an_adapter(make_job: Make, tmp_path: Path, rate: float) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    result = train_here(make_job(learning_rate=rate, max_grad_norm=0.0), tmp_path / "run")
+    weights = load_file(result.adapter_dir / "adapter_model.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+    assert result.status in ("completed", "diverged")
+    json.loads((tmp_path / "run" / "result.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_early_stopping_keeps_the_best_weights(make_job: Make, tmp_path: Path) -> None:
+    job = make_job(learning_rate=0.5, epochs=20, early_stopping_patience=2, load_best=True, scheduler="constant")
+    result = train_here(job, tmp_path / "run")
+    assert result.status in ("early_stopped", "diverged")
+    assert result.final_validation_loss == result.best_validation_loss
+
+
+def test_overlong_examples_are_counted(make_job: Make, tmp_path: Path) -> None:
+    dropped = train_here(make_job(max_length=60, max_steps=1), tmp_path / "drop")
+    cut = train_here(make_job(max_length=60, max_steps=1, overlong="truncate"), tmp_path / "cut")
+    assert dropped.dropped == cut.truncated > 0
+    assert dropped.examples + dropped.dropped == cut.examples == 24
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "a"}', "no messages"),
+        ("{oops", "not valid JSON"),
+        ('{"id": "a", "messages": [{"role": "user", "content": "hi"}]}', "no trained token"),
+    ],
+)
+def test_bad_training_data_is_named(make_job: Make, tmp_path: Path, line: str, message: str) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
+        train_here(make_job(train_file=str(bad)), tmp_path / "run")
+
+
+def test_missing_files_and_bad_values_are_reported_together(make_job: Make) -> None:
+    job = make_job(train_file="/nowhere.jsonl", micro_batch=0, precision="fp8")
+    with pytest.raises(InputError, match=r"precision.*micro_batch.*train_file"):
+        job.check()
+
+
+def test_unknown_target_module_is_an_input_error(make_job: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"trainer\.lora"):
+        train_here(make_job(lora=LoraSettings(target_modules="nope_proj")), tmp_path / "run")
+
+
+def test_job_survives_its_file(make_job: Make, tmp_path: Path) -> None:
+    job = make_job()
+    job.write(tmp_path / "job.json")
+    assert TrainJob.read(tmp_path / "job.json") == job
+
+
+def test_unknown_backend_gets_a_suggestion() -> None:
+    with pytest.raises(InputError, match="Did you mean 'trl'"):
+        backend_named("tlr")
+
+
+def test_launch_reports_progress_and_does_not_train_twice(make_job: Make, tmp_path: Path) -> None:
+    job, seen = make_job(max_steps=3), []
+    result = run_training(job, backend_named("trl"), tmp_path / "run", seen.append)
+    assert [p.step for p in seen if p.loss is not None] == [1, 2, 3]
+    assert all(p.total_steps == 3 for p in seen)
+    again = run_training(job, backend_named("trl"), tmp_path / "run", lambda _: pytest.fail("trained again"))
+    assert again == result
+
+
+def test_failing_engine_is_explained(make_job: Make, tmp_path: Path) -> None:
+    class Broken:
+        name = "broken"
+        render = staticmethod(lambda job, directory: [])
+        collect = staticmethod(lambda directory: None)
+
+        def command(self, directory: Path) -> list[str]:
+            return [sys.executable, "-c", "raise MemoryError('no room')"]
+
+    with pytest.raises(TrainingError, match=r"exit code 1(.|\n)*ran out of memory(.|\n)*engine\.log(.|\n)*no room"):
+        run_training(make_job(), Broken(), tmp_path / "run", lambda _: None)  # type: ignore[arg-type]
+
+
+def test_engine_passes_input_errors_on(make_job: Make, tmp_path: Path) -> None:
+    empty = write_rows(tmp_path / "empty.jsonl", [])
+    with pytest.raises(InputError, match="no example is left"):
+        run_training(make_job(train_file=str(empty)), backend_named("trl"), tmp_path / "run", lambda _: None)
+
+
+def launch_apart(job: TrainJob, directory: Path) -> subprocess.Popen[bytes]:
+    """Run run_training in a process of its own, to be killed."""
+    code = (
+        "import sys, pathlib; from secft.train import *\n"
+        "job = TrainJob.read(pathlib.Path(sys.argv[1]))\n"
+        "run_training(job, backend_named('trl'), pathlib.Path(sys.argv[2]))\n"
+    )
+    job.write(directory.with_suffix(".json"))
+    return subprocess.Popen([sys.executable, "-c", code, str(directory.with_suffix(".json")), str(directory)])
+
+
+def wait_for_step(directory: Path, step: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if any(row["step"] >= step for row in read_metrics(directory / "metrics.jsonl")):
+            return
+        time.sleep(0.02)
+    pytest.fail("training did not get going")
+
+
+@pytest.mark.slow
+def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path) -> None:
+    job = replace(make_job(epochs=20), eval_steps=50)
+    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
+    process = launch_apart(job, tmp_path / "killed")
+    wait_for_step(tmp_path / "killed", 5)
+    process.kill()
+    process.wait()
+    time.sleep(0.5)
+    rows = read_metrics(tmp_path / "killed" / "metrics.jsonl")
+    time.sleep(0.5)
+    assert rows == read_metrics(tmp_path / "killed" / "metrics.jsonl"), "the engine outlived its parent"
+    resumed = run_training(job, backend_named("trl"), tmp_path / "killed", lambda _: None)
+    assert resumed.steps == whole.steps
+    assert adapter_digest(resumed) == adapter_digest(whole)
+
+
+@pytest.mark.slow
+def test_sigterm_writes_a_checkpoint_and_leaves(make_job: Make, tmp_path: Path) -> None:
+    job = make_job(epochs=200, save_steps=1000, eval_steps=1000)
+
+    def stop_at_three(progress: StepProgress) -> None:
+        if progress.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run_training(job, backend_named("trl"), tmp_path / "run", stop_at_three)
+    assert list((tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}"))

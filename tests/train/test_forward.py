@@ -1,0 +1,176 @@
+"""The fast path against plain PEFT: same loss, same adapter gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import conversation
+
+from secft.errors import TrainingError
+from secft.models import BaseModel
+from secft.train.forward import select_forward
+from secft.train.forward.generic import GenericLoss, length_groups
+from secft.train.forward.kernels_native import NativeKernels, compile_library
+from secft.train.forward.kernels_torch import TorchKernels
+from secft.train.forward.layout import Layout
+from secft.train.forward.llama import LlamaLoss, why_unsupported
+from secft.train.rows import Row, build_rows, collate
+from secft.train.template import tokenise_example
+
+# The libraries deprecate things among themselves; what they warn about is not ours to fix here.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+Result = tuple[float, dict[str, torch.Tensor]]
+LIBRARIES, PROBLEM = compile_library()
+
+
+def kernels(name: str) -> Any:
+    if name == "torch":
+        return TorchKernels()
+    if LIBRARIES is None:
+        pytest.skip(PROBLEM)
+    return NativeKernels(LIBRARIES)
+
+
+def adapted(tiny: BaseModel, dtype: torch.dtype = torch.float32, **lora: Any) -> Any:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=dtype)
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **lora}
+    model = get_peft_model(base, LoraConfig(**settings))
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # zeros at the start, which would hide errors in the gradient of A
+            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
+    return model
+
+
+def rows(tokenizer: Any, *, packing: bool = True) -> list[Row]:
+    examples = [tokenise_example(tokenizer, str(i), conversation(i)["messages"]) for i in range(7)]
+    return build_rows(examples, 128, packing=packing, seed=0)
+
+
+def evaluate(model: Any, loss_function: Any, batch: dict[str, torch.Tensor]) -> Result:
+    loss = loss_function(batch)
+    loss.backward()
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad and p.grad is not None}
+    return float(loss.detach()), gradients
+
+
+def plain_peft(model: Any, rows: list[Row]) -> Result:
+    """One example at a time through the model's own forward and loss over all logits."""
+    total = torch.zeros(())
+    for row in rows:
+        start = 0
+        for length in row["lengths"]:
+            ids = torch.tensor([row["input_ids"][start : start + length]])
+            labels = torch.tensor(row["labels"][start : start + length])
+            logits = model(input_ids=ids, use_cache=False).logits[0]
+            total = total + torch.nn.functional.cross_entropy(logits[:-1], labels[1:], reduction="sum")
+            start += length
+    return evaluate(model, lambda _: total, {})
+
+
+def worst(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> float:
+    assert left.keys() == right.keys()
+    return max(float((left[n] - right[n]).norm() / left[n].norm()) for n in left)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+def test_fast_path_equals_plain_peft(tiny: BaseModel, tokenizer: Any, kernel: str) -> None:
+    packed = rows(tokenizer)
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny)
+    fast = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-5)
+    assert worst(reference[1], fast[1]) < 1e-4
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+def test_bf16_stays_close(tiny: BaseModel, tokenizer: Any, kernel: str) -> None:
+    packed = rows(tokenizer)
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny, torch.bfloat16)
+    fast = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-3)
+    assert worst(reference[1], fast[1]) < 0.05
+
+
+def test_generic_path_equals_plain_peft(tiny: BaseModel, tokenizer: Any) -> None:
+    packed = rows(tokenizer)
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny)
+    generic = evaluate(model, GenericLoss(model), collate(packed))
+    assert generic[0] == pytest.approx(reference[0], rel=1e-5)
+    assert worst(reference[1], generic[1]) < 1e-4
+
+
+def test_packing_changes_nothing(tiny: BaseModel, tokenizer: Any) -> None:
+    results = []
+    for packing in (True, False):
+        model = adapted(tiny)
+        results.append(evaluate(model, LlamaLoss(model, TorchKernels()), collate(rows(tokenizer, packing=packing))))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    assert worst(results[0][1], results[1][1]) < 1e-5
+
+
+def test_only_some_modules_adapted(tiny: BaseModel, tokenizer: Any) -> None:
+    packed, targets = rows(tokenizer), ["q_proj", "v_proj", "down_proj"]
+    reference = plain_peft(adapted(tiny, target_modules=targets), packed)
+    model = adapted(tiny, target_modules=targets)
+    fast = evaluate(model, LlamaLoss(model, TorchKernels()), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-5)
+    assert worst(reference[1], fast[1]) < 1e-4
+
+
+def test_loss_without_gradient_and_models_own_forward_survive(tiny: BaseModel, tokenizer: Any) -> None:
+    """The base weights move into merged matrices; the model itself must go on working."""
+    packed = rows(tokenizer)
+    model = adapted(tiny)
+    before = plain_peft(model, packed)[0]
+    fast = LlamaLoss(model, TorchKernels())
+    with torch.no_grad():
+        assert float(fast(collate(packed))) == pytest.approx(before, rel=1e-5)
+    assert plain_peft(model, packed)[0] == pytest.approx(before, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lora", "reason"),
+    [
+        ({"lora_dropout": 0.1}, "dropout"),
+        ({"use_dora": True}, "not plain LoRA"),
+        ({"modules_to_save": ["lm_head"]}, ""),
+        ({"bias": "all"}, ""),
+    ],
+)
+def test_what_is_not_exact_is_left_to_the_generic_path(tiny: BaseModel, lora: dict[str, Any], reason: str) -> None:
+    model = adapted(tiny, **lora)
+    supported = lora == {"bias": "all"}  # a Llama has no biases, so none is trained
+    assert bool(why_unsupported(model)) is not supported
+    assert reason in why_unsupported(model)
+
+
+def test_other_architectures_are_left_to_the_generic_path() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_head=2, n_embd=16, vocab_size=50))
+    assert isinstance(select_forward(model), GenericLoss)
+    with pytest.raises(TrainingError, match="GPT2LMHeadModel"):
+        select_forward(model, compile_kernels="true")
+
+
+def test_length_groups_bound_padding() -> None:
+    lengths = [100, 12, 95, 11, 50, 99, 10]
+    groups = length_groups(lengths)
+    assert sorted(i for group in groups for i in group) == list(range(7))
+    assert groups == [[0, 5, 2], [4], [1, 3, 6]]
+
+
+def test_layout_sorts_and_pads() -> None:
+    layout = Layout.of([10, 70, 33])
+    assert layout.padded.tolist() == [96, 64, 32]
+    assert layout.start.tolist() == [10, 80, 0]
+    assert (layout.rows, layout.tokens) == (192, 113)
