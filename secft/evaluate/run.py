@@ -280,18 +280,27 @@ def headline(results: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def read_job(path: Path) -> dict[str, Any]:
+    """Read the arguments of ``evaluate`` from a JSON file.
+
+    Raises:
+        InputError: an argument is missing, or a setting is unknown.
+    """
+    job = read_json(path)
+    try:
+        places = {name: Path(job[name]) for name in ("base_dir", "candidate_dir", "dataset_dir", "out", "cache")}
+        return {**places, "settings": EvalConfig(**job["settings"]), "seed": int(job["seed"])}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not an evaluation job ({error}).") from error
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the job of a JSON file and print the summary as JSON."""
     if len(arguments) != 1:
         print("usage: python -m secft.evaluate.run job.json", file=sys.stderr)
         return 2
     try:
-        job = read_json(Path(arguments[0]))
-        places = {name: Path(job[name]) for name in ("base_dir", "candidate_dir", "dataset_dir", "out", "cache")}
-        summary = evaluate(**places, settings=EvalConfig(**job["settings"]), seed=job["seed"])
-    except (KeyError, TypeError) as error:
-        print(f"{arguments[0]}: not a job ({error})", file=sys.stderr)
-        return InputError.exit_code
+        summary = evaluate(**read_job(Path(arguments[0])))
     except SecftError as error:
         print(error, file=sys.stderr)
         return error.exit_code
