@@ -11,9 +11,10 @@ from secft.log import RunLog
 from secft.pipeline import Progress, run_stages
 from secft.plan import print_plan
 from secft.preflight import config_problems, machine_problems
-from secft.run_directory import RunDirectory, run_id
+from secft.run_directory import RunDirectory
 from secft.stage import StageResult
-from secft.work import data, training
+from secft.work.data import publish_dataset
+from secft.work.naming import run_name
 from secft.work.papers import register_candidate
 
 
@@ -38,8 +39,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
     problems += machine_problems(config)
     if problems:
         raise ConfigError(problems)
-    external = {**data.source_digests(config), **training.model_digests(config)}
-    directory = RunDirectory(config, run_id(config, external), command)
+    directory = RunDirectory(config, run_name(config), command)
     directory.open()
     log = RunLog(directory.path / "run.log")
     try:
@@ -79,7 +79,7 @@ def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -
 def _on_stage(config: RunConfig, directory: RunDirectory, log: RunLog, result: StageResult) -> None:
     directory.show(result)
     if result.stage == "dataset":
-        place = data.publish_dataset(config, result.artifact)
+        place = publish_dataset(config, result.artifact)
         directory.record["dataset"] = str(place)
         log.say(f"    dataset {place}")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from secft.artifact import Artifact
 from secft.config.run import RunConfig
 from secft.environment import environment
 from secft.errors import LockedError
-from secft.files import digest, plain, storage_errors, write_json, write_text
-from secft.stage import StageResult, lasting
+from secft.files import plain, storage_errors, write_json, write_text
+from secft.stage import StageResult
 
 SHOWN = {
     "train": ("metrics.jsonl", "engine.log"),
@@ -30,19 +29,6 @@ SHOWN = {
     "papers": ("MODEL_CARD.md", "EVIDENCE_*.md", "report.html"),
 }
 """stage -> files and directories of its artifact that are copied into the run's directory."""
-
-
-def run_id(config: RunConfig, external: Mapping[str, str]) -> str:
-    """Return the name of a run: the same configuration and inputs give the same name.
-
-    Args:
-        config: the whole configuration.
-        external: digests of everything that is read from outside.
-    """
-    if config.name:
-        return config.name
-    fingerprint = digest({"config": lasting(config), "external": dict(external)})
-    return f"{config.model.name}-{config.trainer.name}-{fingerprint[:10]}"
 
 
 class RunDirectory:

@@ -24,17 +24,17 @@ def following(config: TrackerConfig, out: Path) -> Iterator[Callable[[StepProgre
             return
         from torch.utils.tensorboard import SummaryWriter  # heavy: only when asked for
 
-        writer = SummaryWriter(str(out / "tensorboard"), flush_secs=config.flush_seconds)  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(out / "tensorboard"), flush_secs=config.flush_seconds)
 
         def tell(progress: StepProgress) -> None:
             show(progress)
             for name, value in _scalars(progress).items():
-                writer.add_scalar(name, value, progress.step)  # type: ignore[no-untyped-call]
+                writer.add_scalar(name, value, progress.step)
 
         try:
             yield tell
         finally:
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()
 
 
 def _scalars(progress: StepProgress) -> dict[str, float]:
