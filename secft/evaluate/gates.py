@@ -3,8 +3,8 @@
 Every gate looks at the interval of a paired difference, candidate minus base, and asks on which side of a
 threshold it lies:
 
-- target: the skill must improve. Pass where the lower bound exceeds the margin, fail where the upper bound does
-  not, inconclusive in between. One of the target tasks is enough; with k of them, a candidate that improved
+- target: the skill must improve. Pass where the lower bound exceeds the margin, fail where the upper bound is
+  below it, inconclusive in between. One of the target tasks is enough; with k of them, a candidate that improved
   nothing passes with a chance of at most k times half the complement of the confidence (7.5 % for three at 95 %).
 - perplexity: the log-perplexity of held-out answers must fall. Pass below zero, fail above, else inconclusive.
 - general: what must be kept may fall by a margin at most. Pass where the lower bound is not below minus the
@@ -101,7 +101,7 @@ def target_verdict(difference: Interval, margin: float) -> Verdict:
     """Superiority: is the whole interval above the margin, or none of it?"""
     if difference.low > margin:
         return "pass"
-    return "fail" if difference.high <= margin else "inconclusive"
+    return "fail" if difference.high < margin else "inconclusive"
 
 
 def perplexity_verdict(difference: Interval) -> Verdict:

@@ -1,0 +1,77 @@
+"""The evidence document of a fine-tuning, for the supervisor: Spanish by default, or English."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from secft.release.facts import RunFacts
+from secft.release.figures import TASK_TITLES, Language, decimal, leaves, result_rows
+from secft.release.rendering import render
+from secft.release.spanish import spanish
+
+_STATUS: Mapping[Language, Mapping[str, str]] = {
+    "es": {
+        "pass": "Aprobado por las compuertas; pendiente de revisión",
+        "fail": "Rechazado por las compuertas; no registrado",
+        "inconclusive": "No concluyente; no registrado",
+    },
+    "en": {
+        "pass": "Passed its gates; review pending",
+        "fail": "Rejected by its gates; not registered",
+        "inconclusive": "Inconclusive; not registered",
+    },
+}
+_VERDICTS: Mapping[Language, Mapping[str, str]] = {
+    "es": {"pass": "aprobada", "fail": "fallida", "inconclusive": "no concluyente"},
+    "en": {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"},
+}
+_OUTCOMES: Mapping[Language, Mapping[str, str]] = {
+    "es": {"pass": "todas superadas", "fail": "no superadas", "inconclusive": "no concluyentes"},
+    "en": {"pass": "all passed", "fail": "not passed", "inconclusive": "inconclusive"},
+}
+
+
+def evidence_name(iteration: int, created: datetime.datetime) -> str:
+    """Return the file name, for example ``EVIDENCE_Finetuning_1_20260131-0915.md``."""
+    return f"EVIDENCE_Finetuning_{iteration}_{created.strftime('%Y%m%d-%H%M')}.md"
+
+
+def evidence(facts: RunFacts, language: Language = "es", agent: str = "secft", iteration: int = 1) -> str:
+    """Write the evidence document.
+
+    Args:
+        facts: the run.
+        language: ``es`` or ``en``.
+        agent: who did the work.
+        iteration: number of the fine-tuning.
+    """
+    return render(
+        f"evidence.{language}.md.jinja",
+        {
+            "facts": facts,
+            "agent": agent,
+            "iteration": iteration,
+            "status": _STATUS[language][facts.verdict],
+            "verdicts": _VERDICTS[language],
+            "outcome": _OUTCOMES[language][facts.verdict],
+            "gates": [_gate(gate, language) for gate in facts.gates["gates"]],
+            "rows": result_rows(facts.results, language),
+            "settings": leaves(facts.trainer),
+            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g} %",
+        },
+    )
+
+
+def _gate(gate: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    """Return a gate's row in the language of the document."""
+    title = TASK_TITLES.get(gate["task"], {}).get(language, gate["task"])
+    name = f"{gate['kind'] if language == 'en' else spanish(gate['kind'])}: {title}"
+    if gate["difference"] is None:
+        unmeasured = {"es": "sin medir", "en": "not measured"}[language]
+        return {**gate, "name": name, "difference": unmeasured}
+    scale, digits, unit = (1, 3, " nats") if gate["kind"] == "perplexity" else (100, 1, " puntos")
+    value, low, high = (decimal(scale * gate[key], digits, signed=True) for key in ("difference", "low", "high"))
+    unit = " points" if language == "en" and scale == 100 else unit
+    return {**gate, "name": name, "difference": f"{value}{unit} [{low}, {high}]"}

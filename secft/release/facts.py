@@ -1,0 +1,75 @@
+"""Everything that the papers of a run tell, gathered in one record of plain values."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run, as its artifacts tell it.
+
+    Attributes:
+        run_id: name of the run.
+        command: the command line that a person would repeat.
+        created: when the papers were written; the only time that they show.
+        config: the resolved configuration, plain values, without secrets.
+        model: BaseModel.as_dict(): name, hub_id, source, license, digest, tokenizer_digest,
+            chat_template_digest, parameters.
+        dataset: manifest.json of the frozen dataset: name, provider, digest, splits, counts, funnel, sources,
+            licenses, language.
+        dataset_path: where a reader finds it, for example ``data/template/attack-cwe-v1``.
+        train: TrainResult.as_dict(): status, steps, epochs, tokens, seconds, losses, engine and so on.
+        metrics: rows of metrics.jsonl.
+        results: results.json of the evaluation.
+        gates: gates.json.
+        samples: rows of samples.jsonl.
+        adapter: file name -> SHA-256 of what would be registered.
+        environment: secft.environment.environment(): python, packages, hardware, git.
+        stages: one entry per stage: stage, seconds, reused.
+    """
+
+    run_id: str
+    command: str
+    created: datetime.datetime
+    config: Mapping[str, Any]
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    dataset_path: str
+    train: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+    results: Mapping[str, Any]
+    gates: Mapping[str, Any]
+    samples: Sequence[Mapping[str, Any]] = ()
+    adapter: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    stages: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``fail`` or ``inconclusive``."""
+        return str(self.gates["verdict"])
+
+    @property
+    def base_name(self) -> str:
+        """The base model as the world knows it: its id on the Hub, or its name here."""
+        return str(self.model.get("hub_id") or self.model.get("name") or "unknown")
+
+    @property
+    def dataset_id(self) -> str:
+        """Provider and version of the dataset, for example ``template/attack-cwe-v1``."""
+        return "/".join(self.dataset_path.rstrip("/").split("/")[-2:])
+
+    @property
+    def trainer(self) -> Mapping[str, Any]:
+        """The trainer's part of the configuration."""
+        settings: Mapping[str, Any] = self.config.get("trainer", {})
+        return settings
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether the candidate is an adapter beside its base, not a whole model."""
+        return bool(self.trainer.get("name") != "full")
