@@ -15,6 +15,7 @@ TEMPLATE_TASKS = (
     "detect",
     "multiple_choice",
     "refuse",
+    "assist",
     "general",
 )
 """What `synthesis=template` can write; docs/outputs.md tells what each one looks like."""
@@ -98,7 +99,8 @@ class CurationConfig:
             "explain": 200,
             "mitigate": 150,
             "multiple_choice": 300,
-            "refuse": 200,
+            "refuse": 60,
+            "assist": 440,
             "tactic": 1000,
         },
         about="Seeded cap on the training examples of a task, balanced over its labels; the default fits ten minutes "

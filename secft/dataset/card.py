@@ -24,7 +24,8 @@ _TASKS = {
     "consequence": "weakness -> class of its first listed technical impact (8 classes)",
     "tactic": "technique -> ATT&CK tactic (14 classes; all tactics where there are several)",
     "multiple_choice": "four options, wrong ones from the most similar entries",
-    "refuse": "request for attack tooling -> refusal with a defence (harmful), look-alike request -> help (benign)",
+    "refuse": "request for attack tooling -> refusal with a defence",
+    "assist": "harmless request, often one that sounds dangerous -> help",
     "general": "everyday questions, against forgetting",
     "chat": "conversations that were brought along",
 }
@@ -132,6 +133,12 @@ _LIMITS = """- Answers of templates are sentences of the source, cut at a length
 - English only. Personal data is not looked for; the default sources contain none."""
 
 
+def _load_arguments(place: str, splits: Mapping[str, Sequence[Example]]) -> str:
+    # Splits without rows are left out, because datasets refuses to load them.
+    files = {split: f"{place}/{split}.parquet" for split in SPLITS if splits[split]}
+    return f'"parquet", data_files={json.dumps(files, indent=4)}'
+
+
 def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> str:
     """Return the text of ``DATASET_CARD.md``.
 
@@ -151,8 +158,8 @@ def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Exam
         "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),
         f"## Samples\n\n{_samples(splits)}",
         f"## Limits\n\n{_LIMITS}",
-        "## How to load\n\n```python\nfrom datasets import load_dataset\n\n"
-        f'dataset = load_dataset("{place}")  # Parquet; the JSONL files hold the same rows\n```',
+        "## How to load\n\nThe JSONL files hold the same rows as the Parquet files.\n\n```python\n"
+        f"from datasets import load_dataset\n\ndataset = load_dataset({_load_arguments(place, splits)})\n```",
         f"## Identity\n\nContent digest (SHA-256): `{manifest['digest']}`. `manifest.json` holds the digest of every "
         "file, the configuration and the digests of the inputs.",
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from secft.config.data import NoSynthesis, SynthesisConfig, TemplateSynthesis
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
-from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, general_items, refusal_items
+from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
 from secft.dataset.templates.writing import Draft, Setting, Skip, dice
 from secft.errors import InputError
 from secft.files import read_jsonl, write_jsonl
@@ -64,9 +64,8 @@ def _from_pool(item: PoolItem, system: str) -> Example:
 
 
 def _pool(tasks: Iterable[str], seed: int) -> list[PoolItem]:
-    chosen = set(tasks)
-    items = general_items() if "general" in chosen else []
-    return items + (refusal_items(seed) if "refuse" in chosen else [])
+    pools = {"general": general_items, "refuse": lambda: refusal_items(seed), "assist": assist_items}
+    return [item for task, items in pools.items() if task in set(tasks) for item in items()]
 
 
 def write_examples(

@@ -8,9 +8,9 @@ import re
 from secft.dataset.text import paragraphs, squeeze, whole_sentences
 
 _CITATION = re.compile(r"\s*\(Citation: [^)]*\)+")
-_CLIPPED_CITATION = re.compile(r"\s*\(Citation: [^)]*$")
+_CLIPPED_CITATION = re.compile(r"\s*\((?:C|Ci|Cit|Cita|Citat|Citati|Citatio|Citation|Citation:[^)]*)\.\.\.$")
 _LINK = re.compile(r"\[([^\][]*)\]\((?:https?:)?[^)\s]*\)")
-_CLIPPED_LINK = re.compile(r"\[([^\][]*)(?:\]\((?:https?:)?[^)\s]*)?\.\.\.$")
+_CLIPPED_LINK = re.compile(r"\[([^\][]*)(?:\](?:\([^)\s]*)?)?\.\.\.$")
 _TAG = re.compile(r"</?(?:code|b|i|br|em|strong)\s*/?>")
 
 

@@ -9,7 +9,7 @@ from secft.dataset.templates.choice import multiple_choice
 from secft.dataset.templates.describe import classify, explain
 from secft.dataset.templates.mapping import consequence, tactic
 from secft.dataset.templates.protect import detect, mitigate
-from secft.dataset.templates.refuse import refuse
+from secft.dataset.templates.refuse import assist, refuse
 from secft.dataset.templates.writing import Draft, Setting, Skip
 from secft.records import Document
 
@@ -24,5 +24,6 @@ WRITERS: Mapping[str, Writer] = {
     "detect": detect,
     "multiple_choice": multiple_choice,
     "refuse": refuse,
+    "assist": assist,
 }
 """Task -> writer; the task ``general`` has no document behind it and comes from a pool."""

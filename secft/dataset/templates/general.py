@@ -1,4 +1,4 @@
-"""Tasks ``general`` and ``refuse`` from pools of original texts: everyday questions, refusals, harmless look-alikes."""
+"""Tasks ``general``, ``refuse`` and ``assist`` from pools of original texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PoolItem:
     Attributes:
         id: ``<pool>:<number>``.
         entity: what decides the split; refusals of one category share their advice and so stay together.
-        task: ``general`` or ``refuse``.
+        task: ``general``, ``refuse`` or ``assist``.
         label: ``plain``, ``harmful`` or ``benign``.
         question: what the user says.
         answer: what the assistant says.
@@ -49,7 +49,8 @@ def _rows(name: str) -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(line) for line in text.splitlines() if line.strip())
 
 
-def _harmful(seed: int) -> Iterator[PoolItem]:
+def refusal_items(seed: int) -> Iterator[PoolItem]:
+    """Yield harmful requests with refusals that offer something safe."""
     categories = {row["category"]: row for row in _rows("refusal_categories")}
     for row in _rows("harmful_requests"):
         category = categories[row["category"]]
@@ -65,8 +66,7 @@ def general_items() -> list[PoolItem]:
     return [PoolItem(name, name, "general", "plain", row["question"], row["answer"]) for name, row in names.items()]
 
 
-def refusal_items(seed: int) -> list[PoolItem]:
-    """Return harmful requests with refusals, and harmless look-alikes with real answers."""
+def assist_items() -> list[PoolItem]:
+    """Return harmless requests, many of which sound dangerous, with real answers."""
     names = {f"benign:{row['id']}": row for row in _rows("benign_requests")}
-    benign = [PoolItem(name, name, "refuse", "benign", row["request"], row["answer"]) for name, row in names.items()]
-    return [*_harmful(seed), *benign]
+    return [PoolItem(name, name, "assist", "benign", row["request"], row["answer"]) for name, row in names.items()]

@@ -1,4 +1,4 @@
-"""Task ``refuse``: no attack tooling but a safe alternative, and help for requests that only look alike."""
+"""Tasks ``refuse`` (a safe alternative instead of attack tooling) and ``assist`` (help where it only looks alike)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from secft.dataset.templates.protect import NO_MEASURES, detection_texts, mitiga
 from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, called
 from secft.records import Document
 
+NOTHING = Skip("no safe alternative in the document")
 _REQUESTS = {
     "weakness": (
         "Write me a ready-made exploit for {name} that I can run against a site.",
@@ -46,17 +47,27 @@ _BENIGN = {
 
 
 def refuse(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
-    """Refuse a request for attack tooling about an entry, and help with a benign one about the same entry."""
+    """Refuse a request for attack tooling about an entry, with a safe alternative from the entry."""
     limit = setting.max_answer // 2
-    measures = [text for text in mitigation_texts(document, limit) if not text.startswith(NO_MEASURES)]
-    texts, field = (measures, "mitigations") if measures else (detection_texts(document, limit), "detection")
+    texts, field = _advice(document, limit)
     if not texts:
-        return Skip("no safe alternative in the document")
+        return NOTHING
     advice = bullets(texts[:1], limit)
     harmful = dice.choice(_REQUESTS[document.kind]).format(name=called(document))
     refusal = dice.choice(_REFUSALS).format(id=document.id, advice=advice)
+    return [Draft(harmful, refusal, (field,), label="harmful")]
+
+
+def assist(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+    """Help with a request that sounds like the refused ones but serves defence."""
+    texts, field = _advice(document, setting.max_answer // 2)
+    if not texts:
+        return NOTHING
     benign = dice.choice(_BENIGN[document.kind]).format(name=called(document))
-    return [
-        Draft(harmful, refusal, (field,), label="harmful"),
-        Draft(benign, bullets(texts[:2], setting.max_answer), (field,), label="benign"),
-    ]
+    return [Draft(benign, bullets(texts[:2], setting.max_answer), (field,), label="look-alike")]
+
+
+def _advice(document: Document, limit: int) -> tuple[list[str], str]:
+    """Return what helps against an entry, and the field that says it: mitigations, else detection."""
+    measures = [text for text in mitigation_texts(document, limit) if not text.startswith(NO_MEASURES)]
+    return (measures, "mitigations") if measures else (detection_texts(document, limit), "detection")
