@@ -84,6 +84,8 @@ def test_caps_balance_labels(curated: Curated) -> None:
     assert (counts["tactic"], counts["refuse"], counts["multiple_choice"]) == (200, 50, 80)
     kinds = Counter(example.id.rsplit(":", 1)[-1] for example in train if example.task == "refuse")
     assert kinds == {"harmful": 50}
+    tactics = Counter(example.answer for example in train if example.task == "tactic" and example.choices)
+    assert sum(count >= 14 for count in tactics.values()) >= 11, "rare tactics lose least"
     letters = Counter(example.answer for example in train if example.task == "multiple_choice")
     assert set(letters.values()) == {20}
 

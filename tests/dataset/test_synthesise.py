@@ -17,7 +17,7 @@ from secft.dataset import sources
 from secft.dataset.clean import comparable
 from secft.dataset.curate import read_examples
 from secft.dataset.synthesise import synthesise
-from secft.dataset.templates.general import general_items, refusal_items
+from secft.dataset.templates.general import assist_items, general_items, refusal_items
 from secft.dataset.templates.mapping import CONSEQUENCES, TACTICS, primary_impact
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError
@@ -157,10 +157,10 @@ def test_pools_are_varied_and_harmless() -> None:
     assert len(refusals) >= 40
     assert len({item.entity for item in refusals}) >= 10
     assert 60 <= len(general_items()) <= 100
-    for item in [*refusal_items(7), *general_items()]:
+    for item in [*refusal_items(7), *assist_items(), *general_items()]:
         code = r"[{}<>;]|\$\(|0x[0-9a-f]{2}|https?://"
         assert item.label != "harmful" or not re.search(code, item.question + item.answer), item.id
-    names = [item.id for item in [*refusal_items(7), *general_items()]]
+    names = [item.id for item in [*refusal_items(7), *assist_items(), *general_items()]]
     assert len(set(names)) == len(names)
 
 
@@ -170,7 +170,7 @@ def test_pools_do_not_repeat_evaluation_sets() -> None:
         pytest.skip("secft/evaluate/data is not there")
     lines = [line for path in folder.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
     asked = {comparable(json.loads(line)["question"]) for line in lines}
-    ours = {comparable(item.question) for item in [*refusal_items(7), *general_items()]}
+    ours = {comparable(item.question) for item in [*refusal_items(7), *assist_items(), *general_items()]}
     assert not asked & ours
 
 
