@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from secft.errors import InputError
-from secft.files import read_json, write_json
+from secft.files import digest, read_json, sha256_file, write_json
 
 Method = Literal["lora", "qlora", "full"]
 Precision = Literal["auto", "bf16", "fp32"]
 Compile = Literal["auto", "true", "false"]
+Overlong = Literal["drop", "truncate"]
+Scheduler = Literal["constant", "constant_with_warmup", "linear", "cosine", "polynomial", "inverse_sqrt"]
+CHOICES: tuple[tuple[str, Any], ...] = (
+    ("method", Method),
+    ("precision", Precision),
+    ("compile", Compile),
+    ("overlong", Overlong),
+    ("scheduler", Scheduler),
+)
 FORMAT = 1
 
 
@@ -82,7 +91,7 @@ class TrainJob:
     method: Method = "lora"
     lora: LoraSettings = field(default_factory=LoraSettings)
     learning_rate: float = 2e-4
-    scheduler: str = "cosine"
+    scheduler: Scheduler = "cosine"
     warmup_ratio: float = 0.03
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
@@ -91,7 +100,7 @@ class TrainJob:
     micro_batch: int = 4
     gradient_accumulation: int = 1
     max_length: int = 512
-    overlong: Literal["drop", "truncate"] = "drop"
+    overlong: Overlong = "drop"
     packing: bool = True
     precision: Precision = "auto"
     compile: Compile = "auto"
@@ -129,6 +138,20 @@ class TrainJob:
         values["lora"] = LoraSettings(**values["lora"])
         return cls(**values)
 
+    def fingerprint(self) -> str:
+        """Identify the job by its settings and the content of its inputs, wherever they lie.
+
+        Base weights count by file name and size: hashing many gigabytes at every start would cost more than it
+        tells.
+        """
+        values = asdict(self)
+        for key in ("train_file", "validation_file"):
+            path = values[key]
+            values[key] = None if path is None else sha256_file(Path(path))
+        weights = sorted(Path(self.model_dir).glob("*.safetensors"))
+        values["model_dir"] = [[path.name, path.stat().st_size] for path in weights]
+        return digest(values)
+
     def check(self) -> None:
         """Refuse values that no engine could train with.
 
@@ -153,10 +176,9 @@ class TrainJob:
             raise InputError("the training job cannot run: " + "; ".join(problems))
 
     def _choices(self) -> list[tuple[str, str, tuple[str, ...]]]:
-        entries = (("method", Method), ("precision", Precision), ("compile", Compile))
         return [
             (key, getattr(self, key), get_args(kind))
-            for key, kind in entries
+            for key, kind in CHOICES
             if getattr(self, key) not in get_args(kind)
         ]
 

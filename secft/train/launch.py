@@ -13,13 +13,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import secft
 from secft.errors import InputError, Interrupted, TrainingError
-from secft.files import digest, read_json
+from secft.files import read_json
 from secft.train.backends.backend import Backend
 from secft.train.job import TrainJob, TrainResult
 from secft.train.metrics import read_metrics
@@ -90,7 +89,7 @@ def run_training(
 
 def _is_finished(job: TrainJob, directory: Path) -> bool:
     path = directory / "result.json"
-    return path.is_file() and bool(read_json(path).get("job_digest") == digest(asdict(job)))
+    return path.is_file() and bool(read_json(path).get("job_digest") == job.fingerprint())
 
 
 def _environment() -> dict[str, str]:

@@ -29,6 +29,11 @@ def peak_memory_gib() -> float:
     """Return the peak memory of this process (with CUDA: of the device) in GiB."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated() / 2**30)
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # ru_maxrss would inherit the peak of the process that launched this one.
+        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 

@@ -6,13 +6,12 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secft.errors import SecftError
-from secft.files import digest, read_json, write_json
+from secft.files import read_json, write_json
 from secft.train.checkpoints import Progress, keep_rows_until, last_complete
 from secft.train.engines.environment import die_with_parent, prepare
 from secft.train.job import TrainJob
@@ -53,7 +52,7 @@ def train(job: TrainJob, directory: Path) -> bool:
 
     started = time.perf_counter()
     loaded = load_job(job)
-    job_digest = digest(asdict(job))
+    job_digest = job.fingerprint()
     resumed = last_complete(directory / "checkpoints", job_digest)
     progress = resumed[1] if resumed else Progress(job_digest)
     metrics = directory / "metrics.jsonl"

@@ -26,7 +26,8 @@ from secft.train.template import IGNORED
 
 ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM"}
 ROPE_TYPES = {"default", "linear", "llama3"}
-LOGIT_ROWS = 256
+# Logits held at a time; smaller blocks read the output matrix more often, larger ones only cost memory.
+LOGIT_ELEMENTS = 2**25
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -229,7 +230,7 @@ class LlamaLoss:
     def _head(
         self, h: torch.Tensor, y: torch.Tensor | None, labels: torch.Tensor, *, gradient: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Final norm, logits and loss at labelled positions only, LOGIT_ROWS at a time."""
+        """Final norm, logits and loss at labelled positions only, LOGIT_ELEMENTS at a time."""
         places = (labels != IGNORED).nonzero().squeeze(-1)
         targets = labels[places]
         picked = h[places]
@@ -238,8 +239,9 @@ class LlamaLoss:
         picked, rstd = self.kernels.add_rmsnorm(picked, extra, self.final_norm, self.eps, x)
         dx = torch.empty_like(x)
         loss = torch.zeros((), dtype=torch.float64)
-        for start in range(0, len(places), LOGIT_ROWS):
-            part = slice(start, start + LOGIT_ROWS)
+        rows = max(LOGIT_ELEMENTS // len(self.head), 1)
+        for start in range(0, len(places), rows):
+            part = slice(start, start + rows)
             logits = torch.mm(x[part], self.head.t())
             loss += self.kernels.cross_entropy(logits, targets[part], gradient=gradient).sum(dtype=torch.float64)
             if gradient:
