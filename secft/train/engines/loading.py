@@ -20,6 +20,9 @@ from secft.train.forward import LossFunction, select_forward
 from secft.train.job import TrainJob
 from secft.train.rows import LoadedExamples, Row, build_rows, collate, load_examples
 
+# The fast path keeps attention probabilities, so its memory grows with the square of an example's length.
+MAX_FAST_LENGTH = 2048
+
 
 @dataclass
 class LoadedJob:
@@ -82,7 +85,8 @@ def load_job(job: TrainJob) -> LoadedJob:
     # Adapters are drawn at random: seed first, or the same job gives another model.
     set_seed(job.seed)
     model = load_model(job, precision)
-    fast = job.fast_path and job.method == "lora" and job.lora.dropout == 0 and not torch.cuda.is_available()
+    longest = max(length for row in [*rows, *validation_rows] for length in row["lengths"])
+    fast = job.fast_path and job.method == "lora" and longest <= MAX_FAST_LENGTH and not torch.cuda.is_available()
     forward = select_forward(model, compile_kernels=job.compile, fast=fast)
     return LoadedJob(tokenizer, model, forward, rows, validation_rows, train, precision)
 
