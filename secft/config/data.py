@@ -72,7 +72,7 @@ class SplitConfig:
         about="What stays together: an entity, or a family (a technique and its sub-techniques, a weakness's parent).",
         choices=("entity", "family"),
     )
-    test_fraction: float = setting(0.22, about="Entities held out for evaluation.", low=0, high=0.9)
+    test_fraction: float = setting(0.28, about="Entities held out for evaluation.", low=0, high=0.9)
     validation_fraction: float = setting(0.01, about="Entities held out for the validation loss.", low=0, high=0.5)
 
 
@@ -99,7 +99,7 @@ class CurationConfig:
             "explain": 200,
             "mitigate": 150,
             "multiple_choice": 300,
-            "refuse": 60,
+            "refuse": 80,
             "assist": 440,
             "tactic": 1000,
         },
