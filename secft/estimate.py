@@ -9,12 +9,14 @@ from secft.config.run import RunConfig
 from secft.config.training import LoraTrainer, QloraTrainer
 from secft.environment import cores, cpu_flags, cuda_devices
 
-CPU_BF16_FLOPS = 1.5e11
-CPU_FP32_FLOPS = 6e10
+CPU_BF16_FLOPS = 2.7e11
+CPU_FP32_FLOPS = 8e10
 """Floating-point operations per second and core that the trl backend reaches in training, measured with
 benchmarks/train_cpu.py on AVX512-BF16 cores."""
 CUDA_FLOPS = 1.2e14
 """What a training step reaches on a data-centre GPU: 40 % of 312 TFLOP/s in bf16."""
+PROCESS_BYTES = 800 * 2**20
+"""What the engine's process needs before it holds a model: torch, transformers and their code."""
 ACTIVATION_BYTES = 34
 """Bytes kept per token, layer and unit of width with 16-bit activations (Korthikanti et al. 2022, eq. 1 without the
 attention matrix)."""
@@ -74,6 +76,7 @@ def estimate(config: RunConfig, tokens: int | None) -> Estimate:
     rows = trainer.micro_batch_size * trainer.max_length
     weights = base * (0.55 if isinstance(trainer, QloraTrainer) else width)
     memory = {
+        "libraries": PROCESS_BYTES,
         "weights": int(weights),
         "gradients and optimiser": trained * (4 + 8 + 4),
         "activations": int(rows * shape.layers * shape.hidden_size * ACTIVATION_BYTES * width / 2),
@@ -81,8 +84,10 @@ def estimate(config: RunConfig, tokens: int | None) -> Estimate:
     }
     # Forward, and backward through frozen weights; trained ones cost a third product.
     per_token = (6 if trained == base else 4) * base + 2 * trained
-    passes = trainer.epochs
-    seconds = None if tokens is None else tokens * passes * per_token / _speed(bf16)
+    seen = None if tokens is None else tokens * trainer.epochs
+    if seen is not None and trainer.max_steps:
+        seen = min(seen, rows * trainer.gradient_accumulation * trainer.max_steps)
+    seconds = None if seen is None else seen * per_token / _speed(bf16)
     return Estimate(base, trained, memory, seconds, "CUDA" if cuda_devices() else f"{cores()} CPU cores")
 
 

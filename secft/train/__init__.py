@@ -4,17 +4,14 @@ Importing this package loads neither torch nor transformers.
 """
 
 from secft.train.backends import Backend, backend_named
-from secft.train.estimate import Estimate, estimate_training
 from secft.train.job import LoraSettings, TrainJob, TrainResult
 from secft.train.launch import run_training
 
 __all__ = [
     "Backend",
-    "Estimate",
     "LoraSettings",
     "TrainJob",
     "TrainResult",
     "backend_named",
-    "estimate_training",
     "run_training",
 ]

@@ -19,7 +19,7 @@ from conftest import conversation, write_rows
 from secft.errors import InputError, Interrupted, TrainingError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel
-from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, estimate_training, run_training
+from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
 from secft.train.checkpoints import MARKER, last_complete
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
@@ -196,13 +196,6 @@ def test_fingerprint_follows_content_not_place(make_job: Make, tmp_path: Path) -
     assert moved.fingerprint() == job.fingerprint()
     write_rows(copy, [conversation(1)])
     assert moved.fingerprint() != job.fingerprint()
-
-
-def test_estimate_grows_with_the_work(make_job: Make) -> None:
-    sizes = {"parameters": 135_000_000, "precision": "bf16", "hidden_size": 576, "layers": 30}
-    short, long = (estimate_training(make_job(threads=2), tokens=tokens, **sizes) for tokens in (10_000, 20_000))
-    assert long.seconds == pytest.approx(2 * short.seconds)
-    assert 0 < short.memory_gib < 24
 
 
 def test_unknown_backend_gets_a_suggestion() -> None:

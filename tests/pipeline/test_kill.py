@@ -1,0 +1,96 @@
+"""SIGKILL in the middle of each stage: the next run finishes and ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.test_run import SMALL, only, secft
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = (*(setting for setting in SMALL if not setting.startswith("trainer.max_steps")), "trainer.max_steps=6")
+STAGES = ("documents", "examples", "dataset", "train", "evaluate", "papers")
+"""Gates take a few milliseconds: there is no middle to be killed in."""
+
+
+def record(cwd: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((only(cwd / "outputs") / "run.json").read_text())
+    return found
+
+
+def digests(cwd: Path) -> dict[str, str]:
+    made = {stage["stage"]: stage["digest"] for stage in record(cwd)["stages"]}
+    manifest = json.loads((cwd / "data/template/attack-cwe-v1/manifest.json").read_text())
+    return {"dataset": manifest["digest"], "train": made["train"], "evaluate": made["evaluate"]}
+
+
+def last_losses(cwd: Path) -> list[tuple[int, float]]:
+    lines = (only(cwd / "outputs") / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cwd = tmp_path_factory.mktemp("undisturbed")
+    assert secft(cwd, *SETTINGS).returncode == 3
+    return cwd
+
+
+def is_in_the_middle(cwd: Path, stage: str) -> bool:
+    places = list((cwd / ".secft" / "stages" / stage).glob(".*.building"))
+    if stage != "train":
+        return bool(places)
+    return any(len(list(place.glob("checkpoints/checkpoint-*"))) >= 1 for place in places)
+
+
+def kill_in(cwd: Path, stage: str) -> None:
+    """Start a run, kill it with SIGKILL once a stage is being done."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "secft", *SETTINGS], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not is_in_the_middle(cwd, stage):
+        assert time.monotonic() < deadline, f"{stage} was never reached"
+        time.sleep(0.002)
+    assert process.poll() is None, f"the run ended before it could be killed in {stage}"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_ends_with_the_same_bytes(undisturbed: Path, tmp_path: Path, stage: str) -> None:
+    kill_in(tmp_path, stage)
+    places = tmp_path / ".secft" / "stages" / stage
+    assert not [path for path in places.iterdir() if path.name[0] != "."], "nothing half-written stands as finished"
+    done = secft(tmp_path, *SETTINGS)
+    assert done.returncode == 3, done.stderr
+    assert digests(tmp_path) == digests(undisturbed)
+    assert last_losses(tmp_path) == last_losses(undisturbed)
+
+
+def test_an_interrupted_run_says_how_to_continue(tmp_path: Path, undisturbed: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "secft", *SETTINGS], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not is_in_the_middle(tmp_path, "train"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the same command continues it" in said
+    assert "Traceback" not in said
+    assert record(tmp_path)["status"] == "interrupted"
+    assert secft(tmp_path, *SETTINGS).returncode == 3
+    assert digests(tmp_path) == digests(undisturbed)
