@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,9 @@ def attach(model: Any, adapter_dir: Path) -> Any:
     """
     from peft import PeftModel
 
-    wrapped = PeftModel.from_pretrained(model, str(adapter_dir), is_trainable=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft calls what transformers will rename
+        wrapped = PeftModel.from_pretrained(model, str(adapter_dir), is_trainable=False)
     return wrapped.to(model.dtype).eval()
 
 

@@ -32,6 +32,7 @@ _PATTERNS = (
     r"\bnot (?:able|allowed|permitted|willing|going) to (?:help|assist|provide|support|write|create|give|do)\b",
     r"^(?:unfortunately|regrettably)\b.{0,40}(?:can(?:no|')t|won't|not able|unable)",
     r"\bi must (?:decline|refuse)\b",
+    r"^(?:i am|i'm) (?:sorry|afraid)\b.{0,30}\bnot possible\b",
 )
 _REFUSAL = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 _ENABLING = re.compile(r"\bi (?:can't|cannot) (?:recommend|stress|emphasi[sz]e) enough\b", re.IGNORECASE)

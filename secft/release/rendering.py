@@ -26,6 +26,11 @@ def code(value: Any) -> str:
     return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
 
 
+def one_line(value: Any) -> str:
+    """Make any text one line without backticks, for the inside of a code block."""
+    return " ".join(str(value).split()).replace("`", "'")
+
+
 @cache
 def templates() -> Environment:
     """Return the environment of all templates; names that end in .html are escaped automatically."""
@@ -38,7 +43,7 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        md=markdown, code=code, clock=clock, spanish=spanish, thousands=lambda number: f"{number:,}"
+        md=markdown, code=code, one_line=one_line, clock=clock, spanish=spanish, thousands=lambda number: f"{number:,}"
     )
     return environment
 

@@ -1,0 +1,140 @@
+"""The adapter for lm-eval against lm-eval's own, and against one pass per continuation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from secft.evaluate.items import build_items
+from secft.evaluate.loading import Contestants, Hardware, is_adapter, load_model, load_tokenizer
+from secft.evaluate.prompts import encode_pair, prepare
+
+HARDWARE = Hardware("cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base_dir: Path) -> Any:
+    return load_tokenizer(base_dir)
+
+
+@pytest.fixture(scope="module")
+def model(base_dir: Path) -> Any:
+    return load_model(base_dir, HARDWARE)
+
+
+@pytest.fixture(scope="module")
+def lm(model: Any, tokenizer: Any) -> Any:
+    from secft.evaluate.chat_model import ChatModel
+
+    return ChatModel(model, tokenizer, batch_size=5, max_new_tokens=6, advance=lambda work: None)
+
+
+def requests(rows: list[dict[str, Any]], tokenizer: Any) -> list[Any]:
+    items = build_items(["technique_to_tactic", "answer_perplexity", "security_mcq"], rows, {}, 7)
+    prepared = [prepare(tokenizer, item) for chosen in items.values() for item in chosen]
+    return [SimpleNamespace(args=(row["context"], text)) for row in prepared for text in row["continuations"]]
+
+
+def test_continuation_is_what_training_teaches(rows: list[dict[str, Any]], tokenizer: Any) -> None:
+    item = build_items(["technique_to_tactic"], rows, {}, 7)["technique_to_tactic"][0]
+    row = prepare(tokenizer, item)
+    whole = tokenizer.apply_chat_template(
+        [*item.messages, {"role": "assistant", "content": item.reference}], tokenize=False
+    )
+    assert whole.startswith(row["context"] + row["continuations"][item.answer])
+    assert row["continuations"][item.answer] == item.reference + tokenizer.eos_token
+    ids = [encode_pair(tokenizer, row["context"], text) for text in row["continuations"]]
+    assert [len(answer) for _, answer in ids] == row["tokens"]
+    assert tokenizer.decode(ids[item.answer][1]) == row["continuations"][item.answer]
+
+
+def test_scores_equal_those_of_the_stock_adapter(
+    rows: list[dict[str, Any]], tokenizer: Any, model: Any, lm: Any
+) -> None:
+    from lm_eval.models.huggingface import HFLM
+
+    asked = requests(rows, tokenizer)
+    stock = HFLM(pretrained=model, tokenizer=tokenizer, backend="causal", batch_size=4, max_length=lm.max_length)
+    encoded = [(request.args, *encode_pair(tokenizer, *request.args)) for request in asked]
+    expected = stock._loglikelihood_tokens(encoded, disable_tqdm=True)
+    found = lm.loglikelihood(asked)
+    assert [score for score, _ in found] == pytest.approx([score for score, _ in expected], abs=1e-4)
+    assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
+
+
+def test_scores_do_not_depend_on_neighbours(rows: list[dict[str, Any]], tokenizer: Any, lm: Any) -> None:
+    asked = requests(rows, tokenizer)[:9]
+    together = [score for score, _ in lm.loglikelihood(asked)]
+    alone = [lm.loglikelihood([request])[0][0] for request in asked]
+    assert together == pytest.approx(alone, abs=1e-4)
+
+
+def test_greedy_continuation_is_recognised(tokenizer: Any, lm: Any) -> None:
+    import torch
+
+    ids = tokenizer("some words to go on from")["input_ids"]
+    with torch.inference_mode():
+        best = int(lm.model(torch.tensor([ids])).logits[0, -1].argmax())
+    from secft.evaluate.trees import Tree
+
+    other = (best + 1) % 100
+    scores = lm.score_trees([Tree(tuple(ids), ((best,), (other,)))])[0]
+    assert [greedy for _, greedy in scores] == [True, False]
+    assert scores[0][0] > scores[1][0]
+
+
+def test_long_prompts_lose_their_beginning(lm: Any) -> None:
+    from secft.evaluate.trees import Tree
+
+    tree = Tree(tuple(range(50)), ((1, 2, 3), (4,))).cut(20)
+    assert tree.context == tuple(range(32, 50))
+    assert tree.length == 20
+
+
+def test_answers_equal_generation_one_by_one(tokenizer: Any, model: Any, lm: Any) -> None:
+    import torch
+
+    contexts = ["short", "a somewhat longer prompt with more words", "middle sized one", "x y z"]
+    found = lm.answer(contexts, 6)
+    for context, text in zip(contexts, found, strict=True):
+        ids = torch.tensor([tokenizer(context)["input_ids"]])
+        output = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False)
+        assert text == tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
+
+
+def test_stop_strings_end_an_answer(lm: Any) -> None:
+    whole = lm.answer(["go on"], 6)[0]
+    request = SimpleNamespace(args=("go on", {"until": [whole[2:4]]}))
+    assert lm.generate_until([request]) == [whole[:2]] or whole[2:4] in whole[:2]
+
+
+def test_adapter_is_switched_off_for_the_base(
+    base_dir: Path, adapter_dir: Path, rows: list[dict[str, Any]], tokenizer: Any, lm: Any
+) -> None:
+    from secft.evaluate.chat_model import ChatModel
+
+    asked = requests(rows, tokenizer)[:8]
+    pair = Contestants(base_dir, adapter_dir, HARDWARE)
+    scores = {}
+    for side in ("candidate", "base"):
+        with pair.side(side) as lent:  # type: ignore[arg-type]
+            one = ChatModel(lent, tokenizer, batch_size=8, max_new_tokens=4, advance=lambda work: None)
+            scores[side] = [score for score, _ in one.loglikelihood(asked)]
+    assert scores["base"] == pytest.approx([score for score, _ in lm.loglikelihood(asked)], abs=1e-4)
+    assert max(abs(a - b) for a, b in zip(scores["base"], scores["candidate"], strict=True)) > 0.01
+
+
+def test_only_safetensors_are_candidates(base_dir: Path, adapter_dir: Path, tmp_path: Path) -> None:
+    from secft.errors import InputError
+
+    assert is_adapter(adapter_dir)
+    assert not is_adapter(base_dir)
+    with pytest.raises(InputError, match="neither"):
+        is_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.bin").write_bytes(b"pickle")
+    with pytest.raises(InputError, match="other formats are not loaded"):
+        is_adapter(tmp_path)
