@@ -44,14 +44,16 @@ def training_job(config: RunConfig, dataset: Path) -> TrainJob:
     trainer = config.trainer
     validation = dataset / "validation.jsonl"
     has_validation = validation.is_file() and validation.stat().st_size > 0
+    base = find_base_model(config.model)
     return TrainJob(
-        model_dir=str(find_base_model(config.model).path),
+        model_dir=str(base.path),
+        base_model_name=base.hub_id or base.name,
         train_file=str(dataset.absolute() / "train.jsonl"),
         validation_file=str(validation.absolute()) if has_validation else None,
         method=trainer.name,  # type: ignore[arg-type]  # the schema allows the same names
         lora=_lora(trainer),
         learning_rate=trainer.learning_rate,
-        scheduler=trainer.scheduler,
+        scheduler=trainer.scheduler,  # type: ignore[arg-type]
         warmup_ratio=trainer.warmup_ratio,
         weight_decay=trainer.weight_decay,
         max_grad_norm=trainer.max_grad_norm,
