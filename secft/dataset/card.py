@@ -68,13 +68,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([line(header), line(["---"] * len(header)), *map(line, rows)])
 
 
-def _sources(manifest: Mapping[str, Any]) -> str:
+def _sources(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> str:
     rows = []
     for name, source in manifest["sources"].items():
         dropped = ", ".join(f"{reason}: {count}" for reason, count in source.get("dropped", {}).items()) or "-"
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         rows.append([name, *values, dropped])
+    pools = {example.entity: example for rows_of in splits.values() for example in rows_of if _from_pool(example)}
+    if pools:
+        first = next(iter(pools.values())).provenance
+        rows.append([first.source, first.source_version, len(pools), first.license, "original texts of secft", "-"])
     return table(["source", "version", "documents", "licence", "where from", "records left out"], rows)
+
+
+def _from_pool(example: Example) -> bool:
+    return example.provenance.source == "secft"
 
 
 def _counts(manifest: Mapping[str, Any]) -> str:
@@ -152,7 +160,7 @@ def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Exam
         f"---\n{head}---\n\n# {manifest['name']}",
         "Conversations for fine-tuning a security assistant, made by secft from published knowledge. Each row says "
         "which document and which of its fields its answer comes from.",
-        f"## Sources\n\n{_sources(manifest)}\n\n{_notices(manifest)}",
+        f"## Sources\n\n{_sources(manifest, splits)}\n\n{_notices(manifest)}",
         f"## Contents\n\n{_counts(manifest)}",
         f"## How rows were dropped\n\n{_funnel(manifest)}",
         "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,16 +152,22 @@ def _has_digest(directory: Path, wanted: str) -> bool:
     return isinstance(manifest, dict) and manifest.get("digest") == wanted
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, names: Iterable[str], target: Path) -> None:
     """Copy a dataset beside its place and rename it there; the files become read-only."""
     temporary = target.with_name(f".{target.name}.tmp")
-    shutil.copytree(source, temporary)
-    for path in temporary.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
+    temporary.mkdir()
+    try:
+        # One by one: shutil.copytree hides a full disk in an error of its own.
+        for name in names:
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, temporary / name)
+            with (temporary / name).open("rb") as stream:
                 os.fsync(stream.fileno())
-            path.chmod(0o444)
-    temporary.rename(target)
+            (temporary / name).chmod(0o444)
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
@@ -199,5 +205,5 @@ def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
                     check_files(path)
                     return path
             target = parent / f"{name}-v{max(versions, default=0) + 1}"
-            _copy(directory, target)
+            _copy(directory, [*manifest["files"], MANIFEST], target)
     return target

@@ -192,12 +192,12 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 from secft.dataset import freeze
-copy = shutil.copytree
+copy = shutil.copyfile
 def half(source, target):
-    target.mkdir()
-    shutil.copy(source / "train.jsonl", target / "train.jsonl")
-    os.kill(os.getpid(), signal.SIGKILL)
-shutil.copytree = half
+    if target.name == "train.jsonl":
+        os.kill(os.getpid(), signal.SIGKILL)
+    copy(source, target)
+shutil.copyfile = half
 freeze.publish(Path(sys.argv[1]), Path(sys.argv[2]), "template", "cwe")
 """
 
@@ -214,7 +214,7 @@ def test_full_disk_and_missing_permission(frozen: Path, tmp_path: Path, monkeypa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(freezing.shutil, "copytree", full)
+    monkeypatch.setattr(freezing.shutil, "copyfile", full)
     with pytest.raises(StorageError, match="no space is left"):
         publish(frozen, tmp_path, "template", "cwe")
     assert not [path for path in (tmp_path / "template").iterdir() if path.is_dir()]
