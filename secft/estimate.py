@@ -31,6 +31,7 @@ class Estimate:
         trained_parameters: weights that are trained.
         memory_bytes: part -> bytes: weights, gradients and optimiser, activations, logits.
         seconds: training time on this machine, or None where the number of tokens is not known.
+        gpu_seconds: the same on one data-centre GPU.
         device: what the time is for.
     """
 
@@ -38,6 +39,7 @@ class Estimate:
     trained_parameters: int
     memory_bytes: dict[str, int]
     seconds: float | None
+    gpu_seconds: float | None
     device: str
 
     @property
@@ -88,7 +90,8 @@ def estimate(config: RunConfig, tokens: int | None) -> Estimate:
     if seen is not None and trainer.max_steps:
         seen = min(seen, rows * trainer.gradient_accumulation * trainer.max_steps)
     seconds = None if seen is None else seen * per_token / _speed(bf16)
-    return Estimate(base, trained, memory, seconds, "CUDA" if cuda_devices() else f"{cores()} CPU cores")
+    on_gpu = None if seen is None else seen * per_token / CUDA_FLOPS
+    return Estimate(base, trained, memory, seconds, on_gpu, "CUDA" if cuda_devices() else f"{cores()} CPU cores")
 
 
 def _key_value_width(shape: Architecture) -> int:

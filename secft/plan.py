@@ -20,12 +20,13 @@ from rich.text import Text
 from secft.artifact import Artifact, ArtifactStore
 from secft.base import find_base_model
 from secft.config.run import RunConfig
-from secft.errors import InputError, Problem
+from secft.environment import cuda_devices
+from secft.errors import InputError, ModelNotFoundError, Problem
 from secft.estimate import Estimate, estimate
 from secft.files import read_jsonl
 from secft.pipeline import STAGES
 from secft.stage import run_stage, stage_facts
-from secft.work.data import DATASET, EXAMPLES
+from secft.work.data import DATASET, EXAMPLES, approximate_dataset, headline
 
 PLANNED = ("documents", "examples", "dataset")
 """The stages that a plan makes, if need be, to know its numbers."""
@@ -38,11 +39,13 @@ class Plan:
     Attributes:
         stages: (stage, reuse or run, what is known about it).
         artifacts: what the plan made or found.
-        unknown: why later numbers are not known, or an empty string.
+        train_tokens: tokens of the training split, or None where they are not known.
+        unknown: why numbers are approximate or not known, or an empty string.
     """
 
     stages: list[tuple[str, str, str]] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    train_tokens: int | None = None
     unknown: str = ""
 
 
@@ -58,13 +61,13 @@ def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> None:
         plan = make_plan(config, Path(temporary))
         console.print(_stage_table(plan))
         if plan.unknown:
-            console.print(f"Not known here: {escape(plan.unknown)}", style="yellow")
+            console.print(f"Numbers are approximate or unknown: {escape(plan.unknown)}", style="yellow")
         example = _first_example(plan)
         if example:
             console.print("\n[bold]One training example[/bold] (trained tokens are marked)")
             console.print(rendered_example(config, example))
         console.print()
-        console.print(_estimate_table(config, estimate(config, _train_tokens(plan))))
+        console.print(_estimate_table(config, estimate(config, plan.train_tokens)))
     if lacking:
         console.print(f"\n[bold red]This machine lacks {len(lacking)} thing(s) for this run:[/bold red]")
         for problem in lacking:
@@ -93,14 +96,25 @@ def make_plan(config: RunConfig, temporary: Path) -> Plan:
                 else None
             )
         except InputError as error:
-            plan.unknown = plan.unknown or str(error).splitlines()[0]
-            plan.stages.append((stage.name, "run", ""))
+            plan.stages.append((stage.name, "run", _approximate(config, plan, stage.name, error, temporary)))
             continue
         if made:
             plan.artifacts[stage.name] = made
+            if stage.name == "dataset":
+                plan.train_tokens = int(made.summary["splits"]["train"]["tokens"])
         told = str(made.summary.get("headline", "")) if made else ""
         plan.stages.append((stage.name, "reuse" if found else "run", told))
     return plan
+
+
+def _approximate(config: RunConfig, plan: Plan, stage: str, error: InputError, temporary: Path) -> str:
+    """Count a dataset without the model's tokenizer; other stages stay unknown."""
+    plan.unknown = plan.unknown or str(error).splitlines()[0]
+    if stage != "dataset" or not isinstance(error, ModelNotFoundError):
+        return ""
+    summary = approximate_dataset(config, plan.artifacts, temporary / "approximate")
+    plan.train_tokens = int(summary["splits"]["train"]["tokens"])
+    return f"about {headline(summary)}"
 
 
 def rendered_example(config: RunConfig, messages: list[Any]) -> Text:
@@ -142,9 +156,10 @@ def _first_example(plan: Plan) -> list[Any] | None:
     return list(first["messages"]) if first else None
 
 
-def _train_tokens(plan: Plan) -> int | None:
-    dataset = plan.artifacts.get("dataset")
-    return int(dataset.summary["splits"]["train"]["tokens"]) if dataset else None
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known here"
+    return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _estimate_table(config: RunConfig, needs: Estimate) -> Table:
@@ -156,5 +171,7 @@ def _estimate_table(config: RunConfig, needs: Estimate) -> Table:
     table.add_row("memory: all", f"{needs.total_bytes / 2**30:.2f} GiB")
     rows = f"{config.trainer.micro_batch_size} x {config.trainer.max_length} tokens"
     table.add_row("micro batch", rows)
-    table.add_row("time", "not known here" if needs.seconds is None else f"{needs.seconds / 60:.1f} min")
+    table.add_row("time here", _duration(needs.seconds))
+    if not cuda_devices():
+        table.add_row("time on a data-centre GPU", _duration(needs.gpu_seconds))
     return table

@@ -133,7 +133,7 @@ def _model_problems(config: RunConfig) -> list[Problem]:
     try:
         find_base_model(config.model)
     except (ModelNotFoundError, MissingExtraError) as error:
-        problems = [Problem("model", "is not on this machine", config.model.name, remedy=str(error))]
+        problems = [Problem("model", "cannot be used", config.model.name, remedy=f"{error}.".replace("..", "."))]
         if config.model.gated and not os.environ.get("HF_TOKEN"):
             remedy = f"Accept the licence of {config.model.id} on the Hub and set HF_TOKEN before downloading."
             problems.append(Problem("model", "is gated and no token is set", config.model.id, remedy=remedy))

@@ -55,9 +55,7 @@ def _dry_run(config: RunConfig, problems: list[Problem]) -> dict[str, Any]:
         raise ConfigError(problems)
     lacking = machine_problems(config)
     print_plan(config, lacking)
-    if lacking:
-        raise ConfigError(lacking)
-    return {"status": "planned", "exit_code": 0}
+    return {"status": "planned", "exit_code": ConfigError.exit_code if lacking else 0}
 
 
 def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -> dict[str, Any]:

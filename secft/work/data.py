@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from secft.artifact import Artifact
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.dataset import sources
-from secft.dataset.curate import curate_dataset
+from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import synthesise
 from secft.files import plain, sha256_file
@@ -20,6 +20,8 @@ from secft.stage import Inputs
 
 DOCUMENTS = "documents.jsonl"
 EXAMPLES = "examples.jsonl"
+TURN_TOKENS = 5
+"""About what a chat template adds to a turn."""
 DATASET = "dataset"
 """The frozen dataset is a directory of its own inside the artifact, with a manifest of its own."""
 
@@ -75,21 +77,42 @@ def tokenizer_digests(config: RunConfig) -> dict[str, str]:
 
 def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate the examples and write the frozen dataset."""
-    count_tokens, count_answer_tokens = token_counters(find_base_model(config.model).path)
-    description = describe_dataset(config, inputs)
-    summary = curate_dataset(
+    summary = _curate(config, inputs, out, *token_counters(find_base_model(config.model).path))
+    return {**summary, "headline": headline(summary)}
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """Return one line about a dataset: rows of each split, and tokens to train on."""
+    counts = ", ".join(f"{facts['examples']:,} {split}" for split, facts in summary["splits"].items())
+    return f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
+
+
+def _curate(
+    config: RunConfig, inputs: Inputs, out: Path, conversation: CountTokens, answer: CountAnswerTokens
+) -> dict[str, Any]:
+    return curate_dataset(
         inputs["examples"].path / EXAMPLES,
         out / DATASET,
         config.curation,
         config.dedup,
-        count_tokens,
-        count_answer_tokens,
+        conversation,
+        answer,
         longest_example(config),
         config.seed,
-        description,
+        describe_dataset(config, inputs),
     )
-    counts = ", ".join(f"{facts['examples']:,} {split}" for split, facts in summary["splits"].items())
-    return {**summary, "headline": f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"}
+
+
+def approximate_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Curate with about four characters a token, for a plan where the model's tokenizer is not on this machine."""
+
+    def answer(text: str) -> int:
+        return len(text) // 4 + 1
+
+    def conversation(messages: Sequence[Message]) -> int:
+        return sum(answer(message["content"]) + TURN_TOKENS for message in messages)
+
+    return _curate(config, inputs, out, conversation, answer)
 
 
 def publish_dataset(config: RunConfig, artifact: Artifact) -> Path:
@@ -110,7 +133,7 @@ def describe_dataset(config: RunConfig, inputs: Inputs) -> DatasetDescription:
 
 
 @lru_cache(maxsize=2)
-def token_counters(directory: Path) -> tuple[Callable[[Sequence[Message]], int], Callable[[str], int]]:
+def token_counters(directory: Path) -> tuple[CountTokens, CountAnswerTokens]:
     """Return functions that count the tokens of a conversation and of an answer with a model's own tokenizer."""
     from transformers import AutoTokenizer  # heavy: only when a dataset is made
 

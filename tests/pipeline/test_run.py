@@ -106,6 +106,9 @@ def test_a_plan_tells_what_the_machine_lacks(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "8,030 M" in done.stdout
     assert "memory: weights" in done.stdout
+    assert "time on a data-centre GPU" in done.stdout
+    assert "about " in done.stdout
+    assert "no CUDA device" in done.stdout
     assert "meta-llama/Llama-3.1-8B-Instruct" in done.stdout
 
 
