@@ -20,8 +20,8 @@ def rank(seed: int, name: str) -> float:
 def assign(entities: Iterable[str], settings: SplitConfig, seed: int) -> dict[str, str]:
     """Return entity -> split.
 
-    Each entity falls by its own rank, so new entities never move old ones. A split that should have entities and got
-    none (tiny datasets) takes the one that is nearest, as long as train keeps one.
+    Each entity falls by its own rank, so new entities do not move old ones. The exception are datasets so small that
+    a split that should have entities gets none: it takes the nearest one of train, as long as train keeps one.
 
     Args:
         entities: names; repetitions do not matter.

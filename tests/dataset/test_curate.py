@@ -99,11 +99,12 @@ def test_lengths_are_counted(make_example: MakeExample) -> None:
 
 
 def test_split_is_stable_when_entities_are_added() -> None:
-    few = assign([f"CWE-{number}" for number in range(300)], SplitConfig(), 7)
-    more = assign([f"CWE-{number}" for number in range(600)], SplitConfig(), 7)
+    fractions = SplitConfig(test_fraction=0.2, validation_fraction=0.1)
+    few = assign([f"CWE-{number}" for number in range(300)], fractions, 7)
+    more = assign([f"CWE-{number}" for number in range(600)], fractions, 7)
     assert all(more[entity] == split for entity, split in few.items())
-    assert abs(sum(split == "test" for split in more.values()) / 600 - SplitConfig().test_fraction) < 0.05
-    assert few != assign(few, SplitConfig(), 8)
+    assert abs(sum(split == "test" for split in more.values()) / 600 - 0.2) < 0.05
+    assert few != assign(few, fractions, 8)
 
 
 def test_tiny_datasets_still_get_every_split() -> None:
