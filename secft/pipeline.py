@@ -14,6 +14,9 @@ from pathlib import Path
 
 from secft.artifact import ArtifactStore
 from secft.config.run import RunConfig
+from secft.dataset import sources
+from secft.dataset.curate import CURATION_VERSION
+from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.files import storage_errors
 from secft.log import RunLog
 from secft.stage import Inputs, Stage, StageResult, run_stage
@@ -22,7 +25,7 @@ from secft.work import data, judge, papers, training
 STAGES: tuple[Stage, ...] = (
     Stage(
         "documents",
-        version=1,
+        version=sources.VERSION,
         needs=(),
         settings=lambda config: config.source,
         work=data.read_documents,
@@ -30,14 +33,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "examples",
-        version=1,
+        version=SYNTHESIS_VERSION,
         needs=("documents",),
         settings=lambda config: config.synthesis,
         work=data.write_examples,
     ),
     Stage(
         "dataset",
-        version=1,
+        version=CURATION_VERSION,
         needs=("documents", "examples"),
         settings=data.dataset_settings,
         work=data.freeze_dataset,

@@ -42,7 +42,7 @@ class TrainerConfig:
     epochs: float = setting(1.0, about="Passes over the training split.", above=0)
     max_steps: int | None = setting(None, about="Stop after this many optimiser steps.", low=1)
     max_length: int = setting(512, about="Tokens in a packed row; longer examples are dropped.", low=16)
-    micro_batch_size: int = setting(4, about="Rows per forward pass.", low=1)
+    micro_batch_size: int = setting(2, about="Rows per forward pass.", low=1)
     gradient_accumulation: int = setting(1, about="Micro batches per optimiser step.", low=1)
     packing: bool = setting(True, about="Several examples in a row, each seeing only itself.")
     precision: str = setting("auto", about="auto is bf16 where the hardware has it.", choices=("auto", "bf16", "fp32"))
@@ -51,7 +51,7 @@ class TrainerConfig:
         about="Compile one decoder layer; auto decides by hardware and run length.",
         choices=("auto", "true", "false"),
     )
-    eval_steps: int = setting(40, about="Steps between validation losses; 0 is only at the end.", low=0)
+    eval_steps: int = setting(80, about="Steps between validation losses; 0 is only at the end.", low=0)
     save_steps: int = setting(40, about="Steps between checkpoints; 0 is only at the end.", low=0)
     save_total_limit: int = setting(2, about="Checkpoints that are kept.", low=1)
     early_stopping_patience: int = setting(4, about="Evaluations without progress before stopping; 0 is off.", low=0)
