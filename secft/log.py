@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -28,15 +29,18 @@ class RunLog:
 
     def note(self, text: str) -> None:
         """Write one line to the log file only."""
-        if self._stream:
-            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        if not self._stream:
+            return
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        with suppress(OSError):  # a full disk is told by the stage that needs it, not by its log
             self._stream.write(f"{now} {text}\n")
             self._stream.flush()
 
     def close(self) -> None:
         """Close the file."""
         if self._stream:
-            self._stream.close()
+            with suppress(OSError):
+                self._stream.close()
             self._stream = None
 
 

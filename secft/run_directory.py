@@ -106,12 +106,16 @@ class RunDirectory:
                 for old in set(self.path.glob(pattern)) - {self.path / source.name for source in sources}:
                     old.unlink()  # a paper of an earlier attempt with another time in its name
                 for source in sources:
-                    target = self.path / source.name
-                    if source.is_dir():
-                        shutil.rmtree(target, ignore_errors=True)
-                        shutil.copytree(source, target)
-                    else:
-                        shutil.copy2(source, target)
+                    self._copy_one(source, self.path / source.name)
+
+    def _copy_one(self, source: Path, target: Path) -> None:
+        if not source.is_dir():
+            shutil.copy2(source, target)
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        for child in sorted(source.iterdir()):  # one by one: copytree would hide why a copy failed
+            self._copy_one(child, target / child.name)
 
     def _save(self) -> None:
         write_json(self.path / "run.json", self.record)

@@ -104,12 +104,9 @@ def test_a_plan_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_plan_tells_what_the_machine_lacks(tmp_path: Path) -> None:
     done = secft(tmp_path, "model=llama31", "trainer=qlora", "dry_run=true", "source.cwe.limit=50", "source=[cwe]")
     assert done.returncode == 2
-    assert "8,030 M" in done.stdout
-    assert "memory: weights" in done.stdout
-    assert "time on a data-centre GPU" in done.stdout
-    assert "about " in done.stdout
-    assert "no CUDA device" in done.stdout
-    assert "meta-llama/Llama-3.1-8B-Instruct" in done.stdout
+    told = " ".join(done.stdout.split())
+    for said in ("8,030 M", "memory: weights", "time on a data-centre GPU", "about ", "no CUDA device", "hf download"):
+        assert said in told
 
 
 def test_a_sweep_shares_its_data_and_survives_a_failing_job(tmp_path: Path) -> None:
@@ -177,6 +174,7 @@ def test_a_full_disk_is_an_error_that_names_the_place(tmp_path: Path, small_disk
     done = secft(tmp_path, *SMALL, f"paths.{where}={small_disk}/{where}")
     assert done.returncode == 2, done.stderr
     assert "no space is left" in done.stderr
+    assert str(small_disk) in done.stderr
     assert "Traceback" not in done.stderr
     finished = [path for path in small_disk.rglob("manifest.json") if not any(p[0] == "." for p in path.parts[1:-2])]
     for manifest in finished:
