@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,8 @@ class LineMeter:
 @contextmanager
 def meter(total: int) -> Iterator[Meter]:
     """Show progress over so many tokens of work on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    # The stream of now: while lm-eval builds its requests, sys.stderr is another one.
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         yield LineMeter(console, total)
         return

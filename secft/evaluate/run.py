@@ -209,8 +209,8 @@ def _work(questions: Questions, settings: EvalConfig, known: Mapping[str, Any]) 
         rows = questions.samples if task == SAMPLES else questions.tasks[task]
         times = 2 if known.get(task) is None else 1
         generated = settings.sample_tokens if task == SAMPLES else settings.max_new_tokens
-        # About four characters a token; only the remaining time depends on it.
-        prompts = sum(len(row["context"]) // 4 for row in rows)
+        # About five characters a token; only the remaining time depends on it.
+        prompts = sum(len(row["context"]) // 5 for row in rows)
         total += times * (prompts + sum(sum(row.get("tokens", ())) or generated for row in rows))
     return total
 

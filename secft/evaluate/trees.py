@@ -92,13 +92,13 @@ def tree_batch(trees: Sequence[Tree], pad: int, dtype: torch.dtype) -> TreeBatch
     return TreeBatch(input_ids, position_ids, mask, torch.tensor(places).T, torch.tensor(scored).T, continuations)
 
 
-def branch_scores(logits: torch.Tensor, batch: TreeBatch, chunk: int = 512) -> list[tuple[float, bool]]:
+def branch_scores(logits: torch.Tensor, batch: TreeBatch, chunk: int = 64) -> list[tuple[float, bool]]:
     """Sum log-probabilities per continuation.
 
     Args:
         logits: shape (places, vocabulary), of the places in ``batch.at``.
         batch: the rows that were run.
-        chunk: places whose logits are held in float32 at a time.
+        chunk: places whose logits are held in float32 at a time; a few fit the processor's cache.
 
     Returns:
         (log-likelihood, whether greedy decoding would say it) per continuation.
@@ -108,7 +108,7 @@ def branch_scores(logits: torch.Tensor, batch: TreeBatch, chunk: int = 512) -> l
     for part in torch.split(logits, chunk):
         wide = part.float()
         totals.append(wide.logsumexp(dim=-1))
-        best.append(wide.argmax(dim=-1))
+        best.append(part.max(dim=-1).indices)
     steps = logits[place, token].float() - torch.cat(totals)[place]
     missed = (torch.cat(best)[place] != token).float()
     empty = torch.zeros(batch.continuations, device=logits.device)

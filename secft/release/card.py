@@ -41,7 +41,7 @@ def model_card(facts: RunFacts) -> str:
             "facts": facts,
             "rows": result_rows(facts.results),
             "hyper_parameters": leaves(facts.trainer),
-            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g} %",
+            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g}\u00a0%",
             "limits": _LIMITS,
             "skipped": facts.results.get("skipped", {}),
             "git": git_line(facts.environment.get("git", {})),

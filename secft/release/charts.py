@@ -69,7 +69,7 @@ def before_after(rows: Sequence[ResultRow], name: str) -> Markup:
     share = rows[0].share
     tops = [numbers[2] for row in rows for numbers in row.numbers.values() if numbers]
     ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if share else nice_ticks(0.0, max(tops))
-    left, right, pitch = 236.0, 634.0, 58.0
+    left, right, pitch = 248.0, 640.0, 58.0
     bottom = 14 + pitch * len(rows)
 
     def x(value: float) -> float:

@@ -59,7 +59,7 @@ def evidence(facts: RunFacts, language: Language = "es", agent: str = "secft", i
             "gates": [_gate(gate, language) for gate in facts.gates["gates"]],
             "rows": result_rows(facts.results, language),
             "settings": leaves(facts.trainer),
-            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g} %",
+            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g}\u00a0%",
         },
     )
 

@@ -41,7 +41,7 @@ def report(facts: RunFacts) -> str:
             "perplexities": before_after([row for row in rows if not row.share], "perplexities"),
             "loss": loss_curve(facts.metrics),
             "funnel": funnel(facts.dataset.get("funnel", ())),
-            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g} %",
+            "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g}\u00a0%",
             "run_facts": _run_facts(facts),
         },
     )
