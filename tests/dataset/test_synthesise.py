@@ -147,7 +147,7 @@ def test_refusals_come_with_benign_look_alikes(examples: list[Example]) -> None:
     refused, helped = by_task(examples, "refuse"), by_task(examples, "assist")
     assert len(helped) > len(refused)
     rows = [*refused, *helped]
-    refusal = re.compile(r"^(I can't|No[,.] |I won't|That is something I can't)")
+    refusal = re.compile(r"^(I can't|No[.] That would|No, I won't|I won't|That is something I can't)")
     for example in rows:
         assert bool(refusal.match(answer(example))) == example.id.endswith("harmful"), example.id
 
