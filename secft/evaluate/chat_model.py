@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from lm_eval.api.model import LM
 
 from secft.evaluate.prompts import continuation, encode_pair, render
-from secft.evaluate.trees import Tree, branch_scores, tree_batch
+from secft.evaluate.trees import Tree, branch_scores, precise_logits, shared_prefix, tree_batch
 from secft.records import Message
 
 _TOKENS_AT_ONCE = 8192
@@ -70,43 +71,63 @@ class ChatModel(LM):  # type: ignore[misc]
         return results
 
     def score_trees(self, trees: Sequence[Tree]) -> list[list[tuple[float, bool]]]:
-        """Score every branch of every tree, longest rows first."""
+        """Score every branch of every tree, longest rows first; what all prompts begin with is computed once."""
+        prefix = shared_prefix(trees)
+        memory = self._remember(prefix)
+        rows = [Tree(tree.context[len(prefix) :], tree.branches) for tree in trees]
         results: list[list[tuple[float, bool]]] = [[] for _ in trees]
-        order = sorted(range(len(trees)), key=lambda k: -trees[k].length)
-        for numbers in _batches(order, [tree.length for tree in trees], self.batch_size):
-            flat = iter(self._score([trees[k] for k in numbers]))
+        order = sorted(range(len(trees)), key=lambda k: -rows[k].length)
+        for numbers in _batches(order, [row.length for row in rows], self.batch_size):
+            flat = iter(self._score([rows[k] for k in numbers], len(prefix), memory))
             for k in numbers:
-                results[k] = [next(flat) for _ in trees[k].branches]
+                results[k] = [next(flat) for _ in rows[k].branches]
             self.advance(sum(trees[k].length for k in numbers))
         return results
 
     @torch.inference_mode()
-    def _score(self, trees: Sequence[Tree]) -> list[tuple[float, bool]]:
-        batch = tree_batch(trees, self.pad, self.model.dtype)
+    def _remember(self, prefix: Sequence[int]) -> Any:
+        """Return the keys and values of tokens that come first, or None for none."""
+        if not prefix:
+            return None
+        ids = torch.tensor([list(prefix)], device=self.model.device)
+        with self._only_places(torch.zeros((2, 1), dtype=torch.long)):
+            return self.model(input_ids=ids, use_cache=True).past_key_values
+
+    @torch.inference_mode()
+    def _score(self, trees: Sequence[Tree], shared: int, memory: Any) -> list[tuple[float, bool]]:
+        batch = tree_batch(trees, self.pad, self.model.dtype, shared)
         device = self.model.device
-        with self._only_places(batch.at.to(device)):
+        past = copy.deepcopy(memory)
+        if past is not None:
+            past.batch_repeat_interleave(len(trees))
+        with self._only_places(batch.at.to(device)) as given:
             output = self.model(
                 input_ids=batch.input_ids.to(device),
                 attention_mask=batch.mask.to(device),
                 position_ids=batch.position_ids.to(device),
-                use_cache=False,
+                past_key_values=past,
+                use_cache=past is not None,
             )
-        return branch_scores(output.logits[0], batch)
+        logits = output.logits[0]
+        precise = precise_logits(given[0], self.model.get_output_embeddings(), logits, batch)
+        return branch_scores(logits, batch, precise)
 
     @contextmanager
-    def _only_places(self, at: torch.Tensor) -> Iterator[None]:
-        """Give the output layer only the hidden states that predict a scored token.
+    def _only_places(self, at: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+        """Give the output layer only the hidden states that predict a scored token; lend them to the caller.
 
         The output layer is a quarter of a small model's work; prompts need none of it. Whatever the model does
         to its logits afterwards (scaling, capping) is done as usual.
         """
+        given: list[torch.Tensor] = []
 
         def gather(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-            return (inputs[0][at[0], at[1]][None], *inputs[1:])
+            given.append(inputs[0][at[0], at[1]])
+            return (given[0][None], *inputs[1:])
 
         handle = self.model.get_output_embeddings().register_forward_pre_hook(gather)
         try:
-            yield
+            yield given
         finally:
             handle.remove()
 

@@ -37,6 +37,20 @@ class Tree:
         return Tree(self.context[-room:], self.branches)
 
 
+def shared_prefix(trees: Sequence[Tree], least: int = 8) -> tuple[int, ...]:
+    """Return the tokens that all prompts begin with, such as the system message; empty if they are few.
+
+    Every prompt keeps a token of its own, since something has to predict its continuations.
+    """
+    if len(trees) < 2:
+        return ()
+    # What the first and the last in order share, all in between share too.
+    first, last = min(tree.context for tree in trees), max(tree.context for tree in trees)
+    size = min(len(tree.context) for tree in trees) - 1
+    same = next((k for k in range(size) if first[k] != last[k]), size)
+    return first[:same] if same >= least else ()
+
+
 @dataclass(frozen=True)
 class TreeBatch:
     """Rows of several trees, padded on the right.
@@ -44,7 +58,7 @@ class TreeBatch:
     Attributes:
         input_ids: shape (rows, length).
         position_ids: shape (rows, length).
-        mask: shape (rows, 1, length, length), added to attention scores: 0 or a large negative number.
+        mask: shape (rows, 1, length, shared + length), added to attention scores: 0 or a large negative number.
         at: shape (2, places): row and column of every hidden state that predicts a token.
         scored: shape (3, tokens): index of the place, token id, number of the continuation in the batch.
         continuations: number of continuations in the batch.
@@ -58,8 +72,15 @@ class TreeBatch:
     continuations: int
 
 
-def tree_batch(trees: Sequence[Tree], pad: int, dtype: torch.dtype) -> TreeBatch:
-    """Lay trees out as one batch."""
+def tree_batch(trees: Sequence[Tree], pad: int, dtype: torch.dtype, shared: int = 0) -> TreeBatch:
+    """Lay trees out as one batch.
+
+    Args:
+        trees: what is scored, without the tokens that all of them share.
+        pad: token for padding.
+        dtype: of the mask, the model's.
+        shared: number of tokens that come before every row and are in the cache already.
+    """
     rows, length = len(trees), max(tree.length for tree in trees)
     input_ids = torch.full((rows, length), pad)
     position_ids = torch.zeros((rows, length), dtype=torch.long)
@@ -87,17 +108,22 @@ def tree_batch(trees: Sequence[Tree], pad: int, dtype: torch.dtype) -> TreeBatch
             scored.extend((place, token, continuations) for place, token in zip(own, branch, strict=True))
             continuations += 1
             start = end
-    mask = torch.zeros((rows, 1, length, length), dtype=dtype)
-    mask.masked_fill_(~visible[:, None], torch.finfo(dtype).min)
-    return TreeBatch(input_ids, position_ids, mask, torch.tensor(places).T, torch.tensor(scored).T, continuations)
+    mask = torch.zeros((rows, 1, length, shared + length), dtype=dtype)
+    mask[..., shared:].masked_fill_(~visible[:, None], torch.finfo(dtype).min)
+    return TreeBatch(
+        input_ids, position_ids + shared, mask, torch.tensor(places).T, torch.tensor(scored).T, continuations
+    )
 
 
-def branch_scores(logits: torch.Tensor, batch: TreeBatch, chunk: int = 64) -> list[tuple[float, bool]]:
+def branch_scores(
+    logits: torch.Tensor, batch: TreeBatch, precise: torch.Tensor | None = None, chunk: int = 64
+) -> list[tuple[float, bool]]:
     """Sum log-probabilities per continuation.
 
     Args:
         logits: shape (places, vocabulary), of the places in ``batch.at``.
         batch: the rows that were run.
+        precise: shape (tokens,), float32 logits of the scored tokens where they are known better than ``logits``.
         chunk: places whose logits are held in float32 at a time; a few fit the processor's cache.
 
     Returns:
@@ -106,12 +132,44 @@ def branch_scores(logits: torch.Tensor, batch: TreeBatch, chunk: int = 64) -> li
     place, token, owner = batch.scored.to(logits.device)
     totals, best = [], []
     for part in torch.split(logits, chunk):
-        wide = part.float()
-        totals.append(wide.logsumexp(dim=-1))
+        totals.append(part.float().logsumexp(dim=-1))
         best.append(part.max(dim=-1).indices)
-    steps = logits[place, token].float() - torch.cat(totals)[place]
+    rounded, total = logits[place, token].float(), torch.cat(totals)[place]
+    steps = rounded - total
+    if precise is not None:
+        # The total holds the rounded logit: take it out and put the precise one in, so that no probability exceeds 1.
+        others = total + torch.log1p(-steps.exp().clamp(max=1 - 1e-6))
+        steps = precise - torch.logaddexp(others, precise)
     missed = (torch.cat(best)[place] != token).float()
     empty = torch.zeros(batch.continuations, device=logits.device)
     sums = empty.double().index_add(0, owner, steps.double()).tolist()
     misses = empty.index_add(0, owner, missed).tolist()
-    return [(float(total), miss == 0) for total, miss in zip(sums, misses, strict=True)]
+    return [(float(value), miss == 0) for value, miss in zip(sums, misses, strict=True)]
+
+
+def precise_logits(
+    hidden: torch.Tensor, layer: torch.nn.Module, logits: torch.Tensor, batch: TreeBatch
+) -> torch.Tensor | None:
+    """Compute the logits of the scored tokens again in float32.
+
+    In bfloat16 a logit near 20 is a multiple of 0.125: choices that differ by less tie, and the tie falls as the
+    rounding does. One dot product per scored token costs nearly nothing and removes that.
+
+    Args:
+        hidden: shape (places, width), what the output layer was given.
+        layer: the output layer.
+        logits: shape (places, vocabulary), what the model returned.
+        batch: the rows that were run.
+
+    Returns:
+        Shape (tokens,), or None where the layer is no plain linear one, or where the model did more to its logits
+        afterwards (scaling, capping), so that both differ by more than rounding.
+    """
+    if type(layer) is not torch.nn.Linear or logits.dtype == torch.float32:
+        return None
+    place, token, _ = batch.scored.to(logits.device)
+    values = (hidden[place].float() * layer.weight[token].float()).sum(dim=-1)
+    if layer.bias is not None:
+        values = values + layer.bias[token].float()
+    same = torch.allclose(values, logits[place, token].float(), rtol=2**-6, atol=0.05)
+    return values if same else None

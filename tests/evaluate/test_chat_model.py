@@ -86,6 +86,48 @@ def test_greedy_continuation_is_recognised(tokenizer: Any, lm: Any) -> None:
     assert scores[0][0] > scores[1][0]
 
 
+def test_rounded_logits_of_scored_tokens_are_computed_again() -> None:
+    import torch
+
+    from secft.evaluate.trees import Tree, branch_scores, precise_logits, tree_batch
+
+    generator = torch.Generator().manual_seed(2)
+    trees = [Tree((1, 2), tuple((token,) for token in range(3, 20))) for _ in range(4)]
+    batch = tree_batch(trees, 0, torch.float32)
+    hidden = torch.randn((batch.at.shape[1], 16), generator=generator)
+    exact, rounded = torch.nn.Linear(16, 50, bias=False), torch.nn.Linear(16, 50, bias=False)
+    with torch.no_grad():
+        exact.weight.copy_(torch.randn((50, 16), generator=generator).bfloat16().float() * 4)
+        rounded.weight.copy_(exact.weight)
+        rounded, hidden = rounded.bfloat16(), hidden.bfloat16()
+        expected = [score for score, _ in branch_scores(exact(hidden.float()), batch)]
+        logits = rounded(hidden)
+        precise = precise_logits(hidden, rounded, logits, batch)
+        assert precise is not None
+        better = [score for score, _ in branch_scores(logits, batch, precise)]
+        worse = [score for score, _ in branch_scores(logits, batch)]
+        errors = [[a - b for a, b in zip(one, expected, strict=True)] for one in (better, worse)]
+        # Choices of one prompt are compared with each other: what all have in common does not matter.
+        spreads = [max(max(one[k : k + 17]) - min(one[k : k + 17]) for k in range(0, 68, 17)) for one in errors]
+        assert spreads[0] < spreads[1] / 3
+        assert max(better) <= 0
+        assert precise_logits(hidden, rounded, logits * 0.5, batch) is None
+        assert precise_logits(hidden, torch.nn.Identity(), logits, batch) is None
+
+
+def test_what_all_prompts_begin_with_is_found() -> None:
+    from secft.evaluate.trees import Tree, shared_prefix
+
+    def trees(*contexts: list[int]) -> list[Tree]:
+        return [Tree(tuple(context), ((1,),)) for context in contexts]
+
+    head = list(range(10))
+    assert shared_prefix(trees([*head, 5, 6], [*head, 7], [*head, 5, 9])) == tuple(head)
+    assert shared_prefix(trees([*head, 5], head)) == tuple(head[:-1])
+    assert shared_prefix(trees(head)) == ()
+    assert shared_prefix(trees([1, 2, 3, 4], [1, 2, 5, 4])) == ()
+
+
 def test_long_prompts_lose_their_beginning(lm: Any) -> None:
     from secft.evaluate.trees import Tree
 
