@@ -140,7 +140,7 @@ def _stage_table(plan: Plan) -> Table:
     table = Table("stage", "would", "what", title="Plan", title_justify="left")
     for stage, action, told in plan.stages:
         table.add_row(stage, action, told, style="dim" if action == "reuse" else "")
-    table.add_row("register", "run", "only if every gate passes")
+    table.add_row("register", "run", "only if the gates pass")
     return table
 
 
