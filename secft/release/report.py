@@ -15,7 +15,10 @@ from secft.release.figures import TASK_TITLES, clock, leaves, result_rows
 from secft.release.rendering import render
 
 _BANNERS: Mapping[str, tuple[str, str]] = {
-    "pass": ("Passed", "A target improved and nothing that must be kept fell. The adapter may be registered and served."),
+    "pass": (
+        "Passed",
+        "A target improved and nothing that must be kept fell. The adapter may be registered and served.",
+    ),
     "fail": ("Failed", "At least one gate failed. Nothing was registered."),
     "inconclusive": (
         "Inconclusive",
