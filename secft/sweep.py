@@ -44,6 +44,12 @@ def read_rows(directory: Path) -> list[dict[str, Any]]:
     return [read_json(path) for path in sorted((directory / JOBS).glob("*.json"))]
 
 
+def differing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with only those overrides in which the jobs of a sweep differ."""
+    shared = set(rows[0]["overrides"]).intersection(*(row["overrides"] for row in rows)) if len(rows) > 1 else set()
+    return [{**row, "overrides": [text for text in row["overrides"] if text not in shared]} for row in rows]
+
+
 class LeaderboardCallback(Callback):
     """Writes leaderboard.md and leaderboard.json when a multirun ends."""
 
@@ -58,7 +64,7 @@ class LeaderboardCallback(Callback):
         rows = read_rows(directory)
         if not rows:
             return
-        markdown, table = leaderboard(rows)
+        markdown, table = leaderboard(differing(rows))
         write_text(directory / "leaderboard.md", markdown)
         write_json(directory / "leaderboard.json", table)
         print(markdown, file=sys.stdout, flush=True)

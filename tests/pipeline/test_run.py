@@ -117,7 +117,9 @@ def test_a_sweep_shares_its_data_and_survives_a_failing_job(tmp_path: Path) -> N
     rows = [json.loads(path.read_text()) for path in sorted((sweep / "jobs").glob("*.json"))]
     assert [row["exit_code"] for row in rows] == [3, 2, 3, 2]
     assert table
-    assert "trainer.lora.r=4" in (sweep / "leaderboard.md").read_text()
+    shown = (sweep / "leaderboard.md").read_text()
+    assert "trainer.lora.r=4" in shown
+    assert "trainer.max_steps" not in shown, "what all jobs share is not repeated"
     for stage in ("documents", "examples", "dataset"):
         assert len([p for p in (tmp_path / ".secft" / "stages" / stage).iterdir() if p.name[0] != "."]) == 1
 
