@@ -23,7 +23,7 @@ from secft.files import plain, storage_errors, write_json, write_text
 from secft.stage import StageResult
 
 SHOWN = {
-    "train": ("metrics.jsonl", "engine.log"),
+    "train": ("metrics.jsonl", "engine.log", "tensorboard"),
     "evaluate": ("eval", "results.json", "samples.jsonl"),
     "gates": ("gates.json",),
     "papers": ("MODEL_CARD.md", "EVIDENCE_*.md", "report.html"),
