@@ -21,7 +21,9 @@ class Document:
 
     Attributes:
         id: identifier in its source, for example ``CWE-79`` or ``T1059.001``; unique within a run.
-        kind: ``weakness``, ``technique`` or ``record``.
+        kind: what it is: ``weakness``, ``technique``, ``attack_pattern``, ``vulnerability``, ``rule`` (detection),
+            ``control``, ``guide`` (a section of a PDF, a web page or a manual), ``finding`` (of a scanner),
+            ``trajectory`` (of an agent) or ``record`` (a conversation that is an example already).
         title: name.
         text: the whole text for people, paragraphs separated by empty lines.
         fields: structured parts, plain JSON; each source documents its own keys.
@@ -29,6 +31,9 @@ class Document:
         source_version: version of the source's data, for example ``4.14``.
         license: licence or terms of the text.
         url: public page of this entry, or an empty string.
+        path: local file that it was read from, as the configuration names it, or an empty string.
+        fetched: when it was fetched (ISO 8601, UTC); empty for what was read from a local file.
+        digest: SHA-256 of title, text and fields; filled in when the sources are collected.
     """
 
     id: str
@@ -40,11 +45,27 @@ class Document:
     source_version: str
     license: str
     url: str
+    path: str = ""
+    fetched: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an example's answer comes from."""
+    """Where an example's answer comes from.
+
+    Attributes:
+        document: id of the document.
+        fields: parts of the document that the answer comes from.
+        source: name of the source.
+        source_version: version of the source's data.
+        license: licence or terms of the text.
+        url: public page of the document, or an empty string.
+        teacher: model that wrote the example; empty for templates and for records that were brought along.
+        prompt: name and version of the prompt file, for example ``question_answer/1``.
+        parameters: settings of the request as canonical JSON.
+        response: SHA-256 of the raw response.
+    """
 
     document: str
     fields: tuple[str, ...]
@@ -52,6 +73,10 @@ class Provenance:
     source_version: str
     license: str
     url: str
+    teacher: str = ""
+    prompt: str = ""
+    parameters: str = ""
+    response: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,13 +85,14 @@ class Example:
 
     Attributes:
         id: unique and stable, for example ``cwe:CWE-79:explain:0``.
-        task: kind of example, one of secft.config.data.TEMPLATE_TASKS for templates.
+        task: kind of example, one of secft.config.synthesis.TEMPLATE_TASKS for templates.
         entity: what the example is about, for example ``CWE-79``; all examples of an entity share a split.
         family: the entity's parent where it has one (``T1059`` of ``T1059.001``), else the entity.
         messages: the conversation; the last message is the assistant's.
         provenance: where the answer comes from.
         choices: candidate answers where the example is a choice, else empty.
         answer: index of the right choice, or -1.
+        rejected: for a preference pair, the worse answer to the same question; the assistant's message is the better.
     """
 
     id: str
@@ -77,6 +103,7 @@ class Example:
     provenance: Provenance
     choices: tuple[str, ...] = ()
     answer: int = -1
+    rejected: str = ""
 
     def record(self) -> dict[str, Any]:
         """Return the row that is written to JSONL and Parquet.
@@ -96,6 +123,7 @@ class Example:
             "messages": list(self.messages),
             "choices": list(self.choices),
             "answer": self.answer,
+            "rejected": self.rejected,
             "source": self.provenance.source,
             "provenance": self.provenance,
         }
@@ -142,4 +170,5 @@ def example_from_record(row: dict[str, Any]) -> Example:
         provenance=Provenance(**{**provenance, "fields": tuple(provenance["fields"])}),
         choices=tuple(row["choices"]),
         answer=row["answer"],
+        rejected=row["rejected"],
     )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from secft.config.data import CurationConfig, DatasetConfig, DedupConfig, SynthesisConfig
+from secft.config.curation import CurationConfig
+from secft.config.data import DatasetConfig
+from secft.config.dedup import DedupConfig
+from secft.config.engine import EngineConfig
 from secft.config.judging import EvalConfig, GatesConfig
+from secft.config.llm import LlmConfig
 from secft.config.model import ModelConfig
 from secft.config.setting import setting
+from secft.config.synthesis import SynthesisConfig
 from secft.config.training import BackendConfig, TrackerConfig, TrainerConfig
 
 
@@ -37,6 +42,8 @@ class RunConfig:
 
     source: dict[str, Any] = field(default_factory=dict)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    llm: LlmConfig = field(default_factory=LlmConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
     dedup: DedupConfig = field(default_factory=DedupConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)

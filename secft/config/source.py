@@ -1,4 +1,4 @@
-"""Where knowledge comes from. Several sources compose: ``source=[cwe,attack]``."""
+"""Catalogues and feeds that knowledge comes from. Several sources compose: ``source=[cwe,attack]``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,78 @@ class AttackSource(SourceConfig):
 
 
 @dataclass
-class JsonlSource(SourceConfig):
-    """A dataset of your own: chat records, one JSON object a line."""
+class CapecSource(SourceConfig):
+    """CAPEC attack patterns with their mitigations: a STIX 2.1 bundle."""
 
-    name: str = "jsonl"
-    path: str = setting(about="JSONL with `messages`, or with `user` and `assistant` (and `system`).", file=True)
-    license: str = setting("unknown", about="Licence of the records, for the dataset card.")
-    url: str = setting("", about="Where the records come from, for the dataset card.")
-    max_bad_lines: int = setting(0, about="Lines that may be rejected before the run is refused.", low=0)
+    name: str = "capec"
+    path: str = setting(about="CAPEC as a STIX 2.1 bundle, plain or gzipped.", file=True)
+
+
+@dataclass
+class KevSource(SourceConfig):
+    """CISA's Known Exploited Vulnerabilities."""
+
+    name: str = "kev"
+    path: str = setting(about="known_exploited_vulnerabilities.json, plain or gzipped.", file=True)
+
+
+@dataclass
+class OsvSource(SourceConfig):
+    """Advisories in the OSV format."""
+
+    name: str = "osv"
+    paths: list[str] = setting(
+        about="JSONL or JSON files, plain or gzipped, zip archives of an ecosystem, folders or globs."
+    )
+    license: str = setting("CC-BY-4.0", about="Licence of the records, for the dataset card.")
+
+
+@dataclass
+class CveSource(SourceConfig):
+    """CVE records: NVD JSON 2.0 feeds, CVE JSON 5 records, or the NVD API."""
+
+    name: str = "cve"
+    paths: list[str] = setting([], about="NVD JSON 2.0 or CVE JSON 5 files, plain or gzipped, folders or globs.")
+    api: bool = setting(False, about="Ask the NVD API too; pages are kept, and a stopped download resumes.")
+    api_url: str = setting("https://services.nvd.nist.gov/rest/json/cves/2.0", about="Address of the NVD API.")
+    api_key_env: str = setting("NVD_API_KEY", about="Environment variable with the NVD API key; it may be unset.")
+    published_from: str | None = setting(None, about="First day of publication asked of the API, YYYY-MM-DD.")
+    published_to: str | None = setting(None, about="Last day of publication asked of the API, YYYY-MM-DD.")
+    cache: str = setting(".secft/nvd", about="Where pages of the API are kept.", internal=True)
+    allow_hosts: list[str] = setting([], about="Private or loopback hosts that may be asked, by name.")
+
+
+@dataclass
+class OwaspSource(SourceConfig):
+    """OWASP in Markdown: cheat sheets, testing guide (WSTG), ASVS; a git checkout, folders, files or tar archives."""
+
+    name: str = "owasp"
+    paths: list[str] = setting(about="Markdown files, folders of them, tar archives, or ASVS as JSON or CSV.")
+    license: str = setting("CC-BY-SA-4.0", about="Licence of the texts, for the dataset card.")
+
+
+@dataclass
+class SigmaSource(SourceConfig):
+    """Sigma detection rules: YAML files, or JSONL with one rule a line."""
+
+    name: str = "sigma"
+    paths: list[str] = setting(about="YAML files, folders or globs of them, or JSONL, plain or gzipped.")
+    license: str = setting("DRL-1.1", about="Licence of the rules, for the dataset card.")
+
+
+@dataclass
+class OscalSource(SourceConfig):
+    """Controls of an OSCAL catalogue, such as NIST SP 800-53."""
+
+    name: str = "oscal"
+    path: str = setting(about="OSCAL catalogue as JSON, plain or gzipped.", file=True)
+    license: str = setting("public domain (NIST)", about="Licence of the controls, for the dataset card.")
+
+
+@dataclass
+class XccdfSource(SourceConfig):
+    """Rules of XCCDF benchmarks, such as the SCAP Security Guide or a STIG; data streams are read too."""
+
+    name: str = "xccdf"
+    paths: list[str] = setting(about="XCCDF 1.1 or 1.2 or SCAP data stream files, folders or globs.")
+    license: str = setting("unknown", about="Licence of the rules, for the dataset card.")

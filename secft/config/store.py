@@ -6,17 +6,70 @@ from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 
-from secft.config.data import CurationConfig, DedupConfig, NoSynthesis, TemplateSynthesis
+from secft.config.curation import CurationConfig
+from secft.config.dedup import DedupConfig
+from secft.config.engine import EngineConfig
 from secft.config.judging import EvalConfig, GatesConfig
+from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
-from secft.config.source import AttackSource, CweSource, JsonlSource, SourceConfig
+from secft.config.source import (
+    AttackSource,
+    CapecSource,
+    CveSource,
+    CweSource,
+    KevSource,
+    OscalSource,
+    OsvSource,
+    OwaspSource,
+    SigmaSource,
+    SourceConfig,
+    XccdfSource,
+)
+from secft.config.source_files import (
+    AgentRunsSource,
+    JsonlSource,
+    ParquetSource,
+    PdfSource,
+    ToolLogsSource,
+    WebSource,
+)
+from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
 from secft.config.training import FullTrainer, LoraTrainer, NoTracker, QloraTrainer, TensorboardTracker, TrlBackend
 
-SOURCES: dict[str, type[SourceConfig]] = {"cwe": CweSource, "attack": AttackSource, "jsonl": JsonlSource}
+SOURCES: dict[str, type[SourceConfig]] = {
+    "agent_runs": AgentRunsSource,
+    "attack": AttackSource,
+    "capec": CapecSource,
+    "cve": CveSource,
+    "cwe": CweSource,
+    "jsonl": JsonlSource,
+    "kev": KevSource,
+    "oscal": OscalSource,
+    "osv": OsvSource,
+    "owasp": OwaspSource,
+    "parquet": ParquetSource,
+    "pdf": PdfSource,
+    "sigma": SigmaSource,
+    "tool_logs": ToolLogsSource,
+    "web": WebSource,
+    "xccdf": XccdfSource,
+}
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "synthesis": {"template_schema": TemplateSynthesis, "none_schema": NoSynthesis},
+    "synthesis": {
+        "template_schema": TemplateSynthesis,
+        "llm_schema": LlmSynthesis,
+        "hybrid_schema": HybridSynthesis,
+        "none_schema": NoSynthesis,
+    },
+    "llm": {
+        "llama_cpp_schema": LlamaCppLlm,
+        "openai_schema": OpenAiLlm,
+        "gemini_schema": GeminiLlm,
+        "hf_schema": HfLlm,
+    },
+    "engine": {"engine_schema": EngineConfig},
     "dedup": {"minhash_schema": DedupConfig},
     "curation": {"standard_schema": CurationConfig},
     "model": {"model_schema": ModelConfig},

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.config.data import CurationConfig, DedupConfig
+from secft.config.curation import CurationConfig
+from secft.config.dedup import DedupConfig
 from secft.dataset import dedup as duplicates
 from secft.dataset.clean import clean_example, fault
 from secft.dataset.decontaminate import contaminated

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from secft.config.data import DedupConfig
+from secft.config.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.sources import natural
 from secft.records import Example

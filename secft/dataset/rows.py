@@ -20,13 +20,14 @@ COLUMNS = {
     "messages": "messages",
     "choices": "strings",
     "answer": "int64",
+    "rejected": "string",
     "source": "string",
     "provenance": "provenance",
 }
 """Column -> type, in the order of Example.record."""
 
 _MESSAGE = ("role", "content")
-_PROVENANCE = ("document", "source", "source_version", "license", "url")
+_PROVENANCE = ("document", "source", "source_version", "license", "url", "teacher", "prompt", "parameters", "response")
 
 
 def _schema() -> Any:

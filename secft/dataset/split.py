@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from secft.config.data import SplitConfig
+from secft.config.curation import SplitConfig
 from secft.records import Example
 
 SPLITS = ("train", "validation", "test")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from secft.config.data import NoSynthesis, SynthesisConfig, TemplateSynthesis
+from secft.config.synthesis import NoSynthesis, SynthesisConfig, TemplateSynthesis
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
@@ -19,6 +19,9 @@ from secft.records import Document, Example, Message, Provenance, Tally
 EXAMPLES = "examples.jsonl"
 SYNTHESIS_VERSION = 1
 """Raised when the same documents would give other examples."""
+
+TEMPLATED = ("weakness", "technique")
+"""Kinds of documents that the templates write about."""
 
 Tallies = dict[str, Tally]
 
@@ -83,7 +86,7 @@ def write_examples(
     near = neighbours(documents.values()) if "multiple_choice" in tasks else {}
     setting = Setting(config.max_answer_characters, near, documents)
     for document in documents.values():
-        for task in tasks if document.kind != "record" else ():
+        for task in tasks if document.kind in TEMPLATED else ():
             written = WRITERS[task](document, setting, dice(seed, document.id, task))
             tally = tallies.setdefault(task, Tally())
             if isinstance(written, Skip):

@@ -11,11 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "secft"
 
-FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact"}
+FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process"}
 LAYERS = {
     "config": FOUNDATIONS,
     "models": FOUNDATIONS,
-    "dataset": FOUNDATIONS | {"config"},
+    "engine": FOUNDATIONS | {"config"},
+    "llm": FOUNDATIONS | {"config", "models"},
+    "dataset": FOUNDATIONS | {"config", "engine", "llm", "models"},
     "train": FOUNDATIONS | {"config", "models"},
     "evaluate": FOUNDATIONS | {"config", "models"},
     "release": FOUNDATIONS | {"config"},

@@ -19,8 +19,8 @@ def problems(*overrides: str) -> dict[str, Problem]:
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in groups() for option in options(group)])
 def test_every_option_composes(group: str, option: str) -> None:
     chosen = f"{group}=[{option}]" if group == "source" else f"{group}={option}"
-    needed = ["source.jsonl.path=x.jsonl"] if option == "jsonl" else []
-    config = read_config([chosen, *needed])
+    needed = [f"{problem.key}=x" for problem in compose_job([chosen]).problems]
+    config = read_config([chosen, *(text.replace("paths=x", "paths=[x]") for text in needed)])
     node = config.source[option] if group == "source" else getattr(config, group)
     assert node.name == option
     assert about_option(group, option)

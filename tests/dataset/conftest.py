@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.data import TemplateSynthesis
 from secft.config.source import AttackSource, CweSource
+from secft.config.synthesis import TemplateSynthesis
 from secft.dataset import sources
 from secft.dataset.curate import read_examples
 from secft.dataset.synthesise import read_documents, synthesise

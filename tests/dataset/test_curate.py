@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from secft.config.data import CurationConfig, DedupConfig, SplitConfig
+from secft.config.curation import CurationConfig, SplitConfig
+from secft.config.dedup import DedupConfig
 from secft.dataset.curate import Curated, curate, read_examples
 from secft.dataset.decontaminate import SAME_QUESTION, contaminated
 from secft.dataset.split import assign, over_caps

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from secft.config.data import DedupConfig
+from secft.config.dedup import DedupConfig
 from secft.dataset.dedup import (
     bands_and_rows,
     clusters,

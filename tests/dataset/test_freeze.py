@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from secft.config.data import CurationConfig, DedupConfig
+from secft.config.curation import CurationConfig
+from secft.config.dedup import DedupConfig
 from secft.dataset import freeze as freezing
 from secft.dataset.curate import curate_dataset
 from secft.dataset.freeze import DatasetDescription, check_files, publish
@@ -129,7 +130,7 @@ for name in full:
     assert whole[name][0] == parquet[name][0]
 print(full)
 """
-    from secft.config.data import SplitConfig
+    from secft.config.curation import SplitConfig
 
     build(small_file, tmp_path / "d", split=SplitConfig(test_fraction=fractions[0], validation_fraction=fractions[1]))
     command = [sys.executable, "-c", script, str(tmp_path / "d"), str(tmp_path / "cache")]

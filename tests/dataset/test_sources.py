@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from secft.config.source import AttackSource, CweSource, JsonlSource, SourceConfig
+from secft.config.source import AttackSource, CweSource, SourceConfig
+from secft.config.source_files import JsonlSource
 from secft.dataset import sources
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.opening import package_file, read_input

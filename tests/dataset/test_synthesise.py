@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.data import TEMPLATE_TASKS, NoSynthesis, TemplateSynthesis
-from secft.config.source import JsonlSource
+from secft.config.source_files import JsonlSource
+from secft.config.synthesis import TEMPLATE_TASKS, NoSynthesis, TemplateSynthesis
 from secft.dataset import sources
 from secft.dataset.clean import comparable
 from secft.dataset.curate import read_examples
@@ -186,7 +186,7 @@ def test_provenance_names_fields_that_exist(examples: list[Example], documents: 
 SCRIPT = """
 import sys
 from pathlib import Path
-from secft.config.data import TemplateSynthesis
+from secft.config.synthesis import TemplateSynthesis
 from secft.dataset.synthesise import synthesise
 synthesise(TemplateSynthesis(), Path(sys.argv[1]), Path(sys.argv[2]), 7)
 assert not {"torch", "transformers", "datasketch", "pyarrow"} & set(sys.modules)

@@ -33,14 +33,40 @@ class Intake:
 class Reader:
     """How one kind of source is read.
 
+    A source of files that can be read one by one also gives ``parts`` and ``read_part``, so that an engine can read
+    several at the same time.
+
     Attributes:
         read: yields the documents of a configured source, counting refusals; kept ones are counted by the caller.
         external_files: name -> input file, for fingerprints.
         problems: what is missing on this machine, given the config and the key path of the source.
         version: raised whenever the documents of the same input would change.
+        home: public page of the source as a whole, for cards, or an empty string.
+        parts: names of what can be read independently, in the order of the result.
+        read_part: yields the documents of one part, counting refusals; runs in other processes too.
     """
 
     read: Callable[[Any, Intake], Iterator[Document]]
     external_files: Callable[[Any], Mapping[str, Path]]
     problems: Callable[[Any, str], list[Problem]]
     version: int
+    home: str = ""
+    parts: Callable[[Any], list[str]] | None = None
+    read_part: Callable[[Any, str, Intake], Iterator[Document]] | None = None
+
+
+def reader_of_parts(
+    parts: Callable[[Any], list[str]],
+    read_part: Callable[[Any, str, Intake], Iterator[Document]],
+    external_files: Callable[[Any], Mapping[str, Path]],
+    problems: Callable[[Any, str], list[Problem]],
+    version: int,
+    home: str = "",
+) -> Reader:
+    """Return the reader of a source of independent parts: reading it whole is reading all parts in order."""
+
+    def read(config: Any, intake: Intake) -> Iterator[Document]:
+        for part in parts(config):
+            yield from read_part(config, part, intake)
+
+    return Reader(read, external_files, problems, version, home, parts, read_part)

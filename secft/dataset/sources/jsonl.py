@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import JsonlSource
+from secft.config.source_files import JsonlSource
 from secft.dataset.sources.intake import Intake, Reader
 from secft.dataset.sources.opening import path_problems, read_input
 from secft.errors import InputError, Problem

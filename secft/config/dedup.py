@@ -1,0 +1,20 @@
+"""How duplicates are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secft.config.setting import setting
+
+
+@dataclass
+class DedupConfig:
+    """How near-duplicates are found and removed."""
+
+    name: str = setting(
+        "minhash", about="Exact removal, or exact and near-duplicates.", choices=("minhash", "exact", "none")
+    )
+    threshold: float = setting(0.8, about="Jaccard similarity from which two texts are duplicates.", above=0, high=1)
+    permutations: int = setting(128, about="Hash functions in a MinHash signature.", low=16, high=1024)
+    shingle_words: int = setting(3, about="Words in a shingle.", low=1, high=20)
+    seed: int = setting(1, about="Seed of the hash functions.", low=0)

@@ -1,0 +1,93 @@
+"""How documents become examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secft.config.setting import setting
+
+TEMPLATE_TASKS = (
+    "explain",
+    "mitigate",
+    "classify",
+    "consequence",
+    "tactic",
+    "detect",
+    "multiple_choice",
+    "refuse",
+    "assist",
+    "general",
+)
+"""What `synthesis=template` can write; docs/outputs.md tells what each one looks like."""
+
+LLM_TASKS = ("question_answer", "scenario", "detection", "remediation", "multi_turn", "preference")
+"""What a model can be asked to write; each has a prompt file."""
+
+
+@dataclass
+class SynthesisConfig:
+    """How documents become examples."""
+
+    name: str = setting(about="Which synthesiser is used.", choices=("template", "llm", "hybrid", "none"))
+
+
+@dataclass
+class TemplateSynthesis(SynthesisConfig):
+    """Deterministic, varied instruction pairs from the structured fields of documents."""
+
+    name: str = "template"
+    tasks: list[str] = setting(
+        list(TEMPLATE_TASKS), about="Which kinds of examples are written.", choices=TEMPLATE_TASKS
+    )
+    system_prompt: str = setting(
+        "You are a security analyst. Answer precisely and only for defence.",
+        about="The system message of every example and of every evaluation item.",
+    )
+    max_answer_characters: int = setting(700, about="Answers are cut at a sentence before this length.", low=80)
+
+
+@dataclass
+class NoSynthesis(SynthesisConfig):
+    """The documents already are chat records (`source=jsonl`): they are passed on as they are."""
+
+    name: str = "none"
+
+
+@dataclass
+class WritingConfig:
+    """What the model of the `llm` group is asked to write, and what is accepted."""
+
+    tasks: list[str] = setting(
+        ["question_answer", "detection", "remediation"],
+        about="Which kinds are asked for.",
+        choices=LLM_TASKS,
+    )
+    passages: int | None = setting(60, about="Passages asked about, spread over the sources; null is all.", low=1)
+    passage_tokens: int = setting(256, about="Longest passage shown, in tokens of the model to be trained.", low=32)
+    prompts: str | None = setting(None, about="Folder with prompt files of your own; null means the ones of secft.")
+    grounded: float = setting(
+        0.9, about="Share of an answer's content words that must stand in its passage.", low=0, high=1
+    )
+    judge: float | None = setting(
+        None, about="Lowest score (1 to 5) that the model gives as a judge; null asks no judge.", low=1, high=5
+    )
+
+
+@dataclass
+class LlmSynthesis(SynthesisConfig):
+    """Pairs written by the model of the `llm` group, each checked against its passage."""
+
+    name: str = "llm"
+    system_prompt: str = setting(
+        "You are a security analyst. Answer precisely and only for defence.",
+        about="The system message of all.",
+    )
+    writing: WritingConfig = setting(WritingConfig(), about="What is asked, and what is accepted.")
+
+
+@dataclass
+class HybridSynthesis(TemplateSynthesis):
+    """Templates, and pairs written by the model of the `llm` group."""
+
+    name: str = "hybrid"
+    writing: WritingConfig = setting(WritingConfig(), about="What is asked, and what is accepted.")

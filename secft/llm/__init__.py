@@ -1,0 +1,1 @@
+"""The one seam for asking a model."""
