@@ -1,0 +1,135 @@
+"""Find the input files of a source: files, folders and globs, without following links out of what was named."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from secft.errors import InputError, Problem
+
+MAX_FILES = 1_000_000
+"""Most files of one source."""
+
+_MAGIC = re.compile(r"[*?\[]")
+_REMEDY = "Paths are relative to the current directory."
+
+
+def _order(path: str) -> list[list[tuple[int, int, str]]]:
+    """Return a sorting key by which part9/x comes before part10/x."""
+    return [
+        [(0, int(run), "") if run.isascii() and run.isdigit() else (1, 0, run) for run in re.findall(r"\d+|\D+", part)]
+        for part in path.split("/")
+    ]
+
+
+def _fail(error: OSError) -> None:
+    raise InputError(f"{error.filename}: the folder cannot be read ({error.strerror}).")
+
+
+def _leads_out(path: Path, boundary: str) -> bool:
+    """Say whether a path ends outside a real folder, or nowhere."""
+    real = os.path.realpath(path)
+    return os.path.commonpath([real, boundary]) != boundary or not Path(real).exists()
+
+
+def _walk(top: Path, boundary: str, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
+    """Yield the files below a folder, and the links that lead out of the boundary: (path, leads out)."""
+    for folder, folders, files in os.walk(top, onerror=_fail):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in folders:
+            if (here / name).is_symlink() and _leads_out(here / name, boundary):
+                yield here / name, True
+        for name in files:
+            path = here / name
+            if name.startswith(".") or (suffixes and not name.lower().endswith(suffixes)):
+                continue
+            if path.is_symlink() and _leads_out(path, boundary):
+                yield path, True
+            elif path.is_file():
+                yield path, False
+
+
+def _match(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
+    """Yield what a glob matches, in the form of _walk; its fixed first parts are the boundary."""
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+    root = Path(*parts[:fixed])
+    boundary = os.path.realpath(root)
+    hidden_named = any(part.startswith(".") for part in parts[fixed:])
+    for path in root.glob(str(Path(*parts[fixed:]))):
+        if not hidden_named and any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        if _leads_out(path, boundary):
+            yield path, True
+        elif path.is_dir():
+            yield from _walk(path, boundary, suffixes)
+        elif path.is_file():
+            yield path, False
+
+
+def _find(path: str, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
+    named = Path(path)
+    if named.is_file():
+        yield named, False
+    elif named.is_dir():
+        yield from _walk(named, os.path.realpath(named), suffixes)
+    elif _MAGIC.search(path):
+        yield from _match(path, suffixes)
+    else:
+        raise InputError(f"{path}: no such file or folder. {_REMEDY}")
+
+
+def _find_all(paths: Sequence[str], suffixes: Collection[str]) -> Iterator[tuple[Path, bool]]:
+    endings = tuple(suffix.lower() for suffix in suffixes)
+    count = 0
+    for path in paths:
+        for found in _find(path, endings):
+            count += 1
+            if count > MAX_FILES:
+                raise InputError(f"{path}: more than {MAX_FILES:,} files; refused.")
+            yield found
+
+
+def expand_paths(paths: Sequence[str], suffixes: Collection[str] = ()) -> list[str]:
+    """Return the files that paths stand for, in natural order, each real file once.
+
+    A folder stands for the files below it; hidden files and folders (``.git``) are left out, links to folders are
+    not followed, and links to files outside it are left out (see refused_links). A glob matches with ``*``, ``?``,
+    ``[...]`` and ``**``.
+
+    Args:
+        paths: files, folders or globs, relative to the current directory.
+        suffixes: how names of files in folders end, for example ``.json.gz``; empty means any. Files that are named,
+            or matched by a glob, are taken as they are.
+
+    Raises:
+        InputError: a path does not exist, a folder cannot be read, or there are too many files.
+    """
+    found = sorted({str(path) for path, out in _find_all(paths, suffixes) if not out}, key=_order)
+    kept: dict[str, str] = {}
+    for path in sorted(found, key=lambda name: Path(name).is_symlink()):
+        kept.setdefault(os.path.realpath(path), path)
+    return sorted(kept.values(), key=_order)
+
+
+def refused_links(paths: Sequence[str], suffixes: Collection[str] = ()) -> list[str]:
+    """Return the links that expand_paths leaves out: they lead out of the folder that was named, or nowhere."""
+    return sorted({str(path) for path, out in _find_all(paths, suffixes) if out}, key=_order)
+
+
+def paths_problems(paths: Sequence[str], key: str) -> list[Problem]:
+    """Return a problem for each path that stands for nothing; reads no file."""
+    if not paths:
+        return [Problem(key, "names no file or folder")]
+    problems = []
+    for path in paths:
+        if Path(path).is_file() or Path(path).is_dir():
+            continue
+        if not _MAGIC.search(path):
+            problems.append(Problem(key, "no such file or folder", path, remedy=_REMEDY))
+        elif next(_match(path, ()), None) is None:
+            problems.append(Problem(key, "the pattern matches no file", path, remedy=_REMEDY))
+    return problems
