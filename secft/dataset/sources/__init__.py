@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from secft.config.source import SourceConfig
-from secft.dataset.sources import attack, cwe, jsonl
+from secft.dataset.sources import attack, cwe, jsonl, oscal
 from secft.dataset.sources.intake import Intake, Reader
 from secft.errors import InputError, Problem
 from secft.files import write_jsonl
 from secft.lookup import pick
 from secft.records import Document
 
-READERS: Mapping[str, Reader] = {"attack": attack.READER, "cwe": cwe.READER, "jsonl": jsonl.READER}
+READERS: Mapping[str, Reader] = {
+    "attack": attack.READER,
+    "cwe": cwe.READER,
+    "jsonl": jsonl.READER,
+    "oscal": oscal.READER,
+}
 VERSION = 1
 """Raised when the same inputs would give other documents."""
 
