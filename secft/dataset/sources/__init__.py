@@ -50,6 +50,18 @@ def external_files(configs: Mapping[str, SourceConfig]) -> dict[str, Path]:
     return {f"{key}/{part}": path for key, parts in files.items() for part, path in parts.items()}
 
 
+def refresh(configs: Mapping[str, SourceConfig]) -> None:
+    """Bring what the sources read from the network onto this machine; what is there already is not asked for again.
+
+    Raises:
+        InputError: a server refuses, or cannot be reached.
+    """
+    for key, config in sorted(configs.items()):
+        reader = _reader(key, config)
+        if reader.refresh is not None:
+            reader.refresh(config)
+
+
 def read_documents(config: SourceConfig, intake: Intake, key: str | None = None) -> list[Document]:
     """Read one source, in natural order of ids, at most ``config.limit`` documents.
 

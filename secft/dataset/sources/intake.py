@@ -44,6 +44,8 @@ class Reader:
         home: public page of the source as a whole, for cards, or an empty string.
         parts: names of what can be read independently, in the order of the result.
         read_part: yields the documents of one part, counting refusals; runs in other processes too.
+        refresh: brings what is read from the network onto this machine, before external_files is asked; what is there
+            already is not asked for again.
     """
 
     read: Callable[[Any, Intake], Iterator[Document]]
@@ -53,6 +55,7 @@ class Reader:
     home: str = ""
     parts: Callable[[Any], list[str]] | None = None
     read_part: Callable[[Any, str, Intake], Iterator[Document]] | None = None
+    refresh: Callable[[Any], None] | None = None
 
 
 def reader_of_parts(
@@ -62,6 +65,7 @@ def reader_of_parts(
     problems: Callable[[Any, str], list[Problem]],
     version: int,
     home: str = "",
+    refresh: Callable[[Any], None] | None = None,
 ) -> Reader:
     """Return the reader of a source of independent parts: reading it whole is reading all parts in order."""
 
@@ -69,4 +73,4 @@ def reader_of_parts(
         for part in parts(config):
             yield from read_part(config, part, intake)
 
-    return Reader(read, external_files, problems, version, home, parts, read_part)
+    return Reader(read, external_files, problems, version, home, parts, read_part, refresh)
