@@ -34,6 +34,31 @@ class MissingExtraError(InputError):
     """An optional dependency is not installed; the message carries the install command."""
 
 
+class FetchError(InputError):
+    """An address was not fetched.
+
+    Attributes:
+        reason: a class of few values, for counting.
+        detail: what it is about: the address, and what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+
+    def __reduce__(self) -> tuple[type[FetchError], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
+
+
+class FetchRefused(FetchError):
+    """An address that may not be fetched: a rule of ours forbids it."""
+
+
+class FetchFailed(FetchError):
+    """An address that could not be fetched: the network or the server did not let us."""
+
+
 class LockedError(SecftError):
     """Another process is doing the same thing right now."""
 
