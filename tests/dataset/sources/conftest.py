@@ -1,0 +1,24 @@
+"""Reading one source in tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secft.config.source import SourceConfig
+from secft.dataset import sources
+from secft.dataset.sources.intake import Intake
+from secft.records import Document
+
+SHARED_DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
+
+
+def read(config: SourceConfig) -> tuple[list[Document], Intake]:
+    """Return the documents in natural order, and the account of the refusals."""
+    intake = Intake()
+    return sources.read_documents(config, intake), intake
+
+
+def write(path: Path, content: str | bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
