@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,8 @@ def test_the_whole_catalogue() -> None:
             if ref["source_name"] == source and ref.get("external_id")
         }
         assert sum(len(document.fields[field]) for document in found) == len(ids)
-    texts = {item["id"]: " ".join(item["description"].split()) for item in objects if "coa-" in item.get("name", "")}
+    letters = re.compile(r"</?xhtml[^>]*>|\s+")
+    texts = {item["id"]: letters.sub("", item["description"]) for item in objects if "coa-" in item.get("name", "")}
     assert sum(len(document.fields["mitigations"]) for document in found) == len(
         {(target, texts[source]) for target, source in links if texts[source]}
     )
