@@ -75,11 +75,11 @@ def _model() -> tuple[Any, Any]:
     directory = _directory()
     import torch
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    model = AutoModel.from_pretrained(
-        directory, local_files_only=True, dtype=torch.float32, add_pooling_layer=False, attn_implementation="sdpa"
-    )
+    model = AutoModel.from_pretrained(directory, local_files_only=True, dtype=torch.float32, attn_implementation="sdpa")
     return model.eval(), tokenizer
 
 
