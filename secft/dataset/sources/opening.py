@@ -16,8 +16,10 @@ from secft.errors import InputError, MissingExtraError, Problem
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_STREAM_BYTES",
     "expand_paths",
     "missing_package",
+    "opened",
     "package_directory",
     "package_file",
     "package_problems",
@@ -81,7 +83,7 @@ def _bounded(stream: BinaryIO, path: Path, limit: int) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path, expected: str) -> Iterator[BinaryIO]:
+def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
     """Open a file, plain or gzipped (recognised by its content); errors while reading name the file."""
     try:
         with path.open("rb") as stream:
@@ -115,7 +117,7 @@ def read_input(path: Path, expected: str, limit: int = MAX_BYTES) -> bytes:
     Raises:
         InputError: missing, unreadable, empty, truncated or broken gzip, or too large.
     """
-    with _opened(path, expected) as stream:
+    with opened(path, expected) as stream:
         data = _bounded(stream, path, limit)
     if not data.strip():
         raise _empty(path, expected)
@@ -146,7 +148,7 @@ def read_lines(path: Path, expected: str, max_line: int) -> Iterator[tuple[int, 
         InputError: missing, unreadable, empty, truncated or broken gzip, or too large.
     """
     number = read = found = 0
-    with _opened(path, expected) as stream:
+    with opened(path, expected) as stream:
         while True:
             line, size = _next_line(stream, max_line)
             if not size:

@@ -120,6 +120,55 @@ def refused_links(paths: Sequence[str], suffixes: Collection[str] = ()) -> list[
     return sorted({str(path) for path, out in _find_all(paths, suffixes) if out}, key=_order)
 
 
+def _root(path: str) -> Path:
+    """Return the folder that bounds what a path stands for: a glob's fixed first parts, else the path."""
+    parts = Path(path).parts
+    if Path(path).exists() or not _MAGIC.search(path):
+        return Path(path)
+    return Path(*parts[: next(index for index, part in enumerate(parts) if _MAGIC.search(part))])
+
+
+def parts_of(paths: Sequence[str], suffixes: Collection[str] = ()) -> list[str]:
+    """Return the files that paths stand for and, so that they can be counted, the links that are left out.
+
+    Raises:
+        InputError: see expand_paths.
+    """
+    return sorted({*expand_paths(paths, suffixes), *refused_links(paths, suffixes)}, key=_order)
+
+
+def is_refused_link(paths: Sequence[str], part: str) -> bool:
+    """Say whether one of parts_of is a link that leads out of the folder that was named, or nowhere."""
+    here = Path(part)
+    if any(Path(path) == here for path in paths):
+        return False
+    roots = [root for root in map(_root, paths) if here.is_relative_to(root)]
+    return all(_leads_out(here, os.path.realpath(root)) for root in roots)
+
+
+def shown_name(paths: Sequence[str], part: str) -> str:
+    """Return a file's name for ids, the same on every machine: below the folder that was named, with its name."""
+    here = Path(part)
+    roots = [root for root in map(_root, paths) if here.is_relative_to(root)]
+    if not roots:
+        return here.name
+    root = min(roots, key=lambda root: len(root.parts))
+    return here.relative_to(root.parent if root.name else root).as_posix()
+
+
+def named_files(paths: Sequence[str], suffixes: Collection[str] = ()) -> dict[str, Path]:
+    """Return the files that paths stand for by their names, for fingerprints.
+
+    Raises:
+        InputError: see expand_paths.
+    """
+    found: dict[str, Path] = {}
+    for part in expand_paths(paths, suffixes):
+        name = shown_name(paths, part)
+        found[part if name in found else name] = Path(part)
+    return found
+
+
 def paths_problems(paths: Sequence[str], key: str) -> list[Problem]:
     """Return a problem for each path that stands for nothing; reads no file."""
     if not paths:

@@ -134,3 +134,20 @@ def test_broken_files_of_lines_are_named(tmp_path: Path, monkeypatch: pytest.Mon
         path.write_bytes(content)
         with pytest.raises(InputError, match="larger than 30"):
             list(read_lines(path, "text", 10))
+
+
+def test_names_of_parts(tree: Path) -> None:
+    (tree / "d/out.json").symlink_to("../other.json")
+    assert paths.parts_of(["d"], [".json"]) == ["d/out.json", "d/part9.json", "d/part10.json", "d/sub/a.JSON"]
+    assert [part for part in paths.parts_of(["d"]) if paths.is_refused_link(["d"], part)] == ["d/out.json"]
+    assert not paths.is_refused_link(["d", "d/out.json"], "d/out.json"), "it is named itself"
+    assert paths.shown_name(["d"], "d/sub/a.JSON") == "d/sub/a.JSON"
+    assert paths.shown_name([f"{tree}/d"], f"{tree}/d/sub/a.JSON") == "d/sub/a.JSON"
+    assert paths.shown_name([f"{tree}/d/s*"], f"{tree}/d/sub/a.JSON") == "d/sub/a.JSON"
+    assert paths.shown_name(["d/sub/a.JSON"], "d/sub/a.JSON") == "a.JSON"
+    assert paths.shown_name(["."], "d/sub/a.JSON") == "d/sub/a.JSON"
+    assert paths.shown_name(["*"], "d/sub/a.JSON") == "d/sub/a.JSON"
+    (tree / "e").mkdir()
+    (tree / "e/a.JSON").write_text("x")
+    named = paths.named_files(["d/sub/a.JSON", "e/a.JSON"])
+    assert {name: str(path) for name, path in named.items()} == {"a.JSON": "d/sub/a.JSON", "e/a.JSON": "e/a.JSON"}
