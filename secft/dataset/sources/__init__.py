@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.config.source import SourceConfig
-from secft.dataset.sources import attack, capec, cwe, jsonl, kev, oscal
+from secft.dataset.sources import attack, capec, cve, cwe, jsonl, kev, oscal
 from secft.dataset.sources.intake import Intake, Reader
 from secft.errors import InputError, Problem
 from secft.files import write_jsonl
@@ -18,6 +18,7 @@ from secft.records import Document
 READERS: Mapping[str, Reader] = {
     "attack": attack.READER,
     "capec": capec.READER,
+    "cve": cve.READER,
     "cwe": cwe.READER,
     "jsonl": jsonl.READER,
     "kev": kev.READER,

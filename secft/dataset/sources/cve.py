@@ -1,0 +1,121 @@
+"""CVE: NVD JSON 2.0 feeds, pages of the NVD API, and CVE JSON 5 records, told apart by their content.
+
+Several entries about one CVE become one document: NVD's before that of the CVE list, then the one changed last; the
+others are counted. Rejected and reserved ids become none. Fields of a document: see cve_entry.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from secft.config.source import CveSource
+from secft.dataset.sources.cve_entry import Entry
+from secft.dataset.sources.cve_files import EXPECTED, SUFFIXES, records_of_file
+from secft.dataset.sources.cve_nvd import is_nvd, nvd_entry
+from secft.dataset.sources.cve_record import is_record, record_entry
+from secft.dataset.sources.intake import Intake, Reader
+from secft.dataset.sources.nvd_api import api_problems, download, kept_pages, query_of, require_complete
+from secft.dataset.sources.opening import expand_paths, paths_problems, refused_links
+from secft.errors import InputError, Problem
+from secft.records import Document
+
+_OTHER = {"CVE_Items": "NVD JSON 1.x, which NVD no longer publishes", "data_type": "CVE JSON 4"}
+_NUMBERS = re.compile(r"\d+")
+
+
+def _files(config: CveSource) -> list[str]:
+    return expand_paths(config.paths, SUFFIXES) if config.paths else []
+
+
+def _pages(config: CveSource) -> dict[str, tuple[Path, str]]:
+    """Return name -> (file, when it was fetched) of the pages of the API; empty where the API is not asked."""
+    return kept_pages(query_of(config)) if config.api else {}
+
+
+def _entry(where: str, record: Any, path: str, fetched: str, intake: Intake) -> Entry | None:
+    if isinstance(record, dict) and is_nvd(record):
+        return nvd_entry(record, path, fetched)
+    if isinstance(record, dict) and is_record(record):
+        return record_entry(record, path)
+    found = next((name for key, name in _OTHER.items() if isinstance(record, dict) and key in record), "")
+    intake.refuse(where, "not a CVE record", found)
+    return None
+
+
+def _entries(config: CveSource, intake: Intake) -> Iterator[Entry]:
+    inputs = [(path, "") for path in _files(config)]
+    inputs += [(str(path), fetched) for path, fetched in _pages(config).values()]
+    for path, fetched in inputs:
+        for where, record in records_of_file(path, intake):
+            # A page's place on the disk says nothing about where an entry comes from.
+            entry = _entry(where, record, "" if fetched else path, fetched, intake)
+            if entry is not None:
+                yield entry
+
+
+def _best(entries: Iterator[Entry], intake: Intake) -> dict[str, Entry]:
+    """Return the winning entry of every CVE; the order of the files does not matter."""
+    best: dict[str, Entry] = {}
+    for entry in entries:
+        other = best.get(entry.id)
+        if other is None:
+            best[entry.id] = entry
+            continue
+        best[entry.id], lost = (entry, other) if entry.rank > other.rank else (other, entry)
+        same = "the same entry again" if lost.rank == best[entry.id].rank else "another entry of this CVE is preferred"
+        intake.refuse(entry.id, same)
+    return best
+
+
+def _by_number(identifier: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in _NUMBERS.findall(identifier))
+
+
+def _read(config: CveSource, intake: Intake) -> Iterator[Document]:
+    """Yield one document per CVE that is in use.
+
+    Raises:
+        InputError: a path does not exist, the download is not complete, or no file holds a CVE record.
+    """
+    if config.api:
+        require_complete(query_of(config))
+    for link in refused_links(config.paths, SUFFIXES) if config.paths else ():
+        intake.refuse(link, "a link that leads out of the folder")
+    best = _best(_entries(config, intake), intake)
+    if not best:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(intake.tally.dropped.items()))
+        raise InputError(f"source cve: no record could be read ({reasons or 'no file'}); expected {EXPECTED}.")
+    for identifier in sorted(best, key=_by_number):
+        entry = best[identifier]
+        if entry.document is None:
+            intake.refuse(identifier, entry.reason, entry.detail)
+        else:
+            yield entry.document
+
+
+def _external_files(config: CveSource) -> dict[str, Path]:
+    files = {path: Path(path) for path in _files(config)}
+    return files | {f"api/{name}": path for name, (path, _) in _pages(config).items()}
+
+
+def _refresh(config: CveSource) -> None:
+    if config.api:
+        download(query_of(config))
+
+
+def _problems(config: CveSource, key: str) -> list[Problem]:
+    found = paths_problems(config.paths, f"{key}.paths") if config.paths or not config.api else []
+    return found + (api_problems(config, key) if config.api else [])
+
+
+READER = Reader(
+    read=_read,
+    external_files=_external_files,
+    problems=_problems,
+    version=1,
+    home="https://nvd.nist.gov/",
+    refresh=_refresh,
+)

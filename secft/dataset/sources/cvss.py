@@ -1,0 +1,69 @@
+"""CVSS scores of CVE records: one shape for every format, and which one of several is the one to tell.
+
+A score is ``version``, ``vector``, ``score`` (0 to 10), ``severity`` (None, Low, Medium, High, Critical), ``source``
+(who gave it) and ``primary`` (given by the format's first authority).
+
+Source: FIRST, CVSS v3.1 specification, section 5 (severity scale); NVD, "Vulnerability Metrics" (scale of v2).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from secft.dataset.sources.json_values import number, string
+
+PREFERENCE = ("4.0", "3.1", "3.0", "2.0")
+_VECTOR = re.compile(r"[A-Za-z0-9.:/()]{7,300}")
+_SEVERITIES = ("None", "Low", "Medium", "High", "Critical")
+
+
+def severity_of(score: float, version: str) -> str:
+    """Return the word for a score."""
+    if version.startswith("2"):
+        return "High" if score >= 7 else "Medium" if score >= 4 else "Low"
+    if score == 0:
+        return "None"
+    return "Critical" if score >= 9 else "High" if score >= 7 else "Medium" if score >= 4 else "Low"
+
+
+def read_score(data: dict[str, Any], version: str, source: str, primary: bool, severity: str = "") -> dict[str, Any]:
+    """Return a score out of CVSS data as NVD and CVE records hold it; an empty one if it has no sound score.
+
+    Args:
+        data: ``vectorString``, ``baseScore`` and (since version 3) ``baseSeverity``.
+        version: of CVSS, for example ``3.1``.
+        source: who gave it.
+        primary: whether the format's first authority gave it.
+        severity: the severity where it stands outside ``data`` (version 2 in NVD).
+    """
+    score = number(data, "baseScore")
+    if score is None or not math.isfinite(score) or not 0 <= score <= 10:
+        return {}
+    vector = string(data, "vectorString")
+    word = (severity or string(data, "baseSeverity")).capitalize()
+    return {
+        "version": version,
+        "vector": vector if _VECTOR.fullmatch(vector) else "",
+        "score": score,
+        "severity": word if word in _SEVERITIES else severity_of(score, version),
+        "source": source,
+        "primary": primary,
+    }
+
+
+def preferred(scores: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sound scores, the one to tell first: the newest version of CVSS, then the primary source."""
+    sound = [score for score in scores if score]
+    return sorted(
+        sound,
+        key=lambda item: (PREFERENCE.index(item["version"]), not item["primary"], item["source"], item["vector"]),
+    )
+
+
+def told(score: dict[str, Any]) -> str:
+    """Return a score in one line for people."""
+    vector = f", {score['vector']}" if score["vector"] else ""
+    return f"Severity: {score['severity']} (CVSS {score['version']} base score {score['score']:g}{vector})"
