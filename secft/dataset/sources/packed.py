@@ -11,7 +11,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.opening import opened, read_input, read_lines
+from secft.dataset.sources.paths import is_refused_link, shown_name
 from secft.errors import InputError
 
 MAX_MEMBER = 64 << 20
@@ -146,9 +147,9 @@ def _tar_members(path: Path, suffixes: Collection[str], expected: str, intake: I
             raise InputError(f"{path}: not a whole tar archive ({error}); expected {expected}.") from None
 
 
-def _lines(path: Path, expected: str, intake: Intake) -> Iterator[Packed]:
+def _lines(path: Path, shown: str, expected: str, intake: Intake) -> Iterator[Packed]:
     for number, line in read_lines(path, expected, MAX_MEMBER):
-        name = f"{path.name}:{number}"
+        name = f"{shown}:{number}"
         try:
             row = json.loads(line) if line is not None else None
         except (ValueError, RecursionError):
@@ -170,11 +171,14 @@ def _starts_with(path: Path, expected: str, length: int) -> bytes:
         return stream.read(length)
 
 
-def read_packed(path: Path, suffixes: Collection[str], expected: str, intake: Intake) -> Iterator[Packed]:
+def read_packed(
+    path: Path, suffixes: Collection[str], expected: str, intake: Intake, shown: str = ""
+) -> Iterator[Packed]:
     """Yield the texts of one input file: of an archive, of JSONL, or the file itself.
 
     Args:
         path: the file; archives are recognised by their content, JSONL by its name.
+        shown: what the file is called in names of texts; by default its name.
         suffixes: how names of wanted members end; others are passed over.
         expected: what the file should be, for errors.
         intake: counts members that are refused: unsafe names, links, too large, broken.
@@ -188,6 +192,31 @@ def read_packed(path: Path, suffixes: Collection[str], expected: str, intake: In
     elif start[257:262] == b"ustar" or name.endswith(ARCHIVES):
         yield from _tar_members(path, suffixes, expected, intake)
     elif name.endswith(LINES):
-        yield from _lines(path, expected, intake)
+        yield from _lines(path, shown or path.name, expected, intake)
     else:
-        yield Packed(path.name.removesuffix(".gz"), read_input(path, expected))
+        yield Packed((shown or path.name).removesuffix(".gz"), read_input(path, expected))
+
+
+def packed_suffixes(suffixes: Collection[str]) -> tuple[str, ...]:
+    """Return how names of input files end that hold texts with these suffixes: themselves, gzipped, or packed."""
+    return (*suffixes, *(f"{suffix}.gz" for suffix in suffixes), *ARCHIVES, *LINES)
+
+
+def read_part(
+    paths: Sequence[str], part: str, suffixes: Collection[str], expected: str, intake: Intake
+) -> Iterator[Packed]:
+    """Yield the texts of one of parts_of; a file that a folder brought along and that is broken is counted.
+
+    Raises:
+        InputError: the file was named itself, and cannot be read.
+    """
+    name = shown_name(paths, part)
+    if is_refused_link(paths, part):
+        intake.refuse(name, "a link that leads out of the folder")
+        return
+    try:
+        yield from read_packed(Path(part), suffixes, expected, intake, name)
+    except InputError as error:
+        if any(Path(path) == Path(part) for path in paths):
+            raise
+        intake.refuse(name, "a file that cannot be read", str(error))
