@@ -17,6 +17,7 @@ from secft.dataset.sources.cve_files import EXPECTED, SUFFIXES, records_of_file
 from secft.dataset.sources.cve_nvd import is_nvd, nvd_entry
 from secft.dataset.sources.cve_record import is_record, record_entry
 from secft.dataset.sources.intake import Intake, Reader
+from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.nvd_api import api_problems, download, kept_pages, query_of, require_complete
 from secft.dataset.sources.opening import expand_paths, paths_problems, refused_links
 from secft.errors import InputError, Problem
@@ -51,7 +52,7 @@ def _entries(config: CveSource, intake: Intake) -> Iterator[Entry]:
     for path, fetched in inputs:
         for where, record in records_of_file(path, intake):
             # A page's place on the disk says nothing about where an entry comes from.
-            entry = _entry(where, record, "" if fetched else path, fetched, intake)
+            entry = _entry(where, record, "" if fetched else clean(path), fetched, intake)
             if entry is not None:
                 yield entry
 
@@ -83,7 +84,7 @@ def _read(config: CveSource, intake: Intake) -> Iterator[Document]:
     if config.api:
         require_complete(query_of(config))
     for link in refused_links(config.paths, SUFFIXES) if config.paths else ():
-        intake.refuse(link, "a link that leads out of the folder")
+        intake.refuse(clean(link), "a link that leads out of the folder")
     best = _best(_entries(config, intake), intake)
     if not best:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(intake.tally.dropped.items()))

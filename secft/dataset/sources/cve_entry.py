@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from secft.dataset.sources.cvss import told
-from secft.dataset.sources.json_values import objects, string, strings
+from secft.dataset.sources.json_fields import mappings, string, strings
 from secft.records import Document
 
 CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
@@ -108,4 +108,4 @@ def text_of_fields(fields: dict[str, Any]) -> str:
 
 def english_under(value: Any, key: str) -> list[str]:
     """Return the English texts under a key of a record."""
-    return english(objects(value, key))
+    return english(mappings(value, key))

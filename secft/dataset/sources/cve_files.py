@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.json_stream import MAX_RECORD, BrokenJsonError, json_records
 from secft.dataset.sources.opening import MAX_STREAM_BYTES, opened, read_lines
 from secft.errors import InputError
@@ -37,9 +38,9 @@ def records_of_file(path: str, intake: Intake) -> Iterator[tuple[str, Any]]:
             yield from _of_lines(path, intake)
         else:
             with opened(Path(path), EXPECTED) as stream:
-                yield from _of_stream(path, stream, intake)
+                yield from _of_stream(clean(path), stream, intake)
     except InputError as error:
-        intake.refuse(path, "broken file", str(error))
+        intake.refuse(clean(path), "broken file", clean(str(error)))
 
 
 def _of_stream(where: str, stream: BinaryIO, intake: Intake) -> Iterator[tuple[str, Any]]:
@@ -57,7 +58,7 @@ def _of_stream(where: str, stream: BinaryIO, intake: Intake) -> Iterator[tuple[s
 
 def _of_lines(path: str, intake: Intake) -> Iterator[tuple[str, Any]]:
     for number, line in read_lines(Path(path), EXPECTED, MAX_RECORD):
-        where = f"{path}#{number}"
+        where = f"{clean(path)}#{number}"
         if line is None:
             intake.refuse(where, "broken line", f"longer than {MAX_RECORD:,} bytes")
             continue
@@ -87,7 +88,7 @@ def _of_member(
     path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, intake: Intake
 ) -> Iterator[tuple[str, Any]]:
     name = member.filename.lower()
-    where = f"{path}!{member.filename}"
+    where = clean(f"{path}!{member.filename}")
     if name.endswith(".zip"):
         intake.refuse(where, "an archive inside an archive", "unpack the outer one first")
     elif name.endswith((".json", ".jsonl", ".ndjson")) and not member.is_dir():

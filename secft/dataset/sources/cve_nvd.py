@@ -19,7 +19,7 @@ from secft.dataset.sources.cve_entry import (
     withdrawn,
 )
 from secft.dataset.sources.cvss import preferred, read_score
-from secft.dataset.sources.json_values import mapping, objects, string
+from secft.dataset.sources.json_fields import mapping, mappings, string
 from secft.dataset.sources.version_ranges import cpe_parts, cpe_versions
 from secft.records import Document
 
@@ -50,16 +50,16 @@ def _scores(cve: dict[str, Any]) -> list[dict[str, Any]]:
             string(item, "baseSeverity"),
         )
         for key, version in _METRICS.items()
-        for item in objects(metrics, key)
+        for item in mappings(metrics, key)
     )
 
 
 def _matches(cve: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the vulnerable CPE matches of all configurations, at most as many as any real entry has."""
-    nodes = [node for group in objects(cve, "configurations") for node in objects(group, "nodes")]
+    nodes = [node for group in mappings(cve, "configurations") for node in mappings(group, "nodes")]
     for node in nodes[:_MAX_NODES]:
         if node.get("negate") is not True:
-            yield from (match for match in objects(node, "cpeMatch") if match.get("vulnerable") is True)
+            yield from (match for match in mappings(node, "cpeMatch") if match.get("vulnerable") is True)
 
 
 def _affected(cve: dict[str, Any]) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def _known_exploited(cve: dict[str, Any]) -> dict[str, str]:
 def _fields(cve: dict[str, Any], description: str) -> dict[str, Any]:
     scores = _scores(cve)
     weaknesses = [
-        text for item in _primary_first(objects(cve, "weaknesses")) for text in english_under(item, "description")
+        text for item in _primary_first(mappings(cve, "weaknesses")) for text in english_under(item, "description")
     ]
     return {
         "description": description,
@@ -96,7 +96,7 @@ def _fields(cve: dict[str, Any], description: str) -> dict[str, Any]:
         "scores": scores,
         "cwes": weakness_ids(weaknesses),
         "affected": _affected(cve),
-        "references": references(objects(cve, "references")),
+        "references": references(mappings(cve, "references")),
         "solutions": [text for text in [string(cve, "evaluatorSolution")] if text],
         "workarounds": [],
         "status": string(cve, "vulnStatus"),

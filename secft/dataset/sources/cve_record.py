@@ -18,7 +18,7 @@ from secft.dataset.sources.cve_entry import (
     withdrawn,
 )
 from secft.dataset.sources.cvss import preferred, read_score
-from secft.dataset.sources.json_values import mapping, objects, string
+from secft.dataset.sources.json_fields import mapping, mappings, string
 from secft.dataset.sources.version_ranges import affects, record_versions
 from secft.records import Document
 
@@ -36,7 +36,7 @@ def is_record(record: dict[str, Any]) -> bool:
 def _containers(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the container of the CNA, then those of others (ADP) who added something."""
     containers = mapping(record, "containers")
-    return [mapping(containers, "cna"), *objects(containers, "adp")]
+    return [mapping(containers, "cna"), *mappings(containers, "adp")]
 
 
 def _provider(container: dict[str, Any]) -> str:
@@ -47,7 +47,7 @@ def _scores(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return preferred(
         read_score(mapping(metric, key), version, _provider(container), place == 0)
         for place, container in enumerate(containers)
-        for metric in objects(container, "metrics")
+        for metric in mappings(container, "metrics")
         for key, version in _METRICS.items()
     )
 
@@ -56,14 +56,14 @@ def _weaknesses(containers: list[dict[str, Any]]) -> list[str]:
     return weakness_ids(
         string(text, "cweId") or string(text, "description")
         for container in containers
-        for problem in objects(container, "problemTypes")
-        for text in objects(problem, "descriptions")
+        for problem in mappings(container, "problemTypes")
+        for text in mappings(problem, "descriptions")
     )
 
 
 def _affected(container: dict[str, Any]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, None]] = {}
-    for item in objects(container, "affected"):
+    for item in mappings(container, "affected"):
         vendor, product = string(item, "vendor"), string(item, "product") or string(item, "packageName")
         name = ("" if vendor.lower() in ("n/a", "unknown") else vendor, "" if product.lower() == "n/a" else product)
         if any(name) and affects(item):
@@ -81,7 +81,7 @@ def _fields(record: dict[str, Any], description: str) -> dict[str, Any]:
         "scores": scores,
         "cwes": _weaknesses(containers),
         "affected": _affected(cna) or [item for extra in containers[1:] for item in _affected(extra)],
-        "references": references(item for container in containers for item in objects(container, "references")),
+        "references": references(item for container in containers for item in mappings(container, "references")),
         "solutions": english_under(cna, "solutions"),
         "workarounds": english_under(cna, "workarounds"),
         "status": string(meta, "state"),

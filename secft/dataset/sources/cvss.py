@@ -8,12 +8,11 @@ Source: FIRST, CVSS v3.1 specification, section 5 (severity scale); NVD, "Vulner
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
-from secft.dataset.sources.json_values import number, string
+from secft.dataset.sources.json_fields import string
 
 PREFERENCE = ("4.0", "3.1", "3.0", "2.0")
 _VECTOR = re.compile(r"[A-Za-z0-9.:/()]{7,300}")
@@ -39,15 +38,15 @@ def read_score(data: dict[str, Any], version: str, source: str, primary: bool, s
         primary: whether the format's first authority gave it.
         severity: the severity where it stands outside ``data`` (version 2 in NVD).
     """
-    score = number(data, "baseScore")
-    if score is None or not math.isfinite(score) or not 0 <= score <= 10:
+    score = data.get("baseScore")
+    if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 10:
         return {}
     vector = string(data, "vectorString")
     word = (severity or string(data, "baseSeverity")).capitalize()
     return {
         "version": version,
         "vector": vector if _VECTOR.fullmatch(vector) else "",
-        "score": score,
+        "score": float(score),
         "severity": word if word in _SEVERITIES else severity_of(score, version),
         "source": source,
         "primary": primary,

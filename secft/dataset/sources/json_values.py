@@ -1,8 +1,12 @@
-"""Read values out of JSON of unknown quality: what is missing or of another type is simply empty."""
+"""Read values out of JSON of unknown quality: what is missing or of another type is simply empty, as in json_fields,
+and so is what is asked of something that is no object at all.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from secft.dataset.sources.json_fields import clean
 
 
 def mapping(value: Any, key: str) -> dict[str, Any]:
@@ -20,13 +24,14 @@ def objects(value: Any, key: str) -> list[dict[str, Any]]:
 def string(value: Any, key: str) -> str:
     """Return the string under a key without surrounding space, or an empty one."""
     found = value.get(key) if isinstance(value, dict) else None
-    return found.strip() if isinstance(found, str) else ""
+    return clean(found).strip() if isinstance(found, str) else ""
 
 
 def strings(value: Any, key: str) -> list[str]:
     """Return the non-empty strings of the list under a key."""
     found = value.get(key) if isinstance(value, dict) else None
-    return [item.strip() for item in found if isinstance(item, str) and item.strip()] if isinstance(found, list) else []
+    items = [clean(item).strip() for item in found if isinstance(item, str)] if isinstance(found, list) else []
+    return [item for item in items if item]
 
 
 def number(value: Any, key: str) -> float | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from secft.config.source import OscalSource
 from secft.dataset.sources.intake import Intake, Reader
-from secft.dataset.sources.json_values import mapping, objects, string
+from secft.dataset.sources.json_fields import mapping, mappings, string
 from secft.dataset.sources.opening import path_problems, read_json_input
 from secft.dataset.sources.oscal_prose import (
     MAX_DEPTH,
@@ -63,7 +63,7 @@ def _name(control: dict[str, Any]) -> str:
 
 
 def _controls_of(node: dict[str, Any], group: dict[str, Any], parent: dict[str, Any], depth: int) -> Iterator[_Placed]:
-    for control in objects(node, "controls"):
+    for control in mappings(node, "controls"):
         yield _Placed(control, group, parent, depth)
         if depth < MAX_DEPTH:
             yield from _controls_of(control, group, control, depth + 1)
@@ -72,22 +72,22 @@ def _controls_of(node: dict[str, Any], group: dict[str, Any], parent: dict[str, 
 def _walk(node: dict[str, Any], group: dict[str, Any], depth: int = 0) -> Iterator[_Placed]:
     """Yield the controls of a catalogue or group, of the groups in it, and the enhancements below them."""
     yield from _controls_of(node, group, {}, depth)
-    for inner in objects(node, "groups"):
+    for inner in mappings(node, "groups"):
         if depth < MAX_DEPTH:
             yield from _walk(inner, inner, depth + 1)
 
 
 def _all_parameters(catalogue: dict[str, Any], placed: list[_Placed]) -> Parameters:
     holders = [catalogue, *(item.group for item in placed), *(item.control for item in placed)]
-    return {string(item, "id"): item for holder in holders for item in objects(holder, "params")}
+    return {string(item, "id"): item for holder in holders for item in mappings(holder, "params")}
 
 
 def _links(control: dict[str, Any], relation: str) -> list[str]:
-    return [string(link, "href").lstrip("#") for link in objects(control, "links") if string(link, "rel") == relation]
+    return [string(link, "href").lstrip("#") for link in mappings(control, "links") if string(link, "rel") == relation]
 
 
 def _parts(control: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [part for part in objects(control, "parts") if string(part, "name") in names]
+    return [part for part in mappings(control, "parts") if string(part, "name") in names]
 
 
 def _assessment(control: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _assessment(control: dict[str, Any]) -> list[dict[str, Any]]:
             "method": (prop(part, "method") or string(part, "title")).capitalize(),
             "objects": [
                 " ".join(line.split())
-                for inner in objects(part, "parts")
+                for inner in mappings(part, "parts")
                 for line in string(inner, "prose").split("\n\n")
                 if line.strip()
             ],
@@ -111,10 +111,10 @@ def _parameters(control: dict[str, Any], parameters: Parameters) -> list[dict[st
             "id": string(item, "id"),
             "text": render_parameter(string(item, "id"), parameters),
             "guidelines": "\n".join(
-                render_prose(string(guide, "prose"), parameters) for guide in objects(item, "guidelines")
+                render_prose(string(guide, "prose"), parameters) for guide in mappings(item, "guidelines")
             ),
         }
-        for item in objects(control, "params")
+        for item in mappings(control, "params")
     ]
 
 
@@ -127,7 +127,7 @@ class _Catalogue:
         self.parameters = _all_parameters(catalogue, self.placed)
         self.names = {string(item.control, "id"): _name(item.control) for item in self.placed}
         self.resources = {
-            string(item, "uuid"): item for item in objects(mapping(catalogue, "back-matter"), "resources")
+            string(item, "uuid"): item for item in mappings(mapping(catalogue, "back-matter"), "resources")
         }
         self.version = string(mapping(catalogue, "metadata"), "version") or "unknown"
 
@@ -141,7 +141,7 @@ class _Catalogue:
         return [
             {
                 "title": string(item, "title"),
-                "url": next((string(link, "href") for link in objects(item, "rlinks")), ""),
+                "url": next((string(link, "href") for link in mappings(item, "rlinks")), ""),
             }
             for item in found
         ]
@@ -198,7 +198,7 @@ def _open(path: Path) -> dict[str, Any]:
         InputError: the file holds something else.
     """
     data = read_json_input(path, EXPECTED)
-    catalogue = mapping(data, "catalog")
+    catalogue = mapping(data, "catalog") if isinstance(data, dict) else {}
     if catalogue:
         return catalogue
     if isinstance(data, dict) and "profile" in data:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, objects, string, strings
+from secft.dataset.sources.json_fields import mapping, mappings, string, strings
 
 MAX_DEPTH = 16
 """Deepest nesting of controls, parts and parameters; the deepest in SP 800-53 is 6."""
@@ -35,7 +35,7 @@ class TooDeepError(ValueError):
 def prop(item: dict[str, Any], name: str, classes: tuple[str, ...] = ("",)) -> str:
     """Return the value of a property by its name and class; an empty string if there is none."""
     for wanted in classes:
-        for found in objects(item, "props"):
+        for found in mappings(item, "props"):
             if string(found, "name") == name and string(found, "class") == wanted:
                 return string(found, "value")
     return ""
@@ -88,7 +88,7 @@ def part_lines(part: dict[str, Any], parameters: Parameters, depth: int = 0) -> 
     line = " ".join(piece for piece in (label, prose) if piece)
     if line:
         yield "  " * max(depth - 1, 0) + line
-    for inner in objects(part, "parts"):
+    for inner in mappings(part, "parts"):
         yield from part_lines(inner, parameters, depth + 1)
 
 
@@ -108,5 +108,5 @@ def objectives(part: dict[str, Any], parameters: Parameters, depth: int = 0) -> 
     prose = render_prose(string(part, "prose"), parameters)
     if prose:
         yield {"label": prop(part, "label", ("sp800-53a", "")), "prose": prose}
-    for inner in objects(part, "parts"):
+    for inner in mappings(part, "parts"):
         yield from objectives(inner, parameters, depth + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from secft.dataset.sources.json_values import objects, string
+from secft.dataset.sources.json_fields import mappings, string
 
 _UNSTATED = ("", "n/a", "unspecified", "unknown")
 _FIRST = ("0", "*", "all")
@@ -71,7 +71,7 @@ def record_versions(item: dict[str, Any]) -> list[str]:
 
     Source: CVE JSON schema 5.1, "product" and "versions".
     """
-    versions = objects(item, "versions")
+    versions = mappings(item, "versions")
     hit = [_record_range(version) for version in versions if string(version, "status") == "affected"]
     if string(item, "defaultStatus") == "affected":
         spared = [_record_range(version) for version in versions if string(version, "status") == "unaffected"]
@@ -82,5 +82,5 @@ def record_versions(item: dict[str, Any]) -> list[str]:
 
 def affects(item: dict[str, Any]) -> bool:
     """Tell whether an ``affected`` entry names anything that is affected."""
-    states = [string(version, "status") for version in objects(item, "versions")]
+    states = [string(version, "status") for version in mappings(item, "versions")]
     return "affected" in states or string(item, "defaultStatus") == "affected" or not states

@@ -310,6 +310,14 @@ def test_a_truncated_feed_keeps_what_came_before(tmp_path: Path) -> None:
     assert intake.tally.dropped["broken file"] == 3
 
 
+def test_text_that_is_no_unicode_can_be_written(tmp_path: Path) -> None:
+    entry = nvd(descriptions=[{"lang": "en", "value": "A \ud800 b."}], vulnStatus="\udfff")
+    path = tmp_path / "odd\udcff.json"
+    path.write_text(json.dumps(feed(entry, {"\ud800": 1})))
+    sources.collect({"cve": CveSource(paths=[str(path)])}, tmp_path / "out")
+    assert "A ? b." in (tmp_path / "out" / sources.DOCUMENTS).read_text()
+
+
 def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "outside.json", record(9))
     save(tmp_path / "in" / "CVE-2030-0001.json", record(1))
