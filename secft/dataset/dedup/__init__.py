@@ -1,0 +1,111 @@
+"""Find duplicates: exact ones by digest, near ones by MinHash LSH with every candidate pair verified.
+
+What is compared is the conversation without its system message. Two examples can only be duplicates of each other
+if they are of the same task and, for choices, have the same right answer: questions that differ in one word and in
+their answer are the most useful ones to learn from, not duplicates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from secft.config.dedup import DedupConfig
+from secft.dataset.dedup.bands import bands_and_rows
+from secft.dataset.dedup.compared import Text, compared, compared_group, compared_text, jaccard, shingles
+from secft.dataset.dedup.fast import fast_clusters
+from secft.dataset.dedup.forest import clusters
+from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
+from secft.dataset.sources import natural
+from secft.engine import Engine
+from secft.lookup import pick
+from secft.records import Example
+
+__all__ = [
+    "ENGINES",
+    "NearDuplicates",
+    "Text",
+    "bands_and_rows",
+    "clusters",
+    "compared_group",
+    "compared_text",
+    "exact_duplicates",
+    "jaccard",
+    "near_duplicate_pairs",
+    "near_duplicates",
+    "parameters",
+    "shingles",
+]
+
+
+class NearDuplicates(Protocol):
+    """Finds clusters of near-duplicates."""
+
+    def __call__(self, texts: Sequence[Text], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+        """Return key -> key of the cluster's first text by natural order, for every text.
+
+        Args:
+            texts: with unique keys. Neither their order nor the number of workers changes the result.
+            settings: threshold, permutations, shingle length and seed.
+            engine: on what shards of work run; None is this process.
+        """
+        ...
+
+
+ENGINES: Mapping[str, NearDuplicates] = {"fast": fast_clusters, "datasketch": reference_clusters}
+
+
+def exact_duplicates(examples: Sequence[Example]) -> dict[str, str]:
+    """Return id -> id of the kept example, for every example whose compared text came before (BLAKE2b)."""
+    groups: dict[bytes, list[str]] = defaultdict(list)
+    for example in examples:
+        text = f"{compared_group(example)}\x1f{compared_text(example)}"
+        groups[hashlib.blake2b(text.encode(), digest_size=16).digest()].append(example.id)
+    ordered = [sorted(ids, key=natural) for ids in groups.values()]
+    return {duplicate: ids[0] for ids in ordered for duplicate in ids[1:]}
+
+
+def near_duplicates(examples: Sequence[Example], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+    """Return id -> id of the kept example, for every example of a cluster but the first by natural order.
+
+    Neither the order of the examples nor the number of workers changes the result.
+    """
+    find = pick(ENGINES, settings.engine, "dedup.engine")
+    found = find([compared(example) for example in examples], settings, engine)
+    return {key: first for key, first in found.items() if key != first}
+
+
+_HASHES = {
+    "fast": "BLAKE2b of each word, runs combined by odd multipliers and mixed, 64 bits; signatures of 32 bits",
+    "datasketch": "sha1, 32 bits",
+}
+_VERIFICATION = {
+    "fast": "exact Jaccard on sets of 64-bit shingle hashes of every candidate pair that is not connected already",
+    "datasketch": "exact Jaccard on the shingles themselves of every candidate pair",
+}
+
+
+def parameters(settings: DedupConfig) -> dict[str, Any]:
+    """Return everything that decides what a duplicate is, for the manifest."""
+    if settings.name not in ("minhash", "semantic"):
+        return {"name": settings.name}
+    bands, rows = bands_and_rows(settings.threshold, settings.permutations)
+    return {
+        "name": settings.name,
+        "engine": settings.engine,
+        "text": "all messages but the system's, NFKC, case-folded, words only",
+        "groups": "same task and, for choices, same right answer",
+        "shingle": f"{settings.shingle_words} words",
+        "threshold": settings.threshold,
+        "scheme": SCHEME,
+        "hash": _HASHES[settings.engine],
+        "seed": settings.seed,
+        "permutations": settings.permutations,
+        "bands": bands,
+        "rows": rows,
+        "miss_rate_at_threshold": round((1 - settings.threshold**rows) ** bands, 6),
+        "verified": _VERIFICATION[settings.engine],
+        "kept": "first of each cluster by natural order of ids",
+    }

@@ -1,0 +1,99 @@
+"""The fast engine: whole batches of texts in numpy, in memory; see search.py for what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from secft.config.dedup import DedupConfig
+from secft.dataset.dedup.bands import bands_and_rows
+from secft.dataset.dedup.compared import Text
+from secft.dataset.dedup.forest import Forest
+from secft.dataset.dedup.search import Search, same_sets, search_band
+from secft.dataset.dedup.sketch import Sketch, sketch
+from secft.dataset.dedup.verify import MemoryStore, Sets, Store
+from secft.dataset.dedup.words import Hashes, Rows
+from secft.dataset.sources import natural
+from secft.engine import Engine, InProcess
+
+_SHARD = 2000
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Texts that differ, numbered by digest, as a store."""
+
+    store: Store
+    rows: Rows
+
+    def sets(self, rows: Rows) -> Sets:
+        return self.store.sets(self.rows[rows])
+
+
+def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
+    """Sketch one shard; the work of a worker."""
+    return sketch(texts, settings)
+
+
+def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+    """Return key -> key of the cluster's first text by natural order, for every text.
+
+    Args:
+        texts: with unique keys, in any order: neither it nor the number of workers changes the result.
+        settings: threshold, permutations, shingle length and seed.
+        engine: on what shards are sketched and pairs are verified.
+    """
+    engine = engine or InProcess()
+    shards = [texts[start : start + _SHARD] for start in range(0, len(texts), _SHARD)]
+    if not shards:
+        return {}
+    whole = _joined(list(engine.map(partial(sketch_shard, settings), shards)))
+    store = MemoryStore(Sets(whole.shingles, np.cumsum(whole.sizes) - whole.sizes, whole.sizes, whole.groups))
+    # Sets travel with every batch of pairs, so here pairs are verified in this process.
+    components = connected(store, whole.digests, whole.bands, settings, InProcess())
+    return dict(zip((text.key for text in texts), _first_keys([text.key for text in texts], components), strict=True))
+
+
+def _joined(sketches: list[Sketch]) -> Sketch:
+    return Sketch(
+        np.concatenate([part.shingles for part in sketches]),
+        np.concatenate([part.sizes for part in sketches]),
+        np.concatenate([part.groups for part in sketches]),
+        np.concatenate([part.digests for part in sketches]),
+        np.concatenate([part.bands for part in sketches], axis=1),
+    )
+
+
+def connected(store: Store, digests: Hashes, keys: Hashes, settings: DedupConfig, engine: Engine) -> Rows:
+    """Return a number for each text that is the same for all texts of a cluster, shape (n,).
+
+    Args:
+        store: shingle sets.
+        digests: shape (n, 2).
+        keys: shape (bands, n).
+        settings: threshold and permutations.
+        engine: on what pairs are verified.
+    """
+    first = same_sets(store, digests)
+    distinct = np.flatnonzero(first == np.arange(first.size))
+    distinct = distinct[np.lexsort((digests[distinct, 1], digests[distinct, 0]))]
+    search = Search(_Numbered(store, distinct), settings.threshold, engine, Forest(distinct.size))
+    bands, _ = bands_and_rows(settings.threshold, settings.permutations)
+    for band in range(bands):
+        search_band(search, band, bands, lambda number: keys[number][distinct])
+    components = np.empty(first.size, dtype=np.int64)
+    components[distinct] = search.forest.all_roots()
+    return components[first]
+
+
+def _first_keys(keys: Sequence[str], components: Rows) -> Iterator[str]:
+    """Yield for each text the first key of its component in natural order."""
+    counts = np.bincount(components)
+    members: dict[int, list[str]] = {int(name): [] for name in np.flatnonzero(counts > 1)}
+    for place in np.flatnonzero(counts[components] > 1).tolist():
+        members[int(components[place])].append(keys[place])
+    firsts = {name: min(group, key=natural) for name, group in members.items()}
+    return (firsts.get(int(name), key) for name, key in zip(components, keys, strict=True))

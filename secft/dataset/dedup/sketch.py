@@ -1,0 +1,123 @@
+"""From a batch of texts to what near-duplicates are searched in: shingle sets, MinHash signatures, band keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secft.config.dedup import DedupConfig
+from secft.dataset.dedup.bands import bands_and_rows
+from secft.dataset.dedup.compared import Text
+from secft.dataset.dedup.words import Hashes, Rows, blocks, mixed, padded, shingle_hashes, text_hash
+
+SCHEME = "affine32"
+_BLOCK = 32_768
+"""Elements worked on at once: they and two copies stay in the cache of a core."""
+_SALTS = (np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB))
+_BAND_MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What is known of n texts.
+
+    Attributes:
+        shingles: hashes of the shingles of all texts, text after text, within a text sorted and without repetition.
+        sizes: shape (n,), shingles of each text, at least 1.
+        groups: shape (n,), hash of each text's group.
+        digests: shape (n, 2), 128 bits of each text's group and set of shingles.
+        bands: shape (bands, n), one key for each band of each text's signature, its group mixed in.
+    """
+
+    shingles: Hashes
+    sizes: Rows
+    groups: Hashes
+    digests: Hashes
+    bands: Hashes
+
+
+@cache
+def _coefficients(permutations: int, seed: int) -> NDArray[np.uint32]:
+    """Return odd factors and summands, shape (2, permutations, 1, 1)."""
+    raw = b"".join(hashlib.blake2b(f"{seed}:{place}".encode(), digest_size=8).digest() for place in range(permutations))
+    values = np.frombuffer(raw, dtype="<u4").reshape(permutations, 2).T.astype(np.uint32)
+    values[0] |= 1
+    return values[..., None, None]
+
+
+def _signatures(matrix: Hashes, factors: NDArray[np.uint32], out: NDArray[np.uint32]) -> None:
+    """Write the least of ``factor * x + summand`` modulo 2**32 over each row, for every permutation.
+
+    Args:
+        matrix: shape (rows, width), shingle hashes; repetitions do no harm.
+        factors: factors and summands, shape (2, permutations, 1, 1).
+        out: shape (permutations, rows).
+
+    Source: Broder, On the resemblance and containment of documents, 1997; the affine scheme of datasketch 2.
+    """
+    # Shingle hashes are mixed already, so any 32 of their bits are as good as others.
+    short = np.ascontiguousarray((matrix >> np.uint64(32)).astype(np.uint32).T)
+    space = np.empty_like(short)
+    for place in range(factors.shape[1]):
+        np.multiply(short, factors[0, place], out=space)
+        np.add(space, factors[1, place], out=space)
+        np.minimum.reduce(space, axis=0, out=out[place])
+
+
+def _band_keys(signatures: NDArray[np.uint32], groups: Hashes, bands: int, rows: int) -> Hashes:
+    """Return one key per band and text, shape (bands, n)."""
+    values = signatures[: bands * rows].reshape(bands, rows, -1)
+    keys = np.broadcast_to(groups, (bands, groups.size)).copy()
+    keys += np.arange(bands, dtype=np.uint64)[:, None]
+    for row in range(rows):
+        keys ^= values[:, row]
+        keys *= _BAND_MULTIPLIER
+        keys ^= keys >> np.uint64(32)
+    return keys
+
+
+def _digests(shingles: Hashes, sizes: Rows, groups: Hashes) -> Hashes:
+    """Return 128 bits of each set: two sums over differently mixed hashes, and the group."""
+    starts = np.cumsum(sizes) - sizes
+    sums = [np.add.reduceat(mixed(shingles ^ salt), starts) for salt in _SALTS]
+    return np.stack([mixed(sums[0] + groups), mixed(sums[1] ^ groups)], axis=1)
+
+
+def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
+    """Compute what near-duplicates of some texts are searched in.
+
+    The result for a text depends on nothing but the text and the settings.
+    """
+    bands, rows = bands_and_rows(settings.threshold, settings.permutations)
+    names = {group: text_hash(group) for group in {text.group for text in texts}}
+    groups = np.fromiter((names[text.group] for text in texts), np.uint64, len(texts))
+    raw, counts = shingle_hashes([text.text for text in texts], settings.shingle_words)
+    if not texts:
+        return Sketch(raw, counts, groups, np.zeros((0, 2), np.uint64), np.zeros((bands, 0), np.uint64))
+    signatures = np.empty((settings.permutations, len(texts)), dtype=np.uint32)
+    factors = _coefficients(settings.permutations, settings.seed)
+    starts = np.cumsum(counts) - counts
+    sizes = np.empty_like(counts)
+    kept = np.zeros(raw.size, dtype=bool)
+    for block in blocks(counts, _BLOCK):
+        matrix = padded(raw, starts[block], counts[block], repeat_last=True)
+        matrix.sort(axis=1)
+        least = np.empty((settings.permutations, block.size), dtype=np.uint32)
+        _signatures(matrix, factors, least)
+        signatures[:, block] = least
+        # Back to their own places: sorted, and only the first of equal ones is kept.
+        fresh = np.ones(matrix.shape, dtype=bool)
+        np.not_equal(matrix[:, 1:], matrix[:, :-1], out=fresh[:, 1:])
+        sizes[block] = fresh.sum(axis=1)
+        ranks = np.cumsum(fresh, axis=1)[fresh] - 1
+        places = np.repeat(starts[block], sizes[block]) + ranks
+        raw[places] = matrix[fresh]
+        kept[places] = True
+    shingles = raw[kept]
+    keys = _band_keys(signatures, groups, bands, rows)
+    return Sketch(shingles, sizes, groups, _digests(shingles, sizes, groups), keys)

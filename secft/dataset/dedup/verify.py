@@ -1,0 +1,99 @@
+"""Exact Jaccard similarity of many pairs of texts at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secft.dataset.dedup.words import Hashes, Rows, blocks, padded
+
+_BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Shingle sets of some texts.
+
+    Attributes:
+        values: flat sorted hashes.
+        starts: shape (n,), where the set of each text starts in ``values``.
+        sizes: shape (n,), size of each set.
+        groups: shape (n,), hash of each text's group.
+    """
+
+    values: Hashes
+    starts: Rows
+    sizes: Rows
+    groups: Hashes
+
+
+class Store(Protocol):
+    """Where shingle sets are kept: in memory, or on disk. Travels to workers by pickle."""
+
+    def sets(self, rows: Rows) -> Sets:
+        """Return the sets of some texts, in the order of ``rows``."""
+        ...
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """All shingle sets, in memory."""
+
+    everything: Sets
+
+    def sets(self, rows: Rows) -> Sets:
+        """See Store."""
+        every = self.everything
+        return Sets(every.values, every.starts[rows], every.sizes[rows], every.groups[rows])
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of texts to be verified.
+
+    Attributes:
+        store: where their sets are.
+        left: shape (pairs,), numbers of texts in the store.
+        right: shape (pairs,).
+        threshold: least Jaccard similarity.
+    """
+
+    store: Store
+    left: Rows
+    right: Rows
+    threshold: float
+
+
+def verified(candidates: Candidates) -> NDArray[np.bool_]:
+    """Mark the pairs of one group whose exact Jaccard similarity reaches the threshold, shape (pairs,)."""
+    rows, places = np.unique(np.concatenate([candidates.left, candidates.right]), return_inverse=True)
+    sets = candidates.store.sets(rows)
+    left, right = np.split(places, 2)
+    smaller, larger = np.minimum(sets.sizes[left], sets.sizes[right]), np.maximum(sets.sizes[left], sets.sizes[right])
+    # The similarity is at most smaller / larger.
+    result: NDArray[np.bool_] = (smaller / larger >= candidates.threshold) & (sets.groups[left] == sets.groups[right])
+    open_ = np.flatnonzero(result)
+    total = sets.sizes[left] + sets.sizes[right]
+    for block in blocks(total[open_], _BLOCK):
+        pairs = open_[block]
+        shared = _shared(sets, left[pairs], right[pairs])
+        result[pairs] = shared / (total[pairs] - shared) >= candidates.threshold
+    return result
+
+
+def _shared(sets: Sets, left: Rows, right: Rows) -> Rows:
+    """Return how many shingles the sets of each pair share.
+
+    Both sets of a pair go into one sorted row, where what is shared stands twice in a row.
+    """
+    first = padded(sets.values, sets.starts[left], sets.sizes[left], repeat_last=False)
+    second = padded(sets.values, sets.starts[right], sets.sizes[right], repeat_last=False)
+    both = np.concatenate([first, second], axis=1)
+    both.sort(axis=1)
+    twice = np.count_nonzero(both[:, 1:] == both[:, :-1], axis=1)
+    padding = both.shape[1] - sets.sizes[left] - sets.sizes[right]
+    shared: Rows = twice - np.maximum(padding - 1, 0)
+    return shared
