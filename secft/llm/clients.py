@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from secft.config.llm import GeminiLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
-from secft.errors import Problem
+from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
+from secft.errors import ModelNotFoundError, Problem
+from secft.llm.errors import AccessError
+from secft.llm.gemini import GeminiClient
+from secft.llm.hf import HfClient
 from secft.llm.key import read_key, variable_problems
 from secft.llm.llama_cpp import LlamaCppClient
 from secft.llm.openai_client import OpenAiClient
 from secft.llm.protocol import Client
 from secft.lookup import pick
+from secft.models.hub import locate_hub_model
 from secft.models.resolve import packaged_gguf
 
 CLIENTS: Mapping[str, Callable[[Any], Client]] = {
+    "gemini": GeminiClient,
+    "hf": HfClient,
     "llama_cpp": LlamaCppClient,
     "openai": OpenAiClient,
 }
@@ -42,6 +48,11 @@ def open_client(config: LlmConfig) -> Client:
     return pick(CLIENTS, config.name, "llm.name")(config)
 
 
+def requests_under_way(config: LlmConfig) -> int:
+    """Return how many requests are asked at the same time; a batch of transformers needs as many as it holds."""
+    return max(config.concurrency, config.batch_size) if isinstance(config, HfLlm) else config.concurrency
+
+
 def problems(config: LlmConfig, key: str = "llm") -> list[Problem]:
     """Return what is missing on this machine, or contradicts itself; asks nothing and reads no weights.
 
@@ -53,6 +64,8 @@ def problems(config: LlmConfig, key: str = "llm") -> list[Problem]:
     found = _package_problems(config.name, key)
     if isinstance(config, LlamaCppLlm):
         found += _gguf_problems(config.path, f"{key}.path")
+    if isinstance(config, HfLlm):
+        found += _model_problems(config, f"{key}.path")
     if isinstance(config, OpenAiLlm | GeminiLlm):
         found += _server_problems(config, key)
     return found
@@ -85,18 +98,37 @@ def _gguf_problems(path: str | None, key: str) -> list[Problem]:
 
 def _server_problems(config: OpenAiLlm | GeminiLlm, key: str) -> list[Problem]:
     found = _address_problems(config.base_url, f"{key}.base_url")
-    found += variable_problems(config.api_key_env, f"{key}.api_key_env")
+    found += _key_problems(config, f"{key}.api_key_env")
     if not config.model.strip():
         found.append(Problem(f"{key}.model", "is empty", remedy="Give the name of the model as its server knows it."))
     if config.max_cost is not None and not (config.input_price or config.output_price):
         reason = "cannot be kept: the prices are 0"
         remedy = f"Set {key}.input_price and {key}.output_price, US dollars per million tokens."
         found.append(Problem(f"{key}.max_cost", reason, config.max_cost, remedy=remedy))
-    named_well = not variable_problems(config.api_key_env, "")
-    if isinstance(config, GeminiLlm) and named_well and read_key(config.api_key_env) is None:
-        reason = f"the environment variable {config.api_key_env} is not set"
-        found.append(Problem(f"{key}.api_key_env", reason, remedy=f"Run: export {config.api_key_env}=..."))
     return found
+
+
+def _key_problems(config: OpenAiLlm | GeminiLlm, key: str) -> list[Problem]:
+    found = variable_problems(config.api_key_env, key)
+    if found:
+        return found
+    try:
+        unset = read_key(config.api_key_env) is None
+    except AccessError as error:
+        return [Problem(key, error.detail.rstrip("."))]
+    if unset and isinstance(config, GeminiLlm):
+        reason = f"the environment variable {config.api_key_env} is not set"
+        return [Problem(key, reason, remedy=f"Run: export {config.api_key_env}=...")]
+    return []
+
+
+def _model_problems(config: HfLlm, key: str) -> list[Problem]:
+    path = Path(config.path)
+    try:
+        locate_hub_model(path.name, config.path, path if path.is_dir() else None, "main")
+    except ModelNotFoundError as error:
+        return [Problem(key, "cannot be used", config.path, remedy=str(error))]
+    return []
 
 
 def _address_problems(address: str | None, key: str) -> list[Problem]:

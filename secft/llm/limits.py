@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ class Budget:
         self._max_tokens, self._max_cost, self.price = max_tokens, max_cost, price
         self._changed = threading.Condition()
         self._reserved: list[Use] = []
+        self._waiting: deque[Use] = deque()
         self.prompt_tokens = 0
         self.completion_tokens = 0
 
@@ -123,17 +125,22 @@ class Budget:
     def reserve(self, use: Use) -> Iterator[None]:
         """Hold what a request may use at most while it is under way.
 
-        Waits while requests under way might still leave enough.
+        Waits while requests under way might still leave enough; first come, first served.
 
         Raises:
             BudgetError: the request could exceed the budget.
         """
         with self._changed:
-            while not self._fits(use, self._reserved):
-                if not self._fits(use, []):
-                    raise BudgetError(self._exhausted())
-                self._changed.wait()
-            self._reserved.append(use)
+            self._waiting.append(use)
+            try:
+                while self._waiting[0] is not use or not self._fits(use, self._reserved):
+                    if not self._fits(use, []):
+                        raise BudgetError(self._exhausted())
+                    self._changed.wait()
+                self._reserved.append(use)
+            finally:
+                self._waiting = deque(other for other in self._waiting if other is not use)
+                self._changed.notify_all()
         try:
             yield
         finally:

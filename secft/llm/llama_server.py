@@ -35,6 +35,8 @@ def _parameters(settings: dict[str, Any]) -> Any:
     parameters.cpuparams_batch.n_threads = settings["threads"]
     parameters.cache_prompt = settings["cache_prompt"]
     parameters.cache_ram_mib = 0
+    # Flash attention sums in an order that depends on the number of threads; replies must not.
+    parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.n_ctx_checkpoints = 0
     parameters.fit_params = False
     parameters.hostnames = ["127.0.0.1"]

@@ -94,11 +94,9 @@ class OpenAiClient:
         except openai.APIStatusError as error:
             raise self._status_error(error) from None
         except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, TooLargeError):
-                raise BrokenReplyError("broken reply", str(error.__cause__)) from None
             cause = redact(str(error.__cause__ or error), self._secrets())
             raise NoConnectionError("no connection", f"{self._config.base_url}: {cause}") from None
-        except (openai.OpenAIError, ValueError) as error:
+        except (openai.OpenAIError, TooLargeError, ValueError) as error:
             raise BrokenReplyError("broken reply", redact(str(error), self._secrets())) from None
 
     def _status_error(self, error: Any) -> LlmError:
@@ -106,7 +104,7 @@ class OpenAiClient:
             return AccessError("no credit left", f"{self._config.base_url} says that the account has no credit left.")
         return from_status(
             error.status_code,
-            redact(str(error.message), self._secrets()),
+            redact(_message(error), self._secrets()),
             address=self._config.base_url,
             model=self._config.model,
             key_source=key_source(self._config.api_key_env) + ("" if self._key else ", which is not set"),
@@ -115,3 +113,9 @@ class OpenAiClient:
 
     def _secrets(self) -> list[str]:
         return [self._key] if self._key else []
+
+
+def _message(error: Any) -> str:
+    """Return what the server said; the package's own message has the status in it."""
+    said = error.body.get("message") if isinstance(error.body, dict) else None
+    return str(said or error.message)

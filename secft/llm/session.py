@@ -24,7 +24,7 @@ from pathlib import Path
 from secft.config.llm import LlmConfig
 from secft.errors import SecftError
 from secft.llm.cache import ReplyCache
-from secft.llm.clients import open_client, problems
+from secft.llm.clients import open_client, problems, requests_under_way
 from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError
 from secft.llm.limits import Limits, Use, estimated_tokens
 from secft.llm.protocol import Client, Failure, Reply, Request
@@ -80,12 +80,17 @@ class Progress:
 
 
 class Llm:
-    """A model that can be asked; made by open_llm."""
+    """A model that can be asked; made by open_llm.
+
+    Attributes:
+        identity: what decides about the replies besides the requests; plain JSON without secrets.
+    """
 
     def __init__(self, config: LlmConfig, client: Client, cache: Path) -> None:
         self._config = config
         self._client = client
-        self._cache = ReplyCache(cache, client.identity())
+        self.identity = dict(client.identity())
+        self._cache = ReplyCache(cache, self.identity)
         self._stop = threading.Event()
         self._limits = Limits(config, sleep=self._sleep)
         self._backoff = Backoff(config.retries, config.backoff)
@@ -138,10 +143,9 @@ class Llm:
         """
         source = iter(requests)
         pending: deque[Future[Reply | Failure]] = deque()
-        with Workers(self._config.concurrency) as workers:
-            pending.extend(
-                workers.submit(self.ask, item) for item in islice(source, self._config.concurrency * LOOK_AHEAD)
-            )
+        count = requests_under_way(self._config)
+        with Workers(count) as workers:
+            pending.extend(workers.submit(self.ask, item) for item in islice(source, count * LOOK_AHEAD))
             done = 0
             while pending:
                 outcome = pending.popleft().result()
