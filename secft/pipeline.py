@@ -44,7 +44,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("documents", "examples"),
         settings=data.dataset_settings,
         work=data.freeze_dataset,
-        external=data.tokenizer_digests,
+        external=data.dataset_digests,
     ),
     Stage(
         "train",

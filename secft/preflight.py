@@ -9,6 +9,7 @@ from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.training import LoraTrainer, QloraTrainer
 from secft.dataset import sources
+from secft.dataset.curation.problems import curation_problems
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.models.resolve import packaged_gguf
@@ -31,6 +32,7 @@ def machine_problems(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks: files, packages, devices, weights, permissions."""
     return [
         *sources.problems(config.source),
+        *curation_problems(config.curation),
         *_extra_problems(config),
         *_device_problems(config),
         *_model_problems(config),

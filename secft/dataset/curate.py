@@ -11,8 +11,11 @@ from typing import Any
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.dataset import dedup as duplicates
-from secft.dataset.clean import clean_example, fault
-from secft.dataset.decontaminate import contaminated
+from secft.dataset.curation.balance import OVER, mixture, over_share
+from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.funnel import Funnel
+from secft.dataset.curation.screens import judged, normalised, scrubbed, without_injection
+from secft.dataset.decontaminate import Embed, GuardSets, contaminated, guarded
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.sources import natural
 from secft.dataset.split import SPLITS, assign, only_first_phrasings, over_caps
@@ -20,7 +23,7 @@ from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.records import Example, Message, example_from_record
 
-CURATION_VERSION = 1
+CURATION_VERSION = 2
 """Raised when the same examples would give another dataset."""
 
 CountTokens = Callable[[Sequence[Message]], int]
@@ -36,30 +39,12 @@ class Curated:
         splits: train, validation and test -> examples; no entity stands in two of them.
         tokens: split -> tokens in the model's chat template.
         funnel: steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number); what one step keeps is what
-            the next one sees.
+            the next one sees. Steps may add ``changed``, ``flagged`` and ``details``, see Funnel.
     """
 
     splits: Splits
     tokens: dict[str, int]
     funnel: list[dict[str, Any]]
-
-
-class Funnel:
-    """The account of curation: an ordered list of steps, where what one keeps is what the next one sees."""
-
-    def __init__(self) -> None:
-        self.steps: list[dict[str, Any]] = []
-
-    def record(self, step: str, seen: int, reasons: Iterable[str]) -> None:
-        """Add a step that saw ``seen`` examples and dropped one per reason given."""
-        dropped = dict(sorted(Counter(reasons).items()))
-        self.steps.append({"step": step, "seen": seen, "kept": seen - sum(dropped.values()), "dropped": dropped})
-
-    def drop(self, step: str, examples: Sequence[Example], reasons: Mapping[str, str]) -> list[Example]:
-        """Add a step and return the examples whose id has no reason to be dropped."""
-        kept = [example for example in examples if example.id not in reasons]
-        self.record(step, len(examples), (reasons[example.id] for example in examples if example.id in reasons))
-        return kept
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -123,11 +108,37 @@ def _protect_test(splits: Splits, words: int, funnel: Funnel) -> Splits:
     return {split: [example for example in rows if example.id not in reasons] for split, rows in splits.items()}
 
 
-def _cap(splits: Splits, caps: dict[str, int], seed: int, funnel: Funnel) -> Splits:
-    over = over_caps(splits["train"], caps, seed)
-    reasons = [f"over the cap of {example.task}" for example in splits["train"] if example.id in over]
-    funnel.record("balance of tasks", sum(map(len, splits.values())), reasons)
-    return {**splits, "train": [example for example in splits["train"] if example.id not in over]}
+def _guard(splits: Splits, sets: GuardSets, settings: CurationConfig, funnel: Funnel) -> Splits:
+    learned = splits["train"] + splits["validation"]
+    reasons, table = guarded(learned, sets, settings.guard, _embedding(settings))
+    funnel.record("evaluation sets", sum(map(len, splits.values())), reasons.values(), details=table)
+    return {
+        split: rows if split == "test" else [example for example in rows if example.id not in reasons]
+        for split, rows in splits.items()
+    }
+
+
+def _embedding(settings: CurationConfig) -> Embed | None:
+    if settings.guard.similarity is None:
+        return None
+    from secft.models.embedding import embed  # heavy: only where meanings are compared
+
+    return embed
+
+
+def _balance(splits: Splits, settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
+    """Even out the mixture of the training split, then cap its tasks."""
+    before = splits["train"]
+    shared = over_share(before, settings.balance, seed)
+    train = [example for example in before if example.id not in shared]
+    caps = settings.max_examples_per_task
+    over = over_caps(train, caps, seed)
+    reasons = [OVER for _ in shared] + [f"over the cap of {row.task}" for row in train if row.id in over]
+    after = [example for example in train if example.id not in over]
+    funnel.record(
+        "balance of tasks", sum(map(len, splits.values())), reasons, details=mixture(before, after) if reasons else None
+    )
+    return {**splits, "train": after}
 
 
 def curate(
@@ -138,12 +149,15 @@ def curate(
     count_answer_tokens: CountAnswerTokens,
     max_tokens: int,
     seed: int,
+    guard_sets: GuardSets | None = None,
+    known: Catalogue | None = None,
 ) -> Curated:
     """Turn raw examples into three disjoint splits.
 
-    The order matters: texts are normalised before they are measured and compared; duplicates go before the split, so
-    that none can stand on both sides; the test split is fixed before training examples are checked against it; caps
-    come last and only touch training examples.
+    The order matters: hidden characters are judged before normalising removes them; texts are normalised and scrubbed
+    before they are measured and compared; conflicting labels are voted on before duplicates go; duplicates go before
+    the split, so that none can stand on both sides; the test split is fixed before training examples are checked
+    against it; the mixture and the caps come last and only touch training examples.
 
     Args:
         examples: with unique ids; their order does not matter.
@@ -152,22 +166,31 @@ def curate(
         count_tokens: tokens of a whole conversation in the model's chat template.
         count_answer_tokens: tokens of an answer.
         max_tokens: longest conversation.
-        seed: seed of split and caps.
+        seed: seed of split, mixture and caps.
+        guard_sets: name of an evaluation set -> texts of its items; training and validation are kept clear of them.
+        known: what the documents say; without it, identifiers and labels are not checked against them.
 
     Returns:
         Splits in natural order of ids, their tokens, and the funnel.
+
+    Raises:
+        MissingExtraError: a package that a rule needs is not installed.
     """
     funnel = Funnel()
-    rows = sorted((clean_example(example) for example in examples), key=lambda example: natural(example.id))
-    faults = {example.id: reason for example in rows if (reason := fault(example)) is not None}
-    rows = funnel.drop("normalise and check", rows, faults)
+    rows = sorted(examples, key=lambda example: natural(example.id))
+    rows = without_injection(rows, settings, funnel)
+    rows = normalised(rows, funnel)
+    rows = scrubbed(rows, settings, funnel)
+    rows = judged(rows, settings, known, funnel)
     tokens = {example.id: count_tokens(example.messages) for example in rows}
     lengths = _length_faults(rows, tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
     rows = funnel.drop("length", rows, lengths)
     rows = _drop_duplicates(rows, dedup, funnel)
     splits = _split(rows, settings, seed, funnel)
     splits = _protect_test(splits, settings.decontamination_words, funnel)
-    splits = _cap(splits, settings.max_examples_per_task, seed, funnel)
+    if guard_sets:
+        splits = _guard(splits, guard_sets, settings, funnel)
+    splits = _balance(splits, settings, seed, funnel)
     lengths_of = {split: sum(tokens[example.id] for example in rows) for split, rows in splits.items()}
     return Curated(splits, lengths_of, funnel.steps)
 
@@ -182,6 +205,8 @@ def curate_dataset(
     max_tokens: int,
     seed: int,
     describe: DatasetDescription,
+    guard_sets: GuardSets | None = None,
+    known: Catalogue | None = None,
 ) -> dict[str, Any]:
     """Curate the examples of a file and freeze the result into a directory.
 
@@ -195,16 +220,19 @@ def curate_dataset(
         max_tokens: longest conversation.
         seed: seed of the run.
         describe: what the card and the manifest say about where the examples come from.
+        guard_sets: name of an evaluation set -> texts of its items.
+        known: what the documents say.
 
     Returns:
         The manifest of the dataset.
 
     Raises:
         InputError: the file is broken, or nothing is left to train on.
+        MissingExtraError: a package that a rule needs is not installed.
         StorageError: the disk is full or cannot be written.
     """
     examples = read_examples(examples_file)
-    curated = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed)
+    curated = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed, guard_sets, known)
     if not curated.splits["train"]:
         raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(curated.funnel)}.")
     rules = {"curation": settings, "max_tokens": max_tokens, "seed": seed, "dedup": duplicates.parameters(dedup)}

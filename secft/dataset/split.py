@@ -65,7 +65,7 @@ def _label(example: Example) -> str:
     return example.choices[example.answer] if example.choices else example.id.rsplit(":", 1)[-1]
 
 
-def _balance_key(example: Example) -> str:
+def balance_key(example: Example) -> str:
     """Return what a cap keeps in balance: the right choice, or for lettered options its letter; else the variant."""
     label = _label(example)
     return label[:1] if label[1:3] == ". " else label
@@ -80,7 +80,7 @@ def over_caps(examples: Sequence[Example], caps: dict[str, int], seed: int) -> s
     groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for example in examples:
         if example.task in caps:
-            groups[example.task][_balance_key(example)].append(example.id)
+            groups[example.task][balance_key(example)].append(example.id)
     over: set[str] = set()
     for task, by_label in groups.items():
         queue = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.dataset import sources
 from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
+from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import synthesise
-from secft.files import plain, sha256_file
-from secft.records import Message
+from secft.files import plain, read_jsonl, sha256_file
+from secft.records import Document, Message
 from secft.stage import Inputs
+from secft.work.guard import guard_digests, guard_sets
 
 DOCUMENTS = "documents.jsonl"
 EXAMPLES = "examples.jsonl"
@@ -75,6 +77,11 @@ def tokenizer_digests(config: RunConfig) -> dict[str, str]:
     return {"tokenizer": base.tokenizer_digest, "chat_template": base.chat_template_digest}
 
 
+def dataset_digests(config: RunConfig) -> dict[str, str]:
+    """Return the digests of what a dataset depends on from outside: tokenizer, evaluation sets, packages of rules."""
+    return {**tokenizer_digests(config), **guard_digests(config)}
+
+
 def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate the examples and write the frozen dataset."""
     summary = _curate(config, inputs, out, *token_counters(find_base_model(config.model).path))
@@ -100,7 +107,14 @@ def _curate(
         longest_example(config),
         config.seed,
         describe_dataset(config, inputs),
+        guard_sets(config),
+        catalogue(stored_documents(inputs["documents"].path / DOCUMENTS)),
     )
+
+
+def stored_documents(path: Path) -> Iterator[Document]:
+    """Yield the documents that ``read_documents`` wrote, one after the other."""
+    return (Document(**row) for row in read_jsonl(path))
 
 
 def approximate_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:

@@ -44,7 +44,13 @@ def test_funnel_chains(examples: list[Example], curated: Curated) -> None:
         assert step["seen"] == step["kept"] + sum(step["dropped"].values())
     assert steps[-1]["kept"] == sum(map(len, curated.splits.values()))
     assert [step["step"] for step in steps] == [
+        "prompt injection",
         "normalise and check",
+        "secrets",
+        "quality",
+        "toxicity",
+        "coherence",
+        "labels",
         "length",
         "exact duplicates",
         "near duplicates",

@@ -1,0 +1,1 @@
+"""Curation of examples: one module for each question that is asked of them; ``secft.dataset.curate`` is the story."""

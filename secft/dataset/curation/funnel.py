@@ -1,0 +1,53 @@
+"""The account of curation: ordered steps, where what one keeps is what the next one sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from secft.records import Example
+
+
+class Funnel:
+    """Steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number).
+
+    A step may have more to tell: ``changed`` (what was changed -> number), ``flagged`` (what was found and kept ->
+    number) and ``details``, a table of its own.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def record(
+        self,
+        step: str,
+        seen: int,
+        reasons: Iterable[str],
+        changed: Mapping[str, int] | None = None,
+        flagged: Mapping[str, int] | None = None,
+        details: Any = None,
+    ) -> None:
+        """Add a step that saw ``seen`` examples and dropped one per reason given."""
+        dropped = dict(sorted(Counter(reasons).items()))
+        entry: dict[str, Any] = {"step": step, "seen": seen, "kept": seen - sum(dropped.values()), "dropped": dropped}
+        for name, counts in (("changed", changed), ("flagged", flagged)):
+            if counts:
+                entry[name] = dict(sorted(counts.items()))
+        if details:
+            entry["details"] = details
+        self.steps.append(entry)
+
+    def drop(
+        self,
+        step: str,
+        examples: Sequence[Example],
+        reasons: Mapping[str, str],
+        changed: Mapping[str, int] | None = None,
+        flagged: Mapping[str, int] | None = None,
+    ) -> list[Example]:
+        """Add a step and return the examples whose id has no reason to be dropped."""
+        kept = [example for example in examples if example.id not in reasons]
+        found = (reasons[example.id] for example in examples if example.id in reasons)
+        self.record(step, len(examples), found, changed, flagged)
+        return kept
