@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.config.source import SourceConfig
-from secft.dataset.sources import attack, capec, cve, cwe, jsonl, kev, oscal, sigma
+from secft.dataset.sources import attack, capec, cve, cwe, jsonl, kev, oscal, osv, sigma, tool_logs, web, xccdf
 from secft.dataset.sources.intake import Intake, Reader
 from secft.errors import InputError, Problem
 from secft.files import write_jsonl
@@ -23,7 +23,11 @@ READERS: Mapping[str, Reader] = {
     "jsonl": jsonl.READER,
     "kev": kev.READER,
     "oscal": oscal.READER,
+    "osv": osv.READER,
     "sigma": sigma.READER,
+    "tool_logs": tool_logs.READER,
+    "web": web.READER,
+    "xccdf": xccdf.READER,
 }
 VERSION = 1
 """Raised when the same inputs would give other documents."""

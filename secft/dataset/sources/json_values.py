@@ -1,6 +1,4 @@
-"""Read values out of JSON of unknown quality: what is missing or of another type is simply empty, as in json_fields,
-and so is what is asked of something that is no object at all.
-"""
+"""Read values out of JSON of unknown quality, like json_fields, and out of what may be no object at all."""
 
 from __future__ import annotations
 
