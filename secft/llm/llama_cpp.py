@@ -1,8 +1,9 @@
 """A GGUF file on this machine, by llama.cpp (the prebuilt wheel xllamacpp); the embedded SmolLM2 by default.
 
 llama.cpp runs in processes of its own, as many as requests may be under way, each with one slot and no prompt cache: a
-reply then depends on its request alone, not on what was asked before or runs beside, and a crash inside llama.cpp costs
-an attempt, not the run. benchmarks/llm.py measures the alternatives.
+reply then depends on its request alone, not on what was asked before, runs beside or how many threads there are, and a
+crash inside llama.cpp costs an attempt, not the run. One thread in each of several processes is the fastest way, too:
+benchmarks/llm.py measures the alternatives.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from secft.environment import cores
 from secft.errors import InputError, MissingExtraError
 from secft.files import canonical_json, sha256_file
 from secft.llm.chat_api import json_object, read_response, request_body
-from secft.llm.errors import AccessError, NoConnectionError, from_status, redact
+from secft.llm.errors import AccessError, FatalError, NoConnectionError, from_status, redact
 from secft.llm.llama_process import LlamaProcess
 from secft.llm.protocol import Reply, Request
 from secft.models.resolve import packaged_gguf
@@ -38,6 +39,7 @@ class LlamaCppClient:
         self._path = gguf_path(config)
         self._name = config.model or self._path.stem
         self._crashes = 0
+        self._closed = False
         self._processes: list[LlamaProcess | None] = [None] * config.concurrency
         self._free: queue.LifoQueue[int] = queue.LifoQueue()
         for place in reversed(range(config.concurrency)):
@@ -71,7 +73,8 @@ class LlamaCppClient:
         return replace(reply, model=self._name, digest=_reply_digest(reply))
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, also one that is about to start."""
+        self._closed = True
         for process in self._processes:
             if process:
                 process.close()
@@ -92,7 +95,7 @@ class LlamaCppClient:
         try:
             process = self._processes[place]
             if process is None:
-                process = self._processes[place] = LlamaProcess(self._settings())
+                process = self._processes[place] = self._start()
             try:
                 yield process
             except NoConnectionError as error:
@@ -105,6 +108,14 @@ class LlamaCppClient:
         finally:
             self._free.put(place)
 
+    def _start(self) -> LlamaProcess:
+        process = None if self._closed else LlamaProcess(self._settings())
+        if process is None or self._closed:
+            if process:
+                process.close()
+            raise FatalError("closed", "the session has ended")
+        return process
+
     def _settings(self) -> dict[str, Any]:
         config = self._config
         return {
@@ -114,6 +125,7 @@ class LlamaCppClient:
             "gpu_layers": config.gpu_layers,
             "threads": max(1, (config.threads or cores()) // config.concurrency),
             "cache_prompt": False,
+            "flash_attention": False,  # it sums in an order that depends on the number of threads; replies must not
         }
 
 

@@ -35,8 +35,10 @@ def _parameters(settings: dict[str, Any]) -> Any:
     parameters.cpuparams_batch.n_threads = settings["threads"]
     parameters.cache_prompt = settings["cache_prompt"]
     parameters.cache_ram_mib = 0
-    # Flash attention sums in an order that depends on the number of threads; replies must not.
-    parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    flash = xllamacpp.llama_flash_attn_type
+    parameters.flash_attn_type = (
+        flash.LLAMA_FLASH_ATTN_TYPE_AUTO if settings["flash_attention"] else flash.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    )
     parameters.n_ctx_checkpoints = 0
     parameters.fit_params = False
     parameters.hostnames = ["127.0.0.1"]
