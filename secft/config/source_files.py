@@ -47,6 +47,7 @@ class WebSource(SourceConfig):
     extractor: str = setting("trafilatura", about="What finds the main text.", choices=("trafilatura",))
     chunk_tokens: int = setting(384, about="Longest section in tokens of the model; longer ones are divided.", low=32)
     license: str = setting("unknown", about="Licence of the pages, for the dataset card.")
+    refresh: bool = setting(False, about="Ask the sites what changed since the crawl that is kept.", internal=True)
     cache: str = setting(".secft/web", about="Where pages are kept: WARC files and their ETags.", internal=True)
 
 

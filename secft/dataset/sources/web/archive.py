@@ -1,0 +1,52 @@
+"""Pages of WARC files, plain or gzipped, as other crawlers write them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from secft.config.source_files import WebSource
+from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.paths import shown_name
+from secft.dataset.sources.web.addresses import normal_address
+from secft.dataset.sources.web.links import is_page
+from secft.dataset.sources.web.pages import RawPage
+
+SUFFIXES = (".warc", ".warc.gz")
+
+
+def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[RawPage]:
+    """Yield the pages of a WARC file; other records are passed over, broken ones and copies are counted refusals."""
+    from warcio.archiveiterator import ArchiveIterator
+    from warcio.exceptions import ArchiveLoadFailed
+
+    seen: set[str] = set()
+    try:
+        with Path(path).open("rb") as stream:
+            for record in ArchiveIterator(stream):
+                if record.rec_type != "response" or record.http_headers is None:
+                    continue
+                page = _page(config, path, record)
+                if page is None:
+                    continue
+                if page.name in seen:
+                    intake.refuse(page.name, "same page", f"a second time in {path}")
+                    continue
+                seen.add(page.name)
+                yield page
+    except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error) as error:
+        intake.refuse(path, "broken WARC file", f"{type(error).__name__}: {error}"[:300])
+
+
+def _page(config: WebSource, path: str, record: object) -> RawPage | None:
+    headers = record.http_headers  # type: ignore[attr-defined]
+    url = normal_address(record.rec_headers.get_header("WARC-Target-URI") or "")  # type: ignore[attr-defined]
+    if headers.get_statuscode() != "200" or url is None:
+        return None
+    content_type = headers.get_header("Content-Type") or ""
+    data = record.content_stream().read(config.max_bytes + 1)  # type: ignore[attr-defined]
+    if not is_page(content_type, data):
+        return None
+    fetched = record.rec_headers.get_header("WARC-Date") or ""  # type: ignore[attr-defined]
+    return RawPage(f"{shown_name(config.paths, path)}:{url}", data, content_type, url=url, path=path, fetched=fetched)

@@ -1,0 +1,251 @@
+"""The main text of a page as blocks: trafilatura finds it, code and tables keep their shape.
+
+Trafilatura is given a prepared tree (see shape) and answers with a small tree of its own (``head``, ``p``, ``list``,
+``table``, ``quote``) that is read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from secft.dataset.chunk import Block
+from secft.dataset.sources.web.decode import BadPage, decode_page, parse_page
+from secft.dataset.sources.web.hidden import remove_hidden
+from secft.dataset.sources.web.shape import MARK, lift_shapes, plain_signs
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+_ENOUGH = 200
+"""Characters of main text below which the fallbacks are asked too."""
+_SIMILAR = 0.8
+"""Part of the length of a finding without headings that one with headings must reach."""
+_HIDDEN_LETTERS = 3
+"""Fewer hidden letters are an icon or a sign, not text."""
+_STRAY_MARK = re.compile(r"⟦/?\d+⟧")
+_INLINE = ("hi", "ref", "del", "lb", "graphic", "code", "span")
+_DATES = ("article:modified_time", "article:published_time", "dcterms.modified", "dcterms.date", "dc.date", "date",
+          "last-modified", "pubdate")  # fmt: skip
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page says.
+
+    Attributes:
+        title: its title, or an empty string.
+        language: language tag as the page gives it (``en``), or an empty string.
+        date: day of its last change as the page gives it (``2026-01-31``), or an empty string.
+        blocks: the main text in reading order.
+        hidden: letters and digits that people do not see, and that were left out.
+        replaced: characters that could not be decoded.
+    """
+
+    title: str
+    language: str
+    date: str
+    blocks: tuple[Block, ...]
+    hidden: int
+    replaced: int
+
+    @property
+    def has_hidden_text(self) -> bool:
+        """Whether text was left out because people do not see it."""
+        return self.hidden >= _HIDDEN_LETTERS
+
+
+def extract_page(data: bytes, content_type: str = "") -> Page:
+    """Read one page.
+
+    Args:
+        data: its bytes.
+        content_type: the HTTP header, or an empty string.
+
+    Raises:
+        BadPage: not HTML, too many elements, or without main text.
+    """
+    text, replaced = decode_page(data, content_type)
+    tree = parse_page(plain_signs(text))
+    title, language, date = _title(tree), _page_language(tree), _date(tree)
+    hidden = remove_hidden(tree)
+    try:
+        lifted = lift_shapes(tree)
+        blocks = tuple(_blocks(_main_text(tree), lifted))
+    except RecursionError:
+        raise BadPage("no main text", "nested too deeply") from None
+    if not any(block.kind != "heading" for block in blocks):
+        raise BadPage("no main text")
+    return Page(title, language, date, blocks, hidden, replaced)
+
+
+def _main_text(tree: HtmlElement) -> Any:
+    """Return trafilatura's tree of the main text.
+
+    Where it knows no region of the page as the main one, it gathers paragraphs alone; told that the whole body is the
+    region, it keeps headings and lists too. Its fallbacks know no structure and come last.
+    """
+    found = _find(deepcopy(tree), fast=True)
+    if _is_bare(found, tree):
+        whole = _find(_with_one_region(deepcopy(tree)), fast=True)
+        found = whole if _length(whole) >= _length(found) * _SIMILAR else found
+    if _length(found) < _ENOUGH:
+        rescued = _find(tree, fast=False)
+        found = rescued if _length(rescued) > _length(found) else found
+    if found is None:
+        raise BadPage("no main text")
+    return found.body
+
+
+def _find(tree: HtmlElement, fast: bool) -> Any:
+    from trafilatura import bare_extraction
+
+    try:
+        # Its own guesses of title, author and date take three quarters of its time; given ones are read here.
+        found = bare_extraction(tree, fast=fast, include_comments=False, include_formatting=True, with_metadata=False)
+    except Exception as error:  # what hostile pages make it raise is not documented
+        raise BadPage("no main text", f"{type(error).__name__}: {str(error)[:200]}") from None
+    return found if found is not None and found.body is not None else None
+
+
+def _length(found: Any) -> int:
+    return 0 if found is None else len(found.text or "")
+
+
+def _is_bare(found: Any, tree: HtmlElement) -> bool:
+    """Tell whether nothing was found, or paragraphs without the headings that the page has."""
+    return found is None or (found.body.find(".//head") is None and next(tree.iter("h2", "h3", "h4"), None) is not None)
+
+
+def _with_one_region(tree: HtmlElement) -> HtmlElement:
+    body = tree.find("body")
+    if body is not None:
+        region = body.makeelement("article", {})
+        region.text, body.text = body.text, None
+        region.extend(list(body))
+        body.append(region)
+    return tree
+
+
+def _meta(tree: HtmlElement) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in tree.iter("meta"):
+        name = (item.get("property") or item.get("name") or item.get("http-equiv") or "").lower()
+        found.setdefault(name, _line(item.get("content") or ""))
+    return found
+
+
+def _title(tree: HtmlElement) -> str:
+    given = tree.find(".//title")
+    return (_line(given.text_content()) if given is not None else "")[:300] or _meta(tree).get("og:title", "")[:300]
+
+
+def _page_language(tree: HtmlElement) -> str:
+    given = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or tree.get("xml:lang") or ""
+    given = given or _meta(tree).get("content-language", "")
+    return given if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}", given) else ""
+
+
+def _date(tree: HtmlElement) -> str:
+    meta = _meta(tree)
+    for name in _DATES:
+        match = _DATE.match(meta.get(name, ""))
+        if match:
+            return match[0]
+    return ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _inline(element: Any) -> str:
+    return _line("".join(" " if item is None else item for item in _pieces(element)))
+
+
+def _pieces(element: Any) -> Iterator[str | None]:
+    """Yield the text of an element; None stands for a break between words."""
+    yield element.text or ""
+    for child in element:
+        breaks = child.tag in ("lb", "p", "list", "item", "row", "cell", "quote", "head")
+        yield None if breaks else ""
+        yield from _pieces(child)
+        yield None if breaks else ""
+        yield child.tail or ""
+
+
+def _blocks(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+    """Yield the blocks below an element of trafilatura's tree; loose text between them becomes text too."""
+    loose = [element.text or ""]
+    for child in element:
+        if child.tag in _INLINE:
+            loose.append(" " if child.tag == "lb" else "".join(child.itertext()))
+        else:
+            yield from _text_blocks("".join(loose), lifted)
+            loose = []
+            yield from _block(child, lifted)
+        loose.append(child.tail or "")
+    yield from _text_blocks("".join(loose), lifted)
+
+
+def _text_blocks(text: str, lifted: Sequence[Block]) -> Iterator[Block]:
+    """Yield text, and in place of each mark the block that it stands for."""
+    position = 0
+    for mark in MARK.finditer(text):
+        yield from _text_block(text[position : mark.start()])
+        if int(mark[1]) < len(lifted):
+            yield lifted[int(mark[1])]
+        position = mark.end()
+    yield from _text_block(text[position:])
+
+
+def _text_block(text: str) -> Iterator[Block]:
+    text = _line(_STRAY_MARK.sub("", text))
+    if text:
+        yield Block("text", text)
+
+
+def _block(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+    if element.tag == "head":
+        level = re.sub(r"\D", "", element.get("rend", "")) or "2"
+        text = _line(_STRAY_MARK.sub("", "".join(element.itertext())))
+        yield Block("heading", text, level=int(level[:1]) or 1)
+    elif element.tag == "list":
+        yield from _list(element, lifted)
+    elif element.tag == "table":  # tables of data are lifted; this one lays out
+        for cell in element.iter("cell"):
+            yield from _blocks(cell, lifted)
+    else:
+        yield from _blocks(element, lifted)
+
+
+def _list(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+    """Yield a list as one block; code and tables of its items interrupt it and keep their shape."""
+    lines: list[str] = []
+    for number, item in enumerate(element.iterchildren("item"), start=1):
+        mark = _mark(element, item, number)
+        for block in _blocks(item, lifted):
+            if block.kind in ("code", "table"):
+                yield from _list_block(lines)
+                lines = []
+                yield block
+            else:
+                first, *rest = block.text.split("\n")
+                lines += [("  " if block.kind == "list" else mark) + first, *("  " + line for line in rest)]
+                mark = "  "
+    yield from _list_block(lines)
+
+
+def _mark(element: Any, item: Any, number: int) -> str:
+    if item.get("rend", "").startswith("dd"):
+        return "  "
+    return f"{number}. " if element.get("rend") == "ol" else "- "
+
+
+def _list_block(lines: list[str]) -> Iterator[Block]:
+    if lines:
+        yield Block("list", "\n".join(lines))

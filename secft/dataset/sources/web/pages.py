@@ -1,0 +1,94 @@
+"""From one page to its documents: a document is a section of the main text."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from secft.config.source_files import WebSource
+from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks, token_counter
+from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.web.decode import BadPage
+from secft.dataset.sources.web.extract import Page, extract_page
+from secft.records import Document
+
+_REFERENCES = {
+    "cves": re.compile(r"\bCVE-\d{4}-\d{4,19}\b"),
+    "cwes": re.compile(r"\bCWE-[1-9]\d{0,6}\b"),
+    "capecs": re.compile(r"\bCAPEC-[1-9]\d{0,6}\b"),
+    "techniques": re.compile(r"\bT1\d{3}(?:\.\d{3})?\b"),
+}
+
+
+@dataclass(frozen=True)
+class RawPage:
+    """A page before it is read.
+
+    Attributes:
+        name: what it is called in ids: its address, or the file below the folder that was named.
+        data: its bytes.
+        content_type: Content-Type header, or an empty string.
+        url: its address, empty for local files.
+        path: local file, or an empty string.
+        fetched: when it was fetched, empty for local files.
+    """
+
+    name: str
+    data: bytes
+    content_type: str = ""
+    url: str = ""
+    path: str = ""
+    fetched: str = ""
+
+
+def page_documents(config: WebSource, raw: RawPage, intake: Intake) -> Iterator[Document]:
+    """Yield the documents of a page; one without main text is a counted refusal."""
+    if len(raw.data) > config.max_bytes:
+        intake.refuse(raw.name, "too large", f"{len(raw.data):,} bytes, allowed are {config.max_bytes:,}")
+        return
+    try:
+        page = extract_page(raw.data, raw.content_type)
+    except BadPage as error:
+        intake.refuse(raw.name, error.reason, error.detail)
+        return
+    version = f"sha256:{hashlib.sha256(raw.data).hexdigest()[:12]}"
+    for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, token_counter()), start=1):
+        yield Document(
+            id=f"web:{raw.name}#{number}",
+            kind="guide",
+            title=_title(page, chunk, raw.name),
+            text=chunk.text,
+            fields=_fields(page, chunk, number, raw.name),
+            source="web",
+            source_version=version,
+            license=config.license,
+            url=raw.url,
+            path=raw.path,
+            fetched=raw.fetched,
+        )
+
+
+def _title(page: Page, chunk: Chunk, name: str) -> str:
+    """Return the headings above a section, after the page's title where they do not say it."""
+    title = page.title or ("" if chunk.path else name)
+    first = chunk.path[0].casefold() if chunk.path else ""
+    said = bool(first) and (first in title.casefold() or title.casefold() in first)
+    return SEPARATOR.join(([] if said or not title else [title]) + list(chunk.path))
+
+
+def _fields(page: Page, chunk: Chunk, number: int, name: str) -> dict[str, object]:
+    text = f"{chunk.title}\n{chunk.text}"
+    return {
+        "section": chunk.path[-1] if chunk.path else "",
+        "chunk": number,
+        "headings": list(chunk.path),
+        "page_title": page.title,
+        "language": page.language,
+        "date": page.date,
+        "parent": f"web:{name}",
+        "hidden_text": page.has_hidden_text,
+        "replaced_characters": page.replaced,
+        **{field: list(dict.fromkeys(pattern.findall(text))) for field, pattern in _REFERENCES.items()},
+    }
