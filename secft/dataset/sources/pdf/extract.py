@@ -1,0 +1,105 @@
+"""One PDF file to blocks, or the reason why not; runs in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from secft.dataset.chunk import Block
+from secft.dataset.sources.pdf.blocks import blocks_of, body_size, paragraphs_of, without_title
+from secft.dataset.sources.pdf.layout import areas_of
+from secft.dataset.sources.pdf.rows import drop_contents, drop_margins
+from secft.dataset.sources.pdf.segments import Page, Pages
+from secft.dataset.sources.pdf.words import Vocabulary, plain
+
+_MAX_CHARACTERS = 64 << 20
+"""Of one file."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to read.
+
+    Attributes:
+        path: the file.
+        max_pages: longer documents are refused.
+    """
+
+    path: str
+    max_pages: int
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a file holds.
+
+    Attributes:
+        blocks: in reading order; empty if the file is refused.
+        pages: how many pages the document has.
+        titles: from the document's metadata, and from its first page; either may be empty.
+        reason: why it is refused, a class with few values; empty if it is not.
+        detail: about this file.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    pages: int = 0
+    titles: tuple[str, str] = ("", "")
+    reason: str = ""
+    detail: str = ""
+
+
+class _Refused(Exception):
+    """The file is refused: reason, detail."""
+
+
+def extract(task: Task) -> Extracted:
+    """Read a PDF file."""
+    import pypdfium2
+    import pypdfium2.raw as pdfium
+
+    try:
+        document = pypdfium2.PdfDocument(task.path)
+    except pypdfium2.PdfiumError as error:
+        code = pdfium.FPDF_GetLastError()
+        if code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+            return Extracted(reason="encrypted", detail="a password is needed")
+        return Extracted(reason="not a readable PDF", detail=str(error))
+    try:
+        pages = _pages(document, task.max_pages)
+        heading, blocks = without_title(_blocks(pages))
+        titles = (plain(document.get_metadata_value("Title")).strip(), heading)
+        return Extracted(tuple(blocks), len(document), titles)
+    except _Refused as refused:
+        return Extracted((), len(document), ("", ""), *refused.args)
+    finally:
+        document.close()
+
+
+def _pages(document: Any, max_pages: int) -> list[Page]:
+    count = len(document)
+    if count > max_pages:
+        raise _Refused("too many pages", f"{count:,} pages, {max_pages:,} allowed")
+    if count == 0:
+        raise _Refused("not a readable PDF", "no pages")
+    reader = Pages(document.raw)
+    pages = [page for page in map(reader.read, range(count)) if page is not None]
+    if not pages:
+        raise _Refused("not a readable PDF", f"none of {count:,} pages can be loaded")
+    characters = sum(len(segment.text) for page in pages for segment in page.segments)
+    if characters > _MAX_CHARACTERS:
+        raise _Refused("too much text", f"{characters:,} characters, {_MAX_CHARACTERS:,} allowed")
+    if not any(character.isalnum() for page in pages for segment in page.segments for character in segment.text):
+        raise _Refused("no text", f"{count:,} pages of images; text recognition is needed")
+    return pages
+
+
+def _blocks(pages: list[Page]) -> list[Block]:
+    drop_margins(pages)
+    drop_contents(pages)
+    arranged = [(page.number, areas_of(page.segments)) for page in pages]
+    body = body_size(areas for _, areas in arranged)
+    vocabulary = Vocabulary(plain(line.text) for _, areas in arranged for area in areas for line in area.lines)
+    blocks = blocks_of(paragraphs_of(arranged), body, vocabulary)
+    if not blocks:
+        raise _Refused("no text", "nothing but running headers and page numbers")
+    return blocks
