@@ -35,8 +35,9 @@ STAGES: tuple[Stage, ...] = (
         "examples",
         version=SYNTHESIS_VERSION,
         needs=("documents",),
-        settings=lambda config: config.synthesis,
+        settings=data.example_settings,
         work=data.write_examples,
+        external=data.teacher_digests,
     ),
     Stage(
         "dataset",

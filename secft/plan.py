@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,18 @@ from rich.text import Text
 from secft.artifact import Artifact, ArtifactStore
 from secft.base import find_base_model
 from secft.config.run import RunConfig
+from secft.config.synthesis import HybridSynthesis
+from secft.dataset.synthesise import asks_a_model, read_documents, template_part, writing_settings
+from secft.dataset.teacher.write import plan_requests
 from secft.environment import cuda_devices
 from secft.errors import InputError, ModelNotFoundError, Problem
 from secft.estimate import Estimate, estimate
 from secft.files import read_jsonl
 from secft.pipeline import STAGES
-from secft.stage import run_stage, stage_facts
-from secft.work.data import DATASET, EXAMPLES, approximate_dataset, headline
+from secft.stage import Stage, run_stage, stage_facts
+from secft.work.data import DATASET, DOCUMENTS, EXAMPLES, approximate_dataset, headline
 
+CHARACTERS_PER_TOKEN = 4
 PLANNED = ("documents", "examples", "dataset")
 """The stages that a plan makes, if need be, to know its numbers."""
 
@@ -90,6 +94,9 @@ def make_plan(config: RunConfig, temporary: Path) -> Plan:
             continue
         try:
             found = store.find(stage.name, stage_facts(stage, config, plan.artifacts)["fingerprint"])
+            if not found and stage.name == "examples" and asks_a_model(config.synthesis):
+                plan.stages.append((stage.name, "run", _plan_questions(config, plan, stage, scratch)))
+                continue
             made = found or (
                 run_stage(stage, config, plan.artifacts, scratch, lambda: None).artifact
                 if stage.name in PLANNED
@@ -105,6 +112,26 @@ def make_plan(config: RunConfig, temporary: Path) -> Plan:
         told = str(made.summary.get("headline", "")) if made else ""
         plan.stages.append((stage.name, "reuse" if found else "run", told))
     return plan
+
+
+def _plan_questions(config: RunConfig, plan: Plan, stage: Stage, scratch: ArtifactStore) -> str:
+    """Say what a model would be asked, without asking; go on with the examples that need no model, if there are any."""
+    writing = writing_settings(config.synthesis)
+    documents = read_documents(plan.artifacts["documents"].path / DOCUMENTS)
+    questions = [prompt.fill(passage) for _, passage, prompt in plan_requests(documents, writing, config.seed)]
+    characters = sum(len(message["content"]) for question in questions for message in question.messages)
+    asked, told = characters // CHARACTERS_PER_TOKEN, len(questions) * config.llm.max_tokens
+    cost = (asked * config.llm.input_price + told * config.llm.output_price) / 1e6
+    plan.unknown = f"no model is asked in a plan; pairs of {config.llm.model or config.llm.name} are not counted."
+    if isinstance(config.synthesis, HybridSynthesis):
+        templates = replace(config, synthesis=template_part(config.synthesis))
+        plan.artifacts[stage.name] = run_stage(stage, templates, plan.artifacts, scratch, lambda: None).artifact
+    judged = " and as many again for the judge" if writing.judge is not None else ""
+    price = f", at most ${cost:.2f}" if cost else ""
+    return (
+        f"ask {config.llm.model or config.llm.name} {len(questions):,} questions{judged}: about {asked:,} tokens "
+        f"asked, at most {told:,} answered{price}"
+    )
 
 
 def _approximate(config: RunConfig, plan: Plan, stage: str, error: InputError, temporary: Path) -> str:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 from secft.base import find_base_model
 from secft.config.run import RunConfig
+from secft.config.synthesis import HybridSynthesis, LlmSynthesis
 from secft.config.training import LoraTrainer, QloraTrainer
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
+from secft.dataset.synthesise import asks_a_model
+from secft.dataset.teacher.write import unanswerable_tasks
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
+from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
+RECORD_SOURCES = {"jsonl", "parquet"}
+"""Sources that bring conversations, which need no synthesis."""
 
 
 def config_problems(config: RunConfig) -> list[Problem]:
@@ -32,6 +38,7 @@ def machine_problems(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks: files, packages, devices, weights, permissions."""
     return [
         *sources.problems(config.source),
+        *_teacher_problems(config),
         *curation_problems(config.curation),
         *_extra_problems(config),
         *_device_problems(config),
@@ -44,18 +51,35 @@ def _synthesis_problems(config: RunConfig) -> list[Problem]:
     names = set(config.source)
     if not names:
         return [Problem("source", "no source is selected", remedy="Add source=[cwe,attack].")]
-    if config.synthesis.name == "none" and names != {"jsonl"}:
-        other = sorted(names - {"jsonl"})[0]
+    others = sorted(names - RECORD_SOURCES)
+    if config.synthesis.name == "none" and others:
         return [
             Problem(
-                "synthesis", f"the source {other} gives documents, not chat records", "none", "template",
+                "synthesis", f"the source {others[0]} gives documents, not chat records", "none", "template",
                 remedy="Use synthesis=template, or source=[jsonl] with records of your own.",
             )
         ]  # fmt: skip
-    if config.synthesis.name == "template" and names == {"jsonl"}:
-        reason = "chat records have no structured fields to fill a template from"
-        return [Problem("synthesis", reason, "template", "none", remedy="Use synthesis=none.")]
-    return []
+    if config.synthesis.name != "none" and not others:
+        reason = "chat records are examples already; there is nothing to write about"
+        return [Problem("synthesis", reason, config.synthesis.name, "none", remedy="Use synthesis=none.")]
+    return _writing_problems(config)
+
+
+def _writing_problems(config: RunConfig) -> list[Problem]:
+    """Return tasks that the chosen kind of answers has no prompt for."""
+    synthesis = config.synthesis
+    if not isinstance(synthesis, LlmSynthesis | HybridSynthesis):
+        return []
+    writing = synthesis.writing
+    if writing.prompts is not None and not Path(writing.prompts).is_dir():
+        return [Problem("synthesis.writing.prompts", "no such folder", writing.prompts)]
+    kind = f"answers={writing.answers}"
+    return [
+        Problem(
+            "synthesis.writing.tasks", f"has no prompt for {kind}", task, remedy="Use synthesis.writing.answers=free."
+        )
+        for task in unanswerable_tasks(writing)
+    ]
 
 
 def _split_problems(config: RunConfig) -> list[Problem]:
@@ -91,6 +115,10 @@ def _gate_problems(config: RunConfig) -> list[Problem]:
         for task in tasks
         if task not in config.eval.tasks
     ]
+
+
+def _teacher_problems(config: RunConfig) -> list[Problem]:
+    return llm_problems(config.llm) if asks_a_model(config.synthesis) else []
 
 
 def _extra_problems(config: RunConfig) -> list[Problem]:

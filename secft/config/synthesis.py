@@ -62,8 +62,13 @@ class WritingConfig:
         about="Which kinds are asked for.",
         choices=LLM_TASKS,
     )
-    passages: int | None = setting(60, about="Passages asked about, spread over the sources; null is all.", low=1)
-    passage_tokens: int = setting(256, about="Longest passage shown, in tokens of the model to be trained.", low=32)
+    passages: int | None = setting(90, about="Passages asked about, spread over the sources; null is all.", low=1)
+    passage_characters: int = setting(600, about="Longest passage shown; whole sentences only.", low=100)
+    answers: str = setting(
+        "quoted",
+        about="Who words the answers: the passage itself (safe with a small model), or the model that is asked.",
+        choices=("quoted", "free"),
+    )
     prompts: str | None = setting(None, about="Folder with prompt files of your own; null means the ones of secft.")
     grounded: float = setting(
         0.9, about="Share of an answer's content words that must stand in its passage.", low=0, high=1

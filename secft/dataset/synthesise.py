@@ -1,29 +1,70 @@
-"""From documents to examples: templates, or records that already are conversations."""
+"""From documents to examples: templates, a model that is asked, or records that already are conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.synthesis import NoSynthesis, SynthesisConfig, TemplateSynthesis
+from secft.config.llm import LlmConfig
+from secft.config.synthesis import (
+    HybridSynthesis,
+    LlmSynthesis,
+    NoSynthesis,
+    SynthesisConfig,
+    TemplateSynthesis,
+    WritingConfig,
+)
+from secft.dataset.teacher.prompts import prompt_files
+from secft.dataset.teacher.write import Account, plan_requests, write_pairs
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
 from secft.dataset.templates.writing import Draft, Setting, Skip, dice
 from secft.errors import InputError
-from secft.files import read_jsonl, write_jsonl
+from secft.files import plain, read_jsonl, sha256_file, write_jsonl
+from secft.llm.session import Llm, Progress, open_llm
 from secft.lookup import pick
+from secft.progress import meter
 from secft.records import Document, Example, Message, Provenance, Tally
 
-EXAMPLES = "examples.jsonl"
-SYNTHESIS_VERSION = 1
+EXAMPLES, REJECTED = "examples.jsonl", "rejected.jsonl"
+SYNTHESIS_VERSION = 2
 """Raised when the same documents would give other examples."""
 
 TEMPLATED = ("weakness", "technique")
 """Kinds of documents that the templates write about."""
 
 Tallies = dict[str, Tally]
+
+
+@dataclass
+class Asking:
+    """A model that a synthesis may ask, and the account of what it asked.
+
+    Attributes:
+        llm: which model.
+        cache: where its replies are kept; what was answered once is not asked again.
+        account: what was asked, accepted and rejected; filled by the synthesis.
+        spent: what it cost; filled by the synthesis.
+    """
+
+    llm: LlmConfig
+    cache: Path
+    account: Account = field(default_factory=Account)
+    spent: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def session(self, questions: int) -> Iterator[tuple[Llm, Callable[[Progress], None]]]:
+        """Open the model and show progress over so many questions."""
+        with open_llm(self.llm, self.cache) as llm, meter("asking", questions, "questions") as show:
+            show.begin(self.llm.model or self.llm.name)
+            try:
+                yield llm, lambda progress: show.advance(1)
+            finally:
+                self.spent = plain(llm.spent)
 
 
 def _messages(system: str, question: str, answer: str) -> tuple[Message, ...]:
@@ -122,27 +163,83 @@ def pass_records(documents: Mapping[str, Document], tallies: Tallies) -> Iterato
         )
 
 
+Synthesiser = Callable[[Mapping[str, Document], Any, int, Tallies, Asking], Iterator[Example]]
+
+
 def _template(
-    documents: Mapping[str, Document], config: SynthesisConfig, seed: int, tallies: Tallies
+    documents: Mapping[str, Document], config: TemplateSynthesis, seed: int, tallies: Tallies, asking: Asking
 ) -> Iterator[Example]:
-    if not isinstance(config, TemplateSynthesis):
-        raise InputError(
-            f"synthesis.name: 'template' needs the settings of TemplateSynthesis, not {type(config).__name__}."
-        )
     # Records that a user brought beside other sources are conversations already.
     records = {key: document for key, document in documents.items() if document.kind == "record"}
     yield from write_examples(documents, config, seed, tallies)
     yield from pass_records(records, tallies)
 
 
-def _none(documents: Mapping[str, Document], config: SynthesisConfig, seed: int, tallies: Tallies) -> Iterator[Example]:
+def _none(
+    documents: Mapping[str, Document], config: NoSynthesis, seed: int, tallies: Tallies, asking: Asking
+) -> Iterator[Example]:
     yield from pass_records(documents, tallies)
 
 
-SYNTHESISERS: Mapping[str, Callable[[Mapping[str, Document], SynthesisConfig, int, Tallies], Iterator[Example]]] = {
-    TemplateSynthesis.name: _template,
-    NoSynthesis.name: _none,
+def _llm(
+    documents: Mapping[str, Document],
+    config: LlmSynthesis | HybridSynthesis,
+    seed: int,
+    tallies: Tallies,
+    asking: Asking,
+) -> Iterator[Example]:
+    count = len(plan_requests(documents, config.writing, seed))
+    with asking.session(count) as (llm, on_progress):
+        yield from write_pairs(documents, config.writing, config.system_prompt, seed, llm, asking.account, on_progress)
+
+
+def _hybrid(
+    documents: Mapping[str, Document], config: HybridSynthesis, seed: int, tallies: Tallies, asking: Asking
+) -> Iterator[Example]:
+    yield from _template(documents, config, seed, tallies, asking)
+    yield from _llm(documents, config, seed, tallies, asking)
+
+
+SYNTHESISERS: Mapping[str, tuple[type[SynthesisConfig], Synthesiser]] = {
+    TemplateSynthesis.name: (TemplateSynthesis, _template),
+    LlmSynthesis.name: (LlmSynthesis, _llm),
+    HybridSynthesis.name: (HybridSynthesis, _hybrid),
+    NoSynthesis.name: (NoSynthesis, _none),
 }
+
+
+def asks_a_model(config: SynthesisConfig) -> bool:
+    """Tell whether a synthesis needs the model of the ``llm`` group."""
+    return isinstance(config, LlmSynthesis | HybridSynthesis)
+
+
+def writing_settings(config: SynthesisConfig) -> WritingConfig:
+    """Return what a model is asked to write.
+
+    Raises:
+        InputError: the synthesis asks no model.
+    """
+    if isinstance(config, LlmSynthesis | HybridSynthesis):
+        return config.writing
+    raise InputError(f"synthesis={config.name} asks no model.")
+
+
+def template_part(config: HybridSynthesis) -> TemplateSynthesis:
+    """Return the settings of the templates in a mix of templates and pairs of a model."""
+    return TemplateSynthesis(
+        tasks=config.tasks,
+        system_prompt=config.system_prompt,
+        max_answer_characters=config.max_answer_characters,
+    )
+
+
+def prompt_digests(config: SynthesisConfig) -> dict[str, str]:
+    """Return name -> SHA-256 of every prompt file that a synthesis asks with."""
+    if not isinstance(config, LlmSynthesis | HybridSynthesis):
+        return {}
+    writing = config.writing
+    files = prompt_files(writing.tasks, writing.answers, writing.prompts)
+    return {f"prompt {name}": sha256_file(path) for name, path in sorted(files.items())}
 
 
 def read_documents(path: Path) -> dict[str, Document]:
@@ -158,26 +255,35 @@ def read_documents(path: Path) -> dict[str, Document]:
     return {document.id: document for document in documents}
 
 
-def synthesise(config: SynthesisConfig, documents_file: Path, out: Path, seed: int) -> dict[str, Any]:
-    """Write ``examples.jsonl`` from documents.
+def synthesise(
+    config: SynthesisConfig, documents_file: Path, out: Path, seed: int, asking: Asking | None = None
+) -> dict[str, Any]:
+    """Write ``examples.jsonl`` from documents, and ``rejected.jsonl`` with what a model wrote and was not accepted.
 
     Args:
         config: which synthesiser, and its settings.
         documents_file: what ``sources.collect`` wrote.
         out: an existing or new directory of an unfinished stage.
         seed: seed of the run.
+        asking: the model that may be asked, or None for a synthesis that asks none.
 
     Returns:
-        ``examples`` (number of all), ``per_task`` (task -> examples) and ``documents`` (task -> documents seen, kept
-        and dropped by reason).
+        ``examples`` (number of all), ``per_task`` (task -> examples), ``documents`` (task -> documents seen, kept
+        and dropped by reason), and where a model was asked ``teacher`` (asked, accepted and rejected by reason) and
+        ``spent`` (tokens, cost, seconds; not the same in every run).
 
     Raises:
         InputError: no example came out.
         StorageError: the disk is full or cannot be written.
     """
     tallies: Tallies = {}
-    write = pick(SYNTHESISERS, config.name, "synthesis.name")
-    examples = list(write(read_documents(documents_file), config, seed, tallies))
+    schema, write = pick(SYNTHESISERS, config.name, "synthesis.name")
+    if not isinstance(config, schema):
+        raise InputError(f"synthesis.name: {config.name!r} needs the settings of {schema.__name__}.")
+    if asking is None and asks_a_model(config):
+        raise InputError(f"synthesis={config.name} asks a model, and none is given.")
+    asking = asking or Asking(LlmConfig(name=""), out)
+    examples = list(write(read_documents(documents_file), config, seed, tallies, asking))
     if not examples:
         reasons = {task: tally.dropped for task, tally in tallies.items()}
         raise InputError(f"synthesis={config.name} wrote no example; dropped documents: {reasons or 'none'}.")
@@ -185,4 +291,8 @@ def synthesise(config: SynthesisConfig, documents_file: Path, out: Path, seed: i
     per_task: dict[str, int] = {}
     for example in examples:
         per_task[example.task] = per_task.get(example.task, 0) + 1
-    return {"examples": len(examples), "per_task": per_task, "documents": tallies}
+    summary: dict[str, Any] = {"examples": len(examples), "per_task": per_task, "documents": tallies}
+    if not asks_a_model(config):
+        return summary
+    write_jsonl(out / REJECTED, asking.account.rows)
+    return {**summary, "teacher": asking.account.summary(), "spent": asking.spent}

@@ -24,7 +24,7 @@ from secft.evaluate.compare import METRICS, Bootstrap, compare_task
 from secft.evaluate.items import Item, build_items, read_test_split, sample_questions
 from secft.evaluate.loading import Contestants, Hardware, Side, find_hardware, load_tokenizer
 from secft.evaluate.measure import go_offline, measure, write_prepared
-from secft.evaluate.progress import Meter, meter
+from secft.progress import Meter, meter
 from secft.evaluate.prompts import prepare, render, rows_digest
 from secft.files import read_json, write_json, write_jsonl
 
@@ -88,7 +88,7 @@ def evaluate(
     seconds: dict[str, float] = {}
     with (
         tempfile.TemporaryDirectory(prefix="secft-items-") as items_dir,
-        meter(_work(questions, settings, known)) as show,
+        meter("evaluate", _work(questions, settings, known), "tokens") as show,
     ):
         write_prepared(questions.tasks, Path(items_dir))
         examiner = Examiner(contestants, tokenizer, settings, questions, Path(items_dir), show)

@@ -9,13 +9,16 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.base import find_base_model
+from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.run import RunConfig
 from secft.dataset import sources
 from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
-from secft.dataset.synthesise import synthesise
+from secft.dataset.synthesise import Asking, asks_a_model, prompt_digests, synthesise
 from secft.files import plain, read_jsonl, sha256_file
+from secft.llm.hf import describe
+from secft.models.resolve import packaged_gguf
 from secft.records import Document, Message
 from secft.stage import Inputs
 from secft.work.guard import guard_digests, guard_sets
@@ -41,8 +44,38 @@ def read_documents(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, An
 
 def write_examples(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Turn documents into examples.jsonl."""
-    summary = synthesise(config.synthesis, inputs["documents"].path / DOCUMENTS, out, config.seed)
-    return {**summary, "headline": f"{summary['examples']:,} examples by {config.synthesis.name}"}
+    asking = Asking(config.llm, Path(config.paths.cache) / "replies")
+    summary = synthesise(config.synthesis, inputs["documents"].path / DOCUMENTS, out, config.seed, asking)
+    return {**summary, "headline": _examples_headline(config, summary)}
+
+
+def _examples_headline(config: RunConfig, summary: Mapping[str, Any]) -> str:
+    told = f"{summary['examples']:,} examples by {config.synthesis.name}"
+    teacher = summary.get("teacher")
+    if not teacher:
+        return told
+    accepted, asked = sum(teacher["accepted"].values()), sum(teacher["asked"].values())
+    cost = f", ${summary['spent']['cost']:.2f}" if summary["spent"]["cost"] else ""
+    return f"{told}; {accepted:,} of {asked:,} pairs of {config.llm.model or config.llm.name} accepted{cost}"
+
+
+def example_settings(config: RunConfig) -> dict[str, Any]:
+    """Return what the examples depend on: the synthesis, and the model if it asks one."""
+    return {"synthesis": config.synthesis, **({"llm": config.llm} if asks_a_model(config.synthesis) else {})}
+
+
+def teacher_digests(config: RunConfig) -> dict[str, str]:
+    """Return the digests of what a model is asked with: prompt files, and the weights where they are a local file."""
+    if not asks_a_model(config.synthesis):
+        return {}
+    return {**prompt_digests(config.synthesis), **_weights(config.llm)}
+
+
+def _weights(llm: LlmConfig) -> dict[str, str]:
+    if isinstance(llm, LlamaCppLlm):
+        path = Path(llm.path) if llm.path else packaged_gguf()
+        return {"teacher": sha256_file(path)} if path else {}
+    return {"teacher": describe(llm).digest} if isinstance(llm, HfLlm) else {}
 
 
 def dataset_name(config: RunConfig) -> str:

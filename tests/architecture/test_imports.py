@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "secft"
 
-FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process"}
+FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process", "progress"}
 LAYERS = {
     "config": FOUNDATIONS,
     "models": FOUNDATIONS,

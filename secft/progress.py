@@ -1,4 +1,4 @@
-"""How far an evaluation is, and how long it still takes: a bar on a terminal, a line now and then elsewhere."""
+"""How far long work is, and how long it still takes: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class Meter(Protocol):
         """Name what comes next."""
 
     def advance(self, work: int) -> None:
-        """Count finished work, tokens."""
+        """Count finished work."""
 
 
 class BarMeter:
     """A progress bar on a terminal."""
 
-    def __init__(self, bar: Progress, total: int) -> None:
+    def __init__(self, bar: Progress, title: str, total: int) -> None:
         self._bar = bar
-        self._task = bar.add_task("evaluate", total=total)
+        self._task = bar.add_task(title, total=total)
 
     def begin(self, what: str) -> None:
         """Name what comes next."""
         self._bar.update(self._task, description=what)
 
     def advance(self, work: int) -> None:
-        """Count finished work, tokens."""
+        """Count finished work."""
         self._bar.advance(self._task, work)
 
 
 class LineMeter:
     """Plain lines with the share that is done, the speed and the remaining time."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        self._console, self._total = console, max(total, 1)
+    def __init__(self, console: Console, title: str, total: int, unit: str) -> None:
+        self._console, self._title, self._total, self._unit = console, title, max(total, 1), unit
         self._done, self._what = 0, ""
         self._start = self._told = time.monotonic()
 
@@ -53,7 +53,7 @@ class LineMeter:
         self._what = what
 
     def advance(self, work: int) -> None:
-        """Count finished work, tokens."""
+        """Count finished work."""
         self._done += work
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN_LINES and self._done < self._total:
@@ -61,20 +61,26 @@ class LineMeter:
         self._told, spent = now, max(now - self._start, 1e-6)
         left = spent / self._done * max(self._total - self._done, 0) if self._done else 0.0
         self._console.print(
-            f"evaluate: {self._what}: {min(1.0, self._done / self._total):.0%}, "
-            f"{self._done / spent:.0f} tokens/s, {left:.0f} s left",
+            f"{self._title}: {self._what}: {min(1.0, self._done / self._total):.0%}, "
+            f"{self._done / spent:.1f} {self._unit}/s, {left:.0f} s left",
             markup=False,
         )
 
 
 @contextmanager
-def meter(total: int) -> Iterator[Meter]:
-    """Show progress over so many tokens of work on standard error."""
+def meter(title: str, total: int, unit: str) -> Iterator[Meter]:
+    """Show progress over so many units of work on standard error.
+
+    Args:
+        title: what is being done, for example ``evaluate``.
+        total: units of work in all.
+        unit: what is counted, for example ``tokens``.
+    """
     # The stream of now: while lm-eval builds its requests, sys.stderr is another one.
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        yield LineMeter(console, total)
+        yield LineMeter(console, title, total, unit)
         return
-    columns = (TextColumn("evaluate: {task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn(f"{title}: {{task.description}}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        yield BarMeter(bar, total)
+        yield BarMeter(bar, title, total)

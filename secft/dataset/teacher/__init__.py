@@ -1,0 +1,1 @@
+"""Examples that a teacher model writes from passages of documents, and what is accepted of them."""

@@ -1,0 +1,301 @@
+"""Ask a teacher about passages, check what it writes, and keep the account of both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from secft.config.synthesis import WritingConfig
+from secft.dataset.clean import comparable
+from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject
+from secft.dataset.teacher.identifiers import catalogue
+from secft.dataset.teacher.passages import Passage, choose
+from secft.dataset.teacher.prompts import Prompt, has_prompt, load_prompt
+from secft.dataset.teacher.replies import Written, written
+from secft.dataset.teacher.words import word_runs
+from secft.errors import InputError
+from secft.llm.errors import ReplyFormatError
+from secft.llm.protocol import Failure, Reply, Request
+from secft.llm.schema import parse_json_reply
+from secft.records import Document, Example, Message, Provenance
+
+JUDGE = "judge"
+_SHOWN_REASONS = 3
+
+
+class Asker(Protocol):
+    """Asks many questions; see secft.llm.session."""
+
+    def ask_all(self, requests: Iterable[Request], on_progress: Any = None) -> Iterator[Reply | Failure]:
+        """Yield a reply or a failure for every request, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One thing that was asked and what became of it.
+
+    Attributes:
+        task: kind of example.
+        passage: what it was about.
+        prompt: name and version of the prompt.
+        written: what the teacher wrote, or None where the reply could not be read.
+        reply: the reply, or None where there was none.
+        reason: why it was rejected, or an empty string.
+        score: what the judge gave, or None.
+    """
+
+    task: str
+    passage: Passage
+    prompt: str
+    written: Written | None
+    reply: Reply | None
+    reason: str = ""
+    score: int | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Return what is kept of a rejected attempt, for audits."""
+        first = self.written.pairs[0] if self.written else None
+        return {
+            "document": self.passage.document.id,
+            "task": self.task,
+            "prompt": self.prompt,
+            "reason": self.reason,
+            "score": self.score,
+            "question": first.question if first else "",
+            "answer": first.answer if first else (self.reply.text if self.reply else ""),
+            "passage": self.passage.text,
+            "teacher": self.reply.model if self.reply else "",
+        }
+
+
+@dataclass
+class Account:
+    """What was asked, accepted and rejected.
+
+    Attributes:
+        asked: task -> passages asked about.
+        accepted: task -> accepted examples.
+        rejected: reason -> number.
+        rows: one row per rejected attempt.
+    """
+
+    asked: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts, for manifests and reports."""
+        return {
+            "asked": dict(sorted(self.asked.items())),
+            "accepted": dict(sorted(self.accepted.items())),
+            "rejected": dict(sorted(self.rejected.items())),
+        }
+
+
+def plan_requests(
+    documents: Mapping[str, Document], settings: WritingConfig, seed: int
+) -> list[tuple[str, Passage, Prompt]]:
+    """Return what would be asked, in order, without asking.
+
+    Raises:
+        InputError: a prompt file is missing or broken, or no document has a passage for any task.
+    """
+    prompts = {task: load_prompt(task, settings.answers, settings.prompts) for task in settings.tasks}
+    chosen = choose(documents.values(), settings.tasks, settings.passages, settings.passage_characters, seed)
+    if not chosen:
+        raise InputError(
+            f"no document has a passage for {', '.join(settings.tasks)}: choose other tasks (synthesis.writing.tasks) "
+            "or sources, or allow longer passages (synthesis.writing.passage_characters)."
+        )
+    return [(task, passage, prompts[task]) for task, passage in chosen]
+
+
+def unanswerable_tasks(settings: WritingConfig) -> list[str]:
+    """Return the tasks that cannot be asked with this kind of answers."""
+    return [task for task in settings.tasks if not has_prompt(task, settings.answers, settings.prompts)]
+
+
+def write_pairs(
+    documents: Mapping[str, Document],
+    settings: WritingConfig,
+    system_prompt: str,
+    seed: int,
+    llm: Asker,
+    account: Account,
+    on_progress: Callable[[Any], None] | None = None,
+) -> list[Example]:
+    """Ask about chosen passages and return what passes every check.
+
+    Args:
+        documents: by id.
+        settings: tasks, passages, rules.
+        system_prompt: the system message of every example.
+        seed: decides which passages are chosen.
+        llm: who is asked.
+        account: filled here.
+        on_progress: told how far the asking is.
+
+    Raises:
+        InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
+    """
+    planned = plan_requests(documents, settings, seed)
+    shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
+    known = catalogue(documents.values())
+    requests = (prompt.fill(passage) for _, passage, prompt in planned)
+    attempts: list[Attempt] = []
+    for (task, passage, prompt), answer in zip(planned, llm.ask_all(requests, on_progress), strict=True):
+        account.asked[task] += 1
+        rules = Rules(settings.grounded, known, shown[prompt.name])
+        attempts.append(_judged_by_rules(task, passage, prompt, answer, settings, rules))
+    attempts = _without_repetitions(attempts)
+    if settings.judge is not None:
+        attempts = list(_judged_by_model(attempts, settings, llm, on_progress))
+    for attempt in attempts:
+        if attempt.reason:
+            account.rejected[attempt.reason] += 1
+            account.rows.append(attempt.row())
+        else:
+            account.accepted[attempt.task] += 1
+    accepted = [_example(attempt, system_prompt) for attempt in attempts if not attempt.reason]
+    if not accepted:
+        raise InputError(_nothing_accepted(account))
+    return accepted
+
+
+def _runs_shown(prompt: Prompt) -> frozenset[str]:
+    texts = [text for _, role, text in prompt.examples if role == "assistant"]
+    return frozenset().union(*(word_runs(text, COPIED_RUN) for text in texts)) if texts else frozenset()
+
+
+def _judged_by_rules(
+    task: str, passage: Passage, prompt: Prompt, answer: Reply | Failure, settings: WritingConfig, rules: Rules
+) -> Attempt:
+    if isinstance(answer, Failure):
+        return Attempt(task, passage, prompt.purpose, None, None, f"no reply: {answer.reason}")
+    if answer.finish == "length":
+        return Attempt(task, passage, prompt.purpose, None, answer, "format: the reply was cut off")
+    try:
+        wrote = written(task, settings.answers, parse_json_reply(answer.text, prompt.schema), passage)
+    except (ReplyFormatError, KeyError, TypeError) as error:
+        return Attempt(task, passage, prompt.purpose, None, answer, f"format: {_class_of(error)}")
+    return Attempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
+
+
+def _class_of(error: Exception) -> str:
+    return error.reason if isinstance(error, ReplyFormatError) else "the prompt's schema lacks a key of its task"
+
+
+def _why_not(wrote: Written, passage: Passage, rules: Rules) -> str:
+    """Return the first reason against any turn, against the situation, or against the worse answer; empty if none."""
+    for pair in wrote.pairs:
+        reason = reject(pair, passage, rules)
+        if reason:
+            return reason
+    if wrote.opening:
+        reason = reject(Pair(wrote.pairs[0].question, wrote.opening, quoted=False), passage, rules)
+        # A situation may tell little that is new; what it tells must be true.
+        if reason and not reason.startswith("answerability"):
+            return f"situation: {reason}"
+    answers = [comparable(pair.answer) for pair in wrote.pairs]
+    if len(set(answers)) < len(answers):
+        return "the turns repeat each other"
+    if wrote.rejected and comparable(wrote.rejected) == answers[0]:
+        return "the worse answer is the better one"
+    return ""
+
+
+def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Reject questions that were accepted before, whatever their passage."""
+    seen: set[str] = set()
+    result = []
+    for attempt in attempts:
+        if attempt.reason or attempt.written is None:
+            result.append(attempt)
+            continue
+        asked = comparable(f"{attempt.written.opening} {attempt.written.pairs[0].question}")
+        result.append(_with(attempt, "asks what was asked before") if asked in seen else attempt)
+        seen.add(asked)
+    return result
+
+
+def _with(attempt: Attempt, reason: str, score: int | None = None) -> Attempt:
+    return Attempt(
+        attempt.task, attempt.passage, attempt.prompt, attempt.written, attempt.reply, reason, score or attempt.score
+    )
+
+
+def _judged_by_model(
+    attempts: Sequence[Attempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
+) -> Iterator[Attempt]:
+    prompt = load_prompt(JUDGE, "free", settings.prompts)
+    asked = [attempt for attempt in attempts if not attempt.reason and attempt.written]
+    requests = (_judge_request(prompt, attempt) for attempt in asked)
+    scores = dict(zip(map(id, asked), llm.ask_all(requests, on_progress), strict=True))
+    for attempt in attempts:
+        answer = scores.get(id(attempt))
+        if answer is None:
+            yield attempt
+            continue
+        try:
+            score = None if isinstance(answer, Failure) else parse_json_reply(answer.text, prompt.schema)["score"]
+        except ReplyFormatError:
+            score = None
+        low = score is None or score < (settings.judge or 0)
+        reason = "the judge gave no score" if score is None else "judged too low" if low else ""
+        yield _with(attempt, reason, score)
+
+
+def _judge_request(prompt: Prompt, attempt: Attempt) -> Request:
+    wrote = attempt.written
+    assert wrote is not None  # only attempts that wrote something are judged
+    asked = "\n".join(pair.question for pair in wrote.pairs)
+    told = "\n".join(pair.answer for pair in wrote.pairs)
+    return prompt.fill(attempt.passage, question=f"{wrote.opening} {asked}".strip(), answer=told)
+
+
+def _messages(wrote: Written, system: str) -> tuple[Message, ...]:
+    turns: list[Message] = [{"role": "system", "content": system}] if system else []
+    for number, pair in enumerate(wrote.pairs):
+        question = f"{wrote.opening} {pair.question}".strip() if number == 0 else pair.question
+        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": pair.answer}]
+    return tuple(turns)
+
+
+def _example(attempt: Attempt, system: str) -> Example:
+    passage, reply, wrote = attempt.passage, attempt.reply, attempt.written
+    assert reply is not None  # an accepted attempt has both
+    assert wrote is not None
+    document = passage.document
+    return Example(
+        id=f"{document.source}:{document.id}:{attempt.task}:{passage.aspect}.{passage.number}",
+        task=attempt.task,
+        entity=document.id,
+        family=document.fields.get("parent") or document.id,
+        messages=_messages(wrote, system),
+        provenance=Provenance(
+            document=document.id,
+            fields=passage.fields,
+            source=document.source,
+            source_version=document.source_version,
+            license=document.license,
+            url=document.url,
+            teacher=reply.model,
+            prompt=attempt.prompt,
+            parameters=reply.parameters,
+            response=reply.digest,
+        ),
+        rejected=wrote.rejected,
+    )
+
+
+def _nothing_accepted(account: Account) -> str:
+    worst = ", ".join(f"{reason} ({count})" for reason, count in account.rejected.most_common(_SHOWN_REASONS))
+    return (
+        f"of {sum(account.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
+        "(llm=openai, llm=gemini), synthesis.writing.answers=quoted, other tasks, or more passages; synthesis=template "
+        "needs no model at all."
+    )
