@@ -54,8 +54,8 @@ _ASKS = {
 _FRAME = frozenset(
     content_words(
         "developer defender analyst administrator operator organization team attacker adversary prevent avoid mitigate "
-        "protect detect monitor identify find fix reduce defend secure harden limit help risk best practice recommended "
-        "step measure way happen wrong look review test important"
+        "protect detect monitor identify find fix reduce defend secure harden limit help risk best practice "
+        "recommended step measure way happen wrong look review test important"
     )
 )
 """Words that belong to asking, not to what is asked about."""
