@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ SUFFIXES = (".warc", ".warc.gz")
 def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[RawPage]:
     """Yield the pages of a WARC file; other records are passed over, broken ones and copies are counted refusals."""
     from warcio.archiveiterator import ArchiveIterator
-    from warcio.exceptions import ArchiveLoadFailed
 
     seen: set[str] = set()
     try:
@@ -35,8 +33,8 @@ def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[Raw
                     continue
                 seen.add(page.name)
                 yield page
-    except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error) as error:
-        intake.refuse(path, "broken WARC file", f"{type(error).__name__}: {error}"[:300])
+    except Exception as error:  # what the library raises on broken records is not documented
+        intake.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
 
 
 def _page(config: WebSource, path: str, record: object) -> RawPage | None:

@@ -32,6 +32,9 @@ _AS_BROWSERS = {"iso-8859-1": "windows-1252", "latin1": "windows-1252", "latin-1
                 "us-ascii": "utf-8"}  # fmt: skip
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+
+
 class BadPage(ValueError):
     """A page that becomes no document.
 
@@ -56,7 +59,7 @@ def decode_page(data: bytes, content_type: str = "") -> tuple[str, int]:
     encoding, data = _encoding(data, content_type)
     text = data.decode(encoding, "replace")
     own = data.count("\ufffd".encode(encoding, "ignore") or b"\x00\x00\x00") if encoding == "utf-8" else 0
-    return text.replace("\x00", ""), max(0, text.count("\ufffd") - own)
+    return _CONTROL.sub("", text), max(0, text.count("\ufffd") - own)
 
 
 def _encoding(data: bytes, content_type: str) -> tuple[str, bytes]:

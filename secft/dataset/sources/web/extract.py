@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ENOUGH = 200
 """Characters of main text below which the fallbacks are asked too."""
+_LEAST = 25
+"""Characters besides headings below which a page says nothing."""
 _SIMILAR = 0.8
 """Part of the length of a finding without headings that one with headings must reach."""
 _HIDDEN_LETTERS = 3
@@ -78,7 +80,7 @@ def extract_page(data: bytes, content_type: str = "") -> Page:
         blocks = tuple(_blocks(_main_text(tree), lifted))
     except RecursionError:
         raise BadPage("no main text", "nested too deeply") from None
-    if not any(block.kind != "heading" for block in blocks):
+    if sum(len(block.text) for block in blocks if block.kind != "heading") < _LEAST:
         raise BadPage("no main text")
     return Page(title, language, date, blocks, hidden, replaced)
 

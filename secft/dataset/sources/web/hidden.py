@@ -62,6 +62,7 @@ def remove_hidden(tree: HtmlElement) -> int:
             removed += _letters("".join(element.itertext()))
             element.drop_tree()
             continue
+        element.attrib.pop("style", None)  # it was judged; finders of main text would judge by its words alone
         look = _look(look, style)
         if look.unseen:
             removed += _blank(element)
