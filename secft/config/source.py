@@ -87,6 +87,8 @@ class OwaspSource(SourceConfig):
 
     name: str = "owasp"
     paths: list[str] = setting(about="Markdown files, folders of them, tar archives, or ASVS as JSON or CSV.")
+    exclude: list[str] = setting(["*XSS_Filter_Evasion*"], about="Files that are left out, by name: patterns with *.")
+    chunk_tokens: int = setting(384, about="Longest section in tokens of the model; longer ones are divided.", low=32)
     license: str = setting("CC-BY-SA-4.0", about="Licence of the texts, for the dataset card.")
 
 
