@@ -31,7 +31,12 @@ MAX_JOBS_CHECKED = 64
 """Sweeps larger than this are checked job by job when they run."""
 
 
-OPEN_MAPPINGS = ("eval.max_items", "curation.max_examples_per_task")
+OPEN_MAPPINGS = (
+    "eval.max_items",
+    "curation.max_examples_per_task",
+    "source.jsonl.fields",
+    "source.parquet.fields",
+)
 """Settings that are mappings with keys of the user's choice."""
 
 

@@ -8,7 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from secft.config.source import SourceConfig
-from secft.dataset.sources import attack, capec, cve, cwe, jsonl, kev, oscal, osv, pdf, sigma, tool_logs, web, xccdf
+from secft.dataset.sources import (
+    attack,
+    capec,
+    cve,
+    cwe,
+    jsonl,
+    kev,
+    oscal,
+    osv,
+    owasp,
+    parquet,
+    pdf,
+    sigma,
+    tool_logs,
+    web,
+    xccdf,
+)
 from secft.dataset.sources.intake import Intake, Reader
 from secft.errors import InputError, Problem
 from secft.files import write_jsonl
@@ -24,6 +40,8 @@ READERS: Mapping[str, Reader] = {
     "kev": kev.READER,
     "oscal": oscal.READER,
     "osv": osv.READER,
+    "owasp": owasp.READER,
+    "parquet": parquet.READER,
     "pdf": pdf.READER,
     "sigma": sigma.READER,
     "tool_logs": tool_logs.READER,
