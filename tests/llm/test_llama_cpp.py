@@ -34,10 +34,10 @@ SCHEMA = {
     "required": ["question", "answer"],
     "additionalProperties": False,
 }
-TOPICS = ("path traversal", "use after free", "weak passwords", "open redirects", "race conditions", "SQL injection")
+TOPICS = ("path traversal", "use after free", "weak passwords", "open redirects")
 
 
-def question(topic: str, tokens: int = 24) -> Request:
+def question(topic: str, tokens: int = 16) -> Request:
     return Request(({"role": "user", "content": f"How does a team prevent {topic}?"},), max_tokens=tokens)
 
 
@@ -57,7 +57,7 @@ def ends(pid: int, seconds: float = 10) -> bool:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[LlamaCppClient]:
-    client = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512))
+    client = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512, threads=1))
     yield client
     client.close()
 
@@ -92,27 +92,31 @@ def test_the_digest_of_the_file_stands_for_its_path(client: LlamaCppClient, tmp_
     assert str(gguf.parent) not in str(client.identity())
 
 
-def test_a_reply_depends_on_its_request_alone(client: LlamaCppClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_a_reply_depends_on_its_request_alone(temperature: float, tmp_path: Path) -> None:
+    client = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512, threads=1, temperature=temperature))
     alone = {topic: client.ask(question(topic)) for topic in TOPICS}
     shuffled = list(TOPICS)
     random.Random(5).shuffle(shuffled)
     assert {topic: client.ask(question(topic)) for topic in shuffled} == alone
-    with open_llm(LlamaCppLlm(concurrency=2, context=512, threads=2), tmp_path) as llm:
+    client.close()
+    config = LlamaCppLlm(concurrency=2, context=512, threads=4, temperature=temperature)
+    with open_llm(config, tmp_path) as llm:
         beside = dict(zip(TOPICS, llm.ask_all(question(topic) for topic in TOPICS), strict=True))
     assert beside == alone
 
 
 def test_a_crash_costs_an_attempt_not_the_run(tmp_path: Path) -> None:
-    client = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512))
-    whole = client.ask(question("phishing", 200))
+    client = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512, threads=1))
+    whole = client.ask(question("phishing", 100))
     process = client._processes[0]
     assert process is not None
     pid = process._process.pid
     killer = threading.Timer(0.3, os.kill, (pid, signal.SIGSEGV))
     killer.start()
     with pytest.raises(NoConnectionError, match="signal 11"):
-        client.ask(question("phishing", 200))
-    assert client.ask(question("phishing", 200)) == whole
+        client.ask(question("phishing", 100))
+    assert client.ask(question("phishing", 100)) == whole
     client.close()
 
 
@@ -145,7 +149,7 @@ import sys, time
 from secft.config.llm import LlamaCppLlm
 from secft.llm.llama_cpp import LlamaCppClient
 from secft.llm.protocol import Request
-client = LlamaCppClient(LlamaCppLlm(context=512))
+client = LlamaCppClient(LlamaCppLlm(context=512, threads=1))
 request = Request(({"role": "user", "content": "Tell a long story."},), max_tokens=16)
 client.ask(request)
 print(client._processes[0]._process.pid, flush=True)
@@ -168,7 +172,7 @@ def test_nothing_is_left_behind(number: signal.Signals) -> None:
 
 
 def test_the_openai_client_understands_a_real_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512))
+    owner = LlamaCppClient(LlamaCppLlm(concurrency=1, context=512, threads=1))
     server = LlamaProcess(owner._settings())
     monkeypatch.setenv("SECFT_TEST_KEY", server._key)
     config = OpenAiLlm(

@@ -143,13 +143,16 @@ def test_finish_reasons(answer: Answer, text: str, finish: str) -> None:
     assert (reply.text, reply.finish) == (text, finish)
 
 
-def test_the_key_is_nowhere(tmp_path: Path) -> None:
+def test_the_key_is_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     with serving(lambda seen, number: chat(f"your key is {KEY}")) as server, open_llm(config(server), tmp_path) as llm:
         outcome = llm.ask(QUESTION)
         identity = llm.identity
     assert isinstance(outcome, Reply)
     kept = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
     assert "[redacted]" in kept
+    assert caplog.text
+    assert KEY not in caplog.text
     assert KEY not in kept + str(outcome) + str(identity) + repr(llm.spent)
 
 
