@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.opening import opened, read_input, read_lines
-from secft.dataset.sources.paths import is_refused_link, shown_name
+from secft.dataset.sources.paths import is_named, is_refused_link, shown_name
 from secft.errors import InputError
 
 MAX_MEMBER = 64 << 20
@@ -217,6 +217,6 @@ def read_part(
     try:
         yield from read_packed(Path(part), suffixes, expected, intake, name)
     except InputError as error:
-        if any(Path(path) == Path(part) for path in paths):
+        if is_named(paths, part):
             raise
         intake.refuse(name, "a file that cannot be read", str(error))

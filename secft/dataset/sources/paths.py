@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -137,23 +138,37 @@ def parts_of(paths: Sequence[str], suffixes: Collection[str] = ()) -> list[str]:
     return sorted({*expand_paths(paths, suffixes), *refused_links(paths, suffixes)}, key=_order)
 
 
+@functools.lru_cache(maxsize=16)
+def _named(paths: tuple[str, ...]) -> tuple[frozenset[Path], frozenset[Path]]:
+    """Return the paths themselves, and the folders that bound what they stand for."""
+    return frozenset(map(Path, paths)), frozenset(map(_root, paths))
+
+
+def _roots_of(paths: Sequence[str], here: Path) -> list[Path]:
+    """Return the folders that were named and hold a file, the innermost first."""
+    roots = _named(tuple(paths))[1]
+    return [folder for folder in (here, *here.parents) if folder in roots]
+
+
+def is_named(paths: Sequence[str], part: str) -> bool:
+    """Say whether one of parts_of was named itself, rather than found in a folder or by a glob."""
+    return Path(part) in _named(tuple(paths))[0]
+
+
 def is_refused_link(paths: Sequence[str], part: str) -> bool:
     """Say whether one of parts_of is a link that leads out of the folder that was named, or nowhere."""
-    here = Path(part)
-    if any(Path(path) == here for path in paths):
+    if is_named(paths, part):
         return False
-    roots = [root for root in map(_root, paths) if here.is_relative_to(root)]
-    return all(_leads_out(here, os.path.realpath(root)) for root in roots)
+    return all(_leads_out(Path(part), os.path.realpath(root)) for root in _roots_of(paths, Path(part)))
 
 
 def shown_name(paths: Sequence[str], part: str) -> str:
     """Return a file's name for ids, the same on every machine: below the folder that was named, with its name."""
     here = Path(part)
-    roots = [root for root in map(_root, paths) if here.is_relative_to(root)]
+    roots = _roots_of(paths, here)
     if not roots:
         return here.name
-    root = min(roots, key=lambda root: len(root.parts))
-    return here.relative_to(root.parent if root.name else root).as_posix()
+    return here.relative_to(roots[-1].parent if roots[-1].name else roots[-1]).as_posix()
 
 
 def named_files(paths: Sequence[str], suffixes: Collection[str] = ()) -> dict[str, Path]:
