@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from secft.config.dedup import DedupConfig
-from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
-from secft.dataset.dedup.forest import Forest
-from secft.dataset.dedup.search import Search, same_sets, search_band
+from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
-from secft.dataset.dedup.verify import MemoryStore, Sets, Store
-from secft.dataset.dedup.words import Hashes, Rows
+from secft.dataset.dedup.verify import MemoryStore, Sets
+from secft.dataset.dedup.words import Rows
 from secft.dataset.sources import natural
 from secft.engine import Engine, InProcess
 
 _SHARD = 2000
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    """Texts that differ, numbered by digest, as a store."""
-
-    store: Store
-    rows: Rows
-
-    def sets(self, rows: Rows) -> Sets:
-        return self.store.sets(self.rows[rows])
 
 
 def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
@@ -53,7 +39,7 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine |
     whole = _joined(list(engine.map(partial(sketch_shard, settings), shards)))
     store = MemoryStore(Sets(whole.shingles, np.cumsum(whole.sizes) - whole.sizes, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
-    components = connected(store, whole.digests, whole.bands, settings, InProcess())
+    components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())
     return dict(zip((text.key for text in texts), _first_keys([text.key for text in texts], components), strict=True))
 
 
@@ -65,28 +51,6 @@ def _joined(sketches: list[Sketch]) -> Sketch:
         np.concatenate([part.digests for part in sketches]),
         np.concatenate([part.bands for part in sketches], axis=1),
     )
-
-
-def connected(store: Store, digests: Hashes, keys: Hashes, settings: DedupConfig, engine: Engine) -> Rows:
-    """Return a number for each text that is the same for all texts of a cluster, shape (n,).
-
-    Args:
-        store: shingle sets.
-        digests: shape (n, 2).
-        keys: shape (bands, n).
-        settings: threshold and permutations.
-        engine: on what pairs are verified.
-    """
-    first = same_sets(store, digests)
-    distinct = np.flatnonzero(first == np.arange(first.size))
-    distinct = distinct[np.lexsort((digests[distinct, 1], digests[distinct, 0]))]
-    search = Search(_Numbered(store, distinct), settings.threshold, engine, Forest(distinct.size))
-    bands, _ = bands_and_rows(settings.threshold, settings.permutations)
-    for band in range(bands):
-        search_band(search, band, bands, lambda number: keys[number][distinct])
-    components = np.empty(first.size, dtype=np.int64)
-    components[distinct] = search.forest.all_roots()
-    return components[first]
 
 
 def _first_keys(keys: Sequence[str], components: Rows) -> Iterator[str]:
