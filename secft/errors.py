@@ -63,6 +63,10 @@ class LockedError(SecftError):
     """Another process is doing the same thing right now."""
 
 
+class WorkerError(SecftError):
+    """Worker processes or machines died again and again, or a cluster cannot be reached."""
+
+
 class TrainingError(SecftError):
     """The training engine failed; the message shows its command, exit code, last lines and log path."""
 

@@ -44,6 +44,11 @@ class RunLog:
             self._stream = None
 
 
+def warn(text: str) -> None:
+    """Tell on standard error what went wrong and was dealt with."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text), style="yellow")
+
+
 def complain(text: str) -> None:
     """Tell an error on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text), style="bold red")

@@ -30,6 +30,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: config.source,
         work=data.read_documents,
         external=data.source_digests,
+        resumable=True,
     ),
     Stage(
         "examples",

@@ -13,6 +13,7 @@ from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
+from secft.engine.open import problems as engine_problems
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.llm.clients import problems as llm_problems
@@ -39,6 +40,7 @@ def machine_problems(config: RunConfig) -> list[Problem]:
     return [
         *sources.problems(config.source),
         *_teacher_problems(config),
+        *engine_problems(config.engine),
         *curation_problems(config.curation),
         *_extra_problems(config),
         *_device_problems(config),

@@ -16,6 +16,7 @@ from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import Asking, asks_a_model, prompt_digests, synthesise
+from secft.engine.open import open_engine
 from secft.files import plain, read_jsonl, sha256_file
 from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
@@ -32,14 +33,29 @@ DATASET = "dataset"
 
 
 def source_digests(config: RunConfig) -> dict[str, str]:
-    """Return label -> SHA-256 of every file that the sources read."""
-    return {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+    """Return label -> SHA-256 of every file that the sources read, and of the tokenizer that sizes chunks."""
+    found = {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+    return {**found, "tokenizer": find_base_model(config.model).tokenizer_digest} if _chunked(config) else found
 
 
 def read_documents(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Read every source into documents.jsonl."""
-    summary = sources.collect(config.source, out)
+    with open_engine(config.engine) as engine:
+        summary = sources.collect(config.source, out, engine, chunk_tokenizer(config))
     return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(config.source))}"}
+
+
+def chunk_tokenizer(config: RunConfig) -> Path | None:
+    """Return the directory of the tokenizer that sizes chunks, or None if no source is cut into chunks.
+
+    Raises:
+        ModelNotFoundError: the model is not on this machine.
+    """
+    return find_base_model(config.model).path if _chunked(config) else None
+
+
+def _chunked(config: RunConfig) -> bool:
+    return any(hasattr(source, "chunk_tokens") for source in config.source.values())
 
 
 def write_examples(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:

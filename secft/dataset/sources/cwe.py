@@ -175,4 +175,4 @@ def _read(config: CweSource, intake: Intake) -> Iterator[Document]:
         raise InputError(f"{catalogue.path}: contains no weakness; expected {EXPECTED}.")
 
 
-READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1)
+READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1, home="https://cwe.mitre.org/")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from secft.dataset.chunk import token_counter
 from secft.errors import Problem
 from secft.records import Document, Tally
 
@@ -18,10 +19,12 @@ class Intake:
     Attributes:
         tally: counts of records by what became of them.
         refused: one row per refused record: ``record`` (an id or ``line 7``) and ``reason``.
+        count_tokens: tokens of a text, by which documents are cut into chunks.
     """
 
     tally: Tally = field(default_factory=Tally)
     refused: list[dict[str, str]] = field(default_factory=list)
+    count_tokens: Callable[[str], int] = field(default_factory=token_counter)
 
     def refuse(self, record: str, reason: str, detail: str = "") -> None:
         """Count a record that becomes no document; the reason is a class, the detail is about this one."""

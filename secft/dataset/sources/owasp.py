@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from secft.config.source import OwaspSource
-from secft.dataset.chunk import SEPARATOR, Block, Chunk, chunk_blocks, token_counter
+from secft.dataset.chunk import SEPARATOR, Block, Chunk, chunk_blocks
 from secft.dataset.sources.asvs import BadCatalogue, Requirement, is_usable, read_catalogue, split_markdown
 from secft.dataset.sources.intake import Intake, reader_of_parts
 from secft.dataset.sources.markdown import blocks_of, without_sections
@@ -158,7 +158,7 @@ def _guide(packed: Packed, part: str, config: OwaspSource, intake: Intake, seen:
         return
     version = f"sha256:{hashlib.sha256(packed.data).hexdigest()[:12]}"
     title = title or PurePosixPath(packed.name).stem.replace("_", " ")
-    for number, chunk in enumerate(chunk_blocks(rest, config.chunk_tokens, token_counter()), start=1):
+    for number, chunk in enumerate(chunk_blocks(rest, config.chunk_tokens, intake.count_tokens), start=1):
         if len(chunk.text) < _SHORTEST_SECTION:
             intake.refuse(f"owasp:{packed.name}#{number}", "too short a section", chunk.text)
             continue

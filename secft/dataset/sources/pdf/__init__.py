@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secft.config.source_files import PdfSource
-from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks, token_counter
+from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake, Reader, reader_of_parts
 from secft.dataset.sources.named import named_ids
 from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
@@ -84,7 +84,7 @@ def _documents(
         return
     version = f"sha256:{sha256_file(file)[:12]}"
     title = _title(found.titles, name)
-    chunks = chunk_blocks(found.blocks, config.chunk_tokens, token_counter(None))
+    chunks = chunk_blocks(found.blocks, config.chunk_tokens, intake.count_tokens)
     for number, chunk in enumerate(chunks, start=1):
         yield Document(
             id=f"pdf:{name}#{number}",

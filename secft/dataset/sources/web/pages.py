@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from secft.config.source_files import WebSource
-from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks, token_counter
+from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import Page, extract_page
@@ -54,7 +54,7 @@ def page_documents(config: WebSource, raw: RawPage, intake: Intake) -> Iterator[
         intake.refuse(raw.name, error.reason, error.detail)
         return
     version = f"sha256:{hashlib.sha256(raw.data).hexdigest()[:12]}"
-    for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, token_counter()), start=1):
+    for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, intake.count_tokens), start=1):
         yield Document(
             id=f"web:{raw.name}#{number}",
             kind="guide",
