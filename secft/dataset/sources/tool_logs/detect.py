@@ -1,0 +1,152 @@
+"""Recognise the tool that wrote a report by its content: cheap looks at the head and the outer structure, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secft.dataset.sources.tool_logs import (
+    leaked_secrets,
+    network,
+    nuclei,
+    plain_records,
+    sarif,
+    static_analysis,
+    tls,
+    trivy,
+    web_proxies,
+    web_scanners,
+)
+from secft.dataset.sources.tool_logs.finding import Finding, Left
+from secft.dataset.sources.tool_logs.report import Report
+
+_SQLMAP_LOG = re.compile(r"sqlmap (?:identified|resumed) the following injection point")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A notation of a tool's reports.
+
+    Attributes:
+        tool: name of the tool; ``sarif`` and ``plain`` for notations of any tool.
+        kinds: kinds of a Report that can be this.
+        matches: says whether a report is this.
+        parse: yields its findings, and what is left with a reason; raises BrokenReport.
+    """
+
+    tool: str
+    kinds: tuple[str, ...]
+    matches: Callable[[Report], bool]
+    parse: Callable[[Report], Iterator[Finding | Left]]
+
+
+def _root(name: str, *inside: str) -> Callable[[Report], bool]:
+    """Recognise a root element, with one of some elements near the beginning where any are given."""
+    return lambda report: report.head.root == name and (not inside or not set(inside).isdisjoint(report.head.names))
+
+
+def _titled(name: str, title: str) -> Callable[[Report], bool]:
+    return lambda report: report.head.root == name and report.head.attributes.get("title", "").startswith(title)
+
+
+def _keys(*names: str) -> Callable[[Report], bool]:
+    """Recognise an object (the report, or its first record) by keys that all must be there."""
+    return lambda report: report.sample().keys() >= set(names)
+
+
+def _columns(*names: str) -> Callable[[Report], bool]:
+    return lambda report: set(report.header) >= set(names)
+
+
+def _is_sarif(report: Report) -> bool:
+    value = report.sample()
+    return isinstance(value.get("runs"), list) and ("sarif" in str(value.get("$schema")) or "version" in value)
+
+
+def _is_trivy(report: Report) -> bool:
+    value = report.sample()
+    if isinstance(report.value, list):
+        return "Target" in value and ("Type" in value or "Class" in value or "Vulnerabilities" in value)
+    cluster = "ClusterName" in value and not value.keys().isdisjoint(
+        ("Resources", "Vulnerabilities", "Misconfigurations")
+    )
+    return cluster or value.keys() >= {"SchemaVersion", "ArtifactName"}
+
+
+def _is_zap(report: Report) -> bool:
+    sites = report.sample().get("site")
+    first: Any = sites[0] if isinstance(sites, list) and sites else sites
+    return sites == [] or (isinstance(first, dict) and "alerts" in first)
+
+
+def _is_nuclei(report: Report) -> bool:
+    value = report.sample()
+    return "info" in value and not value.keys().isdisjoint(("template-id", "templateID"))
+
+
+def _is_semgrep(report: Report) -> bool:
+    value = report.sample()
+    results = value.get("results")
+    if not isinstance(results, list) or "errors" not in value:
+        return False
+    return not results or (isinstance(results[0], dict) and "check_id" in results[0])
+
+
+def _is_testssl(report: Report) -> bool:
+    value = report.sample()
+    return value.keys() >= {"id", "severity", "finding", "port"} or value.keys() >= {"scanResult", "Invocation"}
+
+
+def _is_gitleaks(report: Report) -> bool:
+    value = report.sample()
+    return value.keys() >= {"RuleID", "Secret"} or value.keys() >= {"offender", "rule"}
+
+
+def _is_trufflehog(report: Report) -> bool:
+    value = report.sample()
+    return value.keys() >= {"DetectorName", "SourceMetadata"} or value.keys() >= {"stringsFound", "reason"}
+
+
+_JSON, _RECORDS = ("json",), ("json", "lines")
+
+FORMATS = (
+    Format("nmap", ("xml",), _root("nmaprun"), network.parse_nmap),
+    Format("zap", ("xml",), _root("OWASPZAPReport"), web_proxies.parse_zap_xml),
+    Format("burp", ("xml",), lambda report: _root("issues")(report) and "burpVersion" in report.head.attributes,
+           web_proxies.parse_burp),
+    Format("nikto", ("xml",), _root("niktoscan"), web_scanners.parse_nikto_xml),
+    Format("wapiti", ("xml",), _root("report", "report_infos"), web_scanners.parse_wapiti_xml),
+    Format("openvas", ("xml",), _root("report", "gmp", "omp", "scan_run_status", "report_format", "results"),
+           network.parse_openvas_xml),
+    Format("openvas", ("xml",), _root("get_reports_response"), network.parse_openvas_xml),
+    Format("sslyze", ("xml",), _titled("document", "SSLyze"), tls.parse_sslyze_xml),
+    Format("sslscan", ("xml",), _titled("document", "SSLScan"), tls.parse_sslscan),
+    Format("sarif", _JSON, _is_sarif, sarif.parse_sarif),
+    Format("trivy", _JSON, _is_trivy, trivy.parse_trivy),
+    Format("zap", _JSON, _is_zap, web_proxies.parse_zap_json),
+    Format("sslyze", _JSON, _keys("server_scan_results"), tls.parse_sslyze_json),
+    Format("nikto", _JSON, _keys("host", "port", "vulnerabilities"), web_scanners.parse_nikto_json),
+    Format("wapiti", _JSON, _keys("vulnerabilities", "infos"), web_scanners.parse_wapiti_json),
+    Format("bandit", _JSON, _keys("results", "metrics", "generated_at"), static_analysis.parse_bandit),
+    Format("semgrep", _JSON, _is_semgrep, static_analysis.parse_semgrep),
+    Format("testssl", _JSON, _is_testssl, tls.parse_testssl_json),
+    Format("nuclei", _RECORDS, _is_nuclei, nuclei.parse_nuclei),
+    Format("gitleaks", _RECORDS, _is_gitleaks, leaked_secrets.parse_gitleaks),
+    Format("trufflehog", _RECORDS, _is_trufflehog, leaked_secrets.parse_trufflehog),
+    Format("plain", _RECORDS, lambda report: plain_records.is_plain(report.sample()), plain_records.parse_plain),
+    Format("sqlmap", ("table",), _columns("target url", "place", "parameter"), web_scanners.parse_sqlmap_csv),
+    Format("testssl", ("table",), _columns("id", "fqdn/ip", "port", "severity", "finding"), tls.parse_testssl_csv),
+    Format("openvas", ("table",), _columns("ip", "nvt name", "nvt oid"), network.parse_openvas_csv),
+    Format("nikto", ("table", "text"), lambda report: report.text.lstrip('"').startswith("Nikto - v"),
+           web_scanners.parse_nikto_csv),
+    Format("sqlmap", ("text", "table"), lambda report: _SQLMAP_LOG.search(report.text[:1 << 20]) is not None,
+           web_scanners.parse_sqlmap_log),
+)  # fmt: skip
+"""In the order in which they are tried: what is recognised by more stands before what is recognised by less."""
+
+
+def recognise(report: Report) -> Format | None:
+    """Return the first format that a report is in, or None."""
+    return next((form for form in FORMATS if report.kind in form.kinds and form.matches(report)), None)

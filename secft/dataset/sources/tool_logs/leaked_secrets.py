@@ -1,0 +1,124 @@
+"""Findings of scanners for leaked secrets: gitleaks (versions 2 to 8) and trufflehog (versions 2 and 3).
+
+A report of these tools consists of real secrets. Of each one at most four characters are kept; the line around it, the
+diff, the commit message and further data of the account are never read, and where a part that is read (a path, a
+link) holds the secret too, it is redacted there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from secft.dataset.sources.json_values import mapping, string, strings
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.redaction import REDACTED, secret
+from secft.dataset.sources.tool_logs.report import Report
+
+_WHY = (
+    "A credential stands in a place that others can read. Whoever has read it can use it until it is revoked; "
+    "removing it from the newest version does not help, because the history keeps it."
+)
+_REMEDY = (
+    "Revoke or rotate the credential first, then look for its use in logs, remove it from the history, and load it "
+    "from a secret store or the environment from now on."
+)
+_CWE = "CWE-798"
+_COMMIT = 12
+"""Characters of a commit's id that identify it."""
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for value in sorted((value for value in secrets if len(value) > 3), key=len, reverse=True):
+        text = text.replace(value, REDACTED)
+    return text
+
+
+def _leak(
+    tool: str, rule: str, title: str, target: str, notes: list[str], shown: list[str], secrets: list[str]
+) -> Finding:
+    """Build a finding; of each of ``shown`` the first characters stay, and ``secrets`` are redacted everywhere."""
+    traces = dict.fromkeys(f"secret {secret(value)}" for value in shown if value.strip())
+    lines = _without("\n".join(note for note in notes if note), secrets)
+    return finding(
+        tool, _without(rule, secrets), f"Leaked secret: {_without(title, secrets)}",
+        cwes=[_CWE], target=_without(target, secrets),
+        evidence="\n".join(filter(None, [*traces, lines])),
+        description=_WHY, remediation=_REMEDY,
+    )  # fmt: skip
+
+
+def _at(path: Any, line: Any) -> str:
+    return f"{path or ''}:{line}" if isinstance(line, int) and line else str(path or "")
+
+
+def _commit(value: Any) -> str:
+    return f"commit {value[:_COMMIT]}" if isinstance(value, str) and value else ""
+
+
+def _gitleaks(record: dict[str, Any]) -> Finding:
+    if "RuleID" in record:
+        secrets = [string(record, "Secret"), string(record, "Match"), string(record, "Line")]
+        rule, title = string(record, "RuleID"), string(record, "Description") or string(record, "RuleID")
+        target, commit = _at(record.get("File"), record.get("StartLine")), record.get("Commit")
+    else:
+        secrets = [string(record, "offender"), string(record, "line")]
+        rule = title = string(record, "rule")
+        target, commit = _at(record.get("file"), record.get("lineNumber")), record.get("commit")
+    return _leak("gitleaks", rule, title, target, [_commit(commit)], secrets[:1], secrets)
+
+
+def parse_gitleaks(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each leak."""
+    for record in report.records():
+        if isinstance(record, Left):
+            yield record
+        elif "RuleID" in record or "rule" in record:
+            yield _gitleaks(record)
+        else:
+            yield Left("record without finding", "no rule")
+
+
+def _decoded(value: str) -> str:
+    """Return what a base64 text stands for, or an empty string; older trufflehog writes ``Raw`` so."""
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+
+
+def _trufflehog_new(record: dict[str, Any]) -> Finding:
+    written = [string(record, key) for key in ("Raw", "RawV2", "Redacted")]
+    # Base64 is the older way of writing; then the secret itself is what it stands for.
+    secrets = [*filter(None, map(_decoded, written[:2])), *written]
+    data = mapping(mapping(record, "SourceMetadata"), "Data")
+    place = next((value for value in data.values() if isinstance(value, dict)), {})
+    file = next((string(place, key) for key in ("file", "path", "key", "link") if string(place, key)), "")
+    repository = string(place, "repository") or string(place, "bucket") or string(place, "image")
+    target = " ".join(filter(None, [repository, _at(file, place.get("line"))]))
+    verified = "verified as working" if record.get("Verified") is True else "not verified"
+    detector = string(record, "DetectorName")
+    title = f"{detector} ({verified})"
+    return _leak("trufflehog", detector, title, target, [_commit(place.get("commit"))], secrets[:1], secrets)
+
+
+def _trufflehog_old(record: dict[str, Any]) -> Finding:
+    reason = string(record, "reason")
+    notes = [_commit(record.get("commitHash")), f"branch {string(record, 'branch')}"]
+    found = strings(record, "stringsFound")
+    return _leak("trufflehog", reason, reason, string(record, "path"), notes, found, found)
+
+
+def parse_trufflehog(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each leak; the tool's own log lines between them are left."""
+    for record in report.records():
+        if isinstance(record, Left):
+            yield record
+        elif "DetectorName" in record:
+            yield _trufflehog_new(record)
+        elif "stringsFound" in record:
+            yield _trufflehog_old(record)
+        else:
+            yield Left("record without finding", "no detector")

@@ -1,0 +1,150 @@
+"""Reports of network scanners: nmap (XML) and OpenVAS or GVM (XML and CSV)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of, severity_of_score
+from secft.dataset.sources.tool_logs.redaction import REDACTED
+from secft.dataset.sources.tool_logs.report import Report
+from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
+
+_OPEN_PORT = (
+    "A service answers on this port. Every reachable service adds to what can be attacked; this is information, "
+    "not a vulnerability by itself."
+)
+_OPEN_PORT_REMEDY = "Confirm that the service is meant to be reachable; otherwise stop it or filter the port."
+_GUESSED = re.compile(r"(?i)credential|passw|brute.?force|login|unauthenticated")
+_VULNERABLE = ("VULNERABLE", "LIKELY VULNERABLE", "VULNERABLE (Exploitable)", "VULNERABLE (DoS)")
+
+
+def _address(host: Element) -> str:
+    names = [item.get("name", "") for item in host.findall("hostnames/hostname")]
+    addresses = [item.get("addr", "") for item in host.findall("address") if item.get("addrtype") != "mac"]
+    address = next(iter(addresses), "")
+    name = next((name for name in names if name), "")
+    return f"{name} ({address})" if name and address else name or address
+
+
+def _port(port: Element, host: str) -> Finding:
+    number, protocol = port.get("portid", ""), port.get("protocol", "")
+    service = port.find("service")
+    name = service.get("name", "") if service is not None else ""
+    product = [service.get(key, "") for key in ("product", "version", "extrainfo")] if service is not None else []
+    version = " ".join(part for part in product if part)
+    title = f"Open port {number}/{protocol}{f' ({name})' if name else ''}"
+    return finding(
+        "nmap", "open-port", title,
+        severity="info", target=f"{host}, port {number}/{protocol}",
+        evidence=f"service: {' '.join(filter(None, [name, version]))}" if name or version else "",
+        description=_OPEN_PORT, remediation=_OPEN_PORT_REMEDY,
+    )  # fmt: skip
+
+
+def _vulnerability(table: Element, script: str, target: str) -> Finding:
+    """Return what a script of nmap's vulnerability library reports."""
+    parts = {item.get("key", ""): (item.text or "").strip() for item in table.findall("elem")}
+    lists = {item.get("key", ""): [one.text or "" for one in item.findall("elem")] for item in table.findall("table")}
+    identifiers = [*lists.get("ids", []), table.get("key", "")]
+    return finding(
+        "nmap", f"{script}:{table.get('key', '')}".rstrip(":"), parts.get("title") or script,
+        severity=severity_of(parts.get("risk_factor")),
+        cves=identifiers, cwes=identifiers, target=target,
+        evidence=f"script {script} says {parts.get('state', '')}",
+        description="\n\n".join(lists.get("description", [])),
+        references=lists.get("refs", []), payload_omitted=bool(lists.get("exploit_results")),
+    )  # fmt: skip
+
+
+def _scripts(scope: Element, target: str) -> Iterator[Finding]:
+    for script in [*scope.findall("script"), *scope.findall("hostscript/script")]:
+        for table in script.iter("table"):
+            state = next((item.text or "" for item in table.findall("elem") if item.get("key") == "state"), "")
+            if state.strip() in _VULNERABLE:
+                yield _vulnerability(table, script.get("id", ""), target)
+
+
+def parse_nmap(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each open port, and for each vulnerability that a script confirms."""
+    for host in elements(report.data, ["host"]):
+        name = _address(host)
+        yield from _scripts(host, name)
+        for port in host.findall("ports/port"):
+            state = port.find("state")
+            if state is not None and state.get("state") == "open":
+                yield _port(port, name)
+                yield from _scripts(port, f"{name}, port {port.get('portid', '')}/{port.get('protocol', '')}")
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Split the ``key=value|key=value`` of an OpenVAS test."""
+    return {key.strip(): value for key, mark, value in (part.partition("=") for part in text.split("|")) if mark}
+
+
+def _openvas_evidence(title: str, summary: str, result: str) -> str:
+    """Return what a test said, without credentials that it guessed, and nothing if that is its summary again."""
+    if _GUESSED.search(f"{title} {summary} {result}"):
+        return f"The output of the test is left out, because it may hold credentials: {REDACTED}"
+    said = "\n".join(line.strip() for line in result.strip().splitlines())
+    return "" if said == "\n".join(line.strip() for line in summary.strip().splitlines()) else said
+
+
+def _about(description: str, impact: str) -> str:
+    return "\n\n".join(part for part in (description, impact and f"Impact: {impact}") if part.strip())
+
+
+def parse_openvas_xml(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each result; false positives are left."""
+    for result in elements(report.data, ["result"]):
+        test = result.find("nvt")
+        threat = text_at(result, "threat")
+        title = text_at(test, "name") or text_at(result, "name")
+        if threat.lower() == "false positive":
+            yield Left("marked a false positive", title)
+            continue
+        tags = _tags(text_at(test, "tags"))
+        host = result.find("host")
+        address = (host.text or "").strip() if host is not None else ""
+        references = [(item.get("type", ""), item.get("id", "")) for item in result.findall("nvt/refs/ref")]
+        summary = tags.get("summary", "")
+        known = severity_of(threat)
+        yield finding(
+            "openvas", test.get("oid", "") if test is not None else "", title,
+            severity=known if known != "unknown" else severity_of_score(text_at(result, "severity")),
+            cves=[*(name for kind, name in references if kind.startswith("cve")), text_at(test, "cve")],
+            cwes=[name for _, name in references],
+            target=f"{address}, port {text_at(result, 'port')}",
+            evidence=_openvas_evidence(title, summary, text_at(result, "description")),
+            description=_about(f"{summary}\n\n{tags.get('insight', '')}", tags.get("impact", "")),
+            remediation=tags.get("solution", "") or text_at(test, "solution"),
+            references=[name for kind, name in references if not kind.startswith("cve")],
+        )  # fmt: skip
+
+
+def parse_openvas_csv(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each row; false positives are left."""
+    for row in report.rows():
+        if isinstance(row, Left):
+            yield row
+            continue
+        title, threat = row["nvt name"], row.get("severity", "")
+        if threat.lower() == "false positive":
+            yield Left("marked a false positive", title)
+            continue
+        known = severity_of(threat)
+        host = " ".join(filter(None, [row.get("hostname", ""), f"({row['ip']})" if row.get("hostname") else row["ip"]]))
+        port = "/".join(filter(None, [row.get("port", ""), row.get("port protocol", "")])) or "general"
+        references = [row.get(key, "") for key in ("bids", "certs", "other references")]
+        summary = row.get("summary", "")
+        yield finding(
+            "openvas", row["nvt oid"], title,
+            severity=known if known != "unknown" else severity_of_score(row.get("cvss")),
+            cves=[row.get("cves", ""), title], cwes=references,
+            target=f"{host}, port {port}",
+            evidence=_openvas_evidence(title, summary, row.get("specific result", "")),
+            description=_about(f"{summary}\n\n{row.get('vulnerability insight', '')}", row.get("impact", "")),
+            remediation=row.get("solution", ""),
+            references=[part for text in references for part in text.split(",")],
+        )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Findings of nuclei: JSON lines or a JSON list, of old (``templateID``) and new (``template-id``) versions.
+
+Requests, responses, curl commands and the values that a template tried (``meta``) are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from secft.dataset.sources.json_values import mapping, string
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of
+from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
+from secft.dataset.sources.tool_logs.report import Report
+
+_ABOUT_SECRETS = {"token", "tokens", "keys", "key", "secret", "secrets", "credential", "credentials", "default-login"}
+_SHOWN = 20
+
+
+def _list(value: Any) -> list[str]:
+    """Return strings of a list, or of one text with commas or line breaks, as the versions of nuclei differ."""
+    if isinstance(value, str):
+        return [part.strip(" -") for part in value.replace(",", "\n").splitlines() if part.strip(" -")]
+    return [str(item) for item in value if isinstance(item, str | int)] if isinstance(value, list) else []
+
+
+def _any(record: dict[str, Any], *keys: str) -> Any:
+    return next((record[key] for key in keys if record.get(key)), None)
+
+
+def _evidence(record: dict[str, Any], tags: list[str]) -> tuple[str, bool]:
+    results = _list_of_results(_any(record, "extracted-results", "extracted_results"))
+    hide = bool(_ABOUT_SECRETS & set(tags))
+    shown = [(secret(text), True) if hide else without_payloads(text) for text in results[:_SHOWN]]
+    matcher = _any(record, "matcher-name", "matcher_name")
+    lines = [f"matched: {matcher}" if matcher else "", *(f"extracted: {text[:200]}" for text, _ in shown)]
+    return "\n".join(line for line in lines if line), any(cut for _, cut in shown)
+
+
+def _list_of_results(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _finding(record: dict[str, Any]) -> Finding:
+    info = mapping(record, "info")
+    classes = mapping(info, "classification")
+    tags = _list(info.get("tags"))
+    rule = str(_any(record, "template-id", "templateID") or "")
+    where, cut = place(str(_any(record, "matched-at", "matched", "url", "host", "ip") or ""))
+    evidence, hidden = _evidence(record, tags)
+    impact = string(info, "impact")
+    return finding(
+        "nuclei",
+        rule,
+        string(info, "name"),
+        severity=severity_of(info.get("severity")),
+        cwes=_list(classes.get("cwe-id")),
+        cves=[*_list(classes.get("cve-id")), rule],
+        target=where,
+        evidence=evidence,
+        description="\n\n".join(filter(None, [string(info, "description"), impact and f"Impact: {impact}"])),
+        remediation=string(info, "remediation"),
+        references=_list(info.get("reference")),
+        payload_omitted=cut
+        or hidden
+        or any(record.get(key) for key in ("request", "response", "curl-command", "meta")),
+    )
+
+
+def parse_nuclei(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each match; a record that says that nothing matched is left."""
+    for record in report.records():
+        if isinstance(record, Left):
+            yield record
+        elif not _any(record, "template-id", "templateID"):
+            yield Left("record without finding", "no template id")
+        elif record.get("matcher-status") is False:
+            yield Left("check without finding", str(record.get("template-id")))
+        else:
+            yield _finding(record)

@@ -1,0 +1,73 @@
+"""Findings that are plain JSON objects of no particular tool: a title, a severity, and what else is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of, severity_of_score
+from secft.dataset.sources.tool_logs.redaction import place, without_payloads
+from secft.dataset.sources.tool_logs.report import Report
+
+_TITLES = ("title", "name", "vulnerability", "summary", "message", "msg", "check")
+_SEVERITIES = ("severity", "risk", "level", "priority")
+_RULES = ("rule", "rule_id", "ruleid", "id", "check_id", "plugin", "plugin_id", "type")
+_TARGETS = ("target", "url", "uri", "host", "hostname", "ip", "file", "path", "asset", "image", "location")
+_REMEDIES = ("remediation", "solution", "recommendation", "fix", "mitigation")
+_LOG_LEVELS = {"debug", "trace", "info", "warn", "warning", "error", "fatal"}
+
+
+def _lowered(record: dict[str, Any]) -> dict[str, Any]:
+    return {str(key).lower(): value for key, value in record.items()}
+
+
+def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
+    values = (record.get(name) for name in names)
+    return next((str(value) for value in values if isinstance(value, str | int | float) and str(value).strip()), "")
+
+
+def is_plain(record: dict[str, Any]) -> bool:
+    """Say whether an object states a finding: it has a title and a severity, and is no line of a program's log."""
+    lowered = _lowered(record)
+    if not _first(lowered, _TITLES) or not _first(lowered, _SEVERITIES):
+        return False
+    is_log = lowered.keys() & {"ts", "time", "timestamp", "logger"} and set(lowered) & set(_SEVERITIES) == {"level"}
+    return not (is_log and str(lowered["level"]).lower() in _LOG_LEVELS)
+
+
+def _list(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
+
+
+def _finding(record: dict[str, Any]) -> Finding:
+    title, hidden = without_payloads(_first(record, _TITLES))
+    where = _first(record, _TARGETS)
+    where, cut = place(where) if "://" in where or "?" in where else (where, False)
+    evidence, omitted = without_payloads(_first(record, ("evidence", "proof", "match")))
+    word = _first(record, _SEVERITIES)
+    known = severity_of(word)
+    line = _first(record, ("line", "line_number"))
+    tool = re.sub(r"[^a-z0-9]+", "-", _first(record, ("tool", "scanner", "source")).lower()).strip("-")[:40]
+    classes = [value for key in ("cwe", "cwes", "cwe_id", "cve", "cves", "cve_id") for value in _list(record.get(key))]
+    return finding(
+        tool or "plain", _first(record, _RULES) or title, title,
+        severity=known if known != "unknown" else severity_of_score(record.get("cvss", word)),
+        cwes=[value for value in classes if not value.upper().startswith("CVE")], cves=[*classes, title],
+        target=f"{where}:{line}" if line and where else where, evidence=evidence,
+        description=_first(record, ("description", "details", "desc")),
+        remediation=_first(record, _REMEDIES),
+        references=[part for key in ("references", "reference", "links") for part in _list(record.get(key))],
+        payload_omitted=hidden or cut or omitted,
+    )  # fmt: skip
+
+
+def parse_plain(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each object that has a title and a severity."""
+    for record in report.records():
+        if isinstance(record, Left):
+            yield record
+        elif is_plain(record):
+            yield _finding(_lowered(record))
+        else:
+            yield Left("record without finding", "no title or no severity")

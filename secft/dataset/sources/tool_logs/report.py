@@ -1,0 +1,208 @@
+"""Open the bytes of a report: which notation it is in, and its records, within bounds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from secft.dataset.sources.tool_logs.finding import BrokenReport, Left
+from secft.dataset.sources.tool_logs.xml_elements import Head, sniff
+
+TRUNCATED, BROKEN = "truncated report", "broken report"
+_ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([\w.-]{1,40})")
+_NEAR_THE_END = 12
+"""Characters: a JSON error this close to the end means that the rest is missing."""
+_LOOKED_AT = 50
+"""Records that are looked at to find one that shows the tool."""
+
+
+@dataclass
+class Report:
+    """An opened report.
+
+    Attributes:
+        kind: ``empty``, ``xml``, ``json`` (one value), ``lines`` (JSON lines), ``table`` (CSV) or ``text``.
+        data: the bytes, for XML.
+        head: root element and first element names, for XML.
+        value: the parsed value, for JSON.
+        lines: the lines, for JSON lines.
+        header: the first row, for tables.
+        text: the characters, for tables and text.
+        max_line: longest line of JSON lines (characters).
+        replaced: characters that were no valid UTF-8.
+    """
+
+    kind: str
+    data: bytes = b""
+    head: Head = field(default_factory=Head)
+    value: Any = None
+    lines: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    text: str = ""
+    max_line: int = 0
+    replaced: int = 0
+
+    def sample(self) -> dict[str, Any]:
+        """Return the object by which the tool of a JSON report can be recognised, or an empty one."""
+        if self.kind == "json" and isinstance(self.value, dict):
+            return self.value
+        return next((record for record in self._first() if isinstance(record, dict)), {})
+
+    def _first(self) -> list[Any]:
+        if self.kind == "json":
+            return self.value[:_LOOKED_AT] if isinstance(self.value, list) else []
+        found = (record for _, record in zip(range(_LOOKED_AT), self.records(), strict=False))
+        return list(found) if self.kind == "lines" else []
+
+    def records(self) -> Iterator[dict[str, Any] | Left]:
+        """Yield the objects of a JSON list, of JSON lines or the one JSON object; others are left with a reason."""
+        if self.kind == "lines":
+            yield from self._line_records()
+            return
+        for item in self.value if isinstance(self.value, list) else [self.value]:
+            yield item if isinstance(item, dict) else Left("record is not a JSON object", type(item).__name__)
+
+    def _line_records(self) -> Iterator[dict[str, Any] | Left]:
+        for number, line in enumerate(self.lines, start=1):
+            if not line.strip():
+                continue
+            if len(line) > self.max_line:
+                yield Left("line too long", f"line {number}: {len(line):,} characters, max_line is {self.max_line:,}")
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                last = number == len(self.lines)
+                yield Left(TRUNCATED if last else "line is not JSON", f"line {number}: {error}")
+                continue
+            yield record if isinstance(record, dict) else Left("record is not a JSON object", f"line {number}")
+
+    def rows(self, header: list[str] | None = None) -> Iterator[dict[str, str] | Left]:
+        """Yield the rows of a table as column -> cell; columns in lower case.
+
+        Args:
+            header: the columns, where the table itself names none; its first row is left out all the same.
+
+        Raises:
+            BrokenReport: not a table, or its last row is incomplete.
+        """
+        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True)
+        columns: list[str] = []
+        missing = 0
+        try:
+            for row in reader:
+                if missing:
+                    yield Left("row without all columns", f"row before line {reader.line_num}")
+                    missing = 0
+                if not columns:
+                    columns = header or [cell.strip().lower() for cell in row]
+                elif len(row) < len(columns):
+                    missing = len(row)
+                elif row:
+                    yield dict(zip(columns, row, strict=False))
+        except csv.Error as error:
+            reason = TRUNCATED if "unexpected end" in str(error) else BROKEN
+            raise BrokenReport(reason, f"line {reader.line_num}: {error}") from None
+        if missing:
+            raise BrokenReport(TRUNCATED, f"the last row has {missing} of {len(columns)} columns")
+
+
+def _decode(data: bytes) -> tuple[str, int]:
+    """Return the text of a report and how many characters were replaced because they are no valid UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace"), 0
+    try:
+        return data.decode("utf-8-sig"), 0
+    except UnicodeDecodeError:
+        text = data.decode("utf-8-sig", errors="replace")
+        return text, text.count("\ufffd")
+
+
+def _xml(data: bytes, text: str, replaced: int) -> Report:
+    declared = _ENCODING.match(data)
+    if replaced and declared and declared.group(1).lower() not in (b"utf-8", b"utf8"):
+        replaced = 0  # Another encoding, which the parser knows.
+    elif replaced:
+        data = text.encode()
+    data = data.lstrip()
+    return Report("xml", data=data, head=sniff(data), replaced=replaced)
+
+
+def _is_truncated(error: ValueError, text: str) -> bool:
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.msg.startswith("Unterminated string") or error.pos >= len(text) - _NEAR_THE_END
+
+
+def _starts_lines(text: str, max_line: int) -> bool:
+    """Say whether a second line starts another object, although the first one cannot be read (or is too long)."""
+    first, _, rest = text.partition("\n")
+    second = rest.lstrip().partition("\n")[0]
+    if not second.startswith("{"):
+        return False
+    if len(second) > max_line:
+        return len(first) > max_line
+    try:
+        return isinstance(json.loads(second), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _json(text: str, max_line: int) -> Report:
+    """Open JSON or JSON lines.
+
+    Raises:
+        BrokenReport: truncated, broken or nested too deeply.
+    """
+    lines = Report("lines", max_line=max_line)
+    first_end = text.find("\n")
+    if first_end > max_line and _starts_lines(text, max_line):
+        lines.lines = text.splitlines()
+        return lines
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except RecursionError:
+        raise BrokenReport(BROKEN, "nested too deeply") from None
+    except ValueError as error:
+        if _starts_lines(text, max_line):
+            lines.lines = text.split("\n")
+            return lines
+        raise BrokenReport(TRUNCATED if _is_truncated(error, text) else BROKEN, str(error)) from None
+    if not text[end:].strip():
+        return Report("empty" if value is None or value == [] else "json", value=value)
+    lines.lines = text.split("\n")
+    return lines
+
+
+def open_report(data: bytes, max_line: int) -> Report:
+    """Open a report by its content.
+
+    Args:
+        data: the bytes, unpacked.
+        max_line: longest line of JSON lines (characters).
+
+    Raises:
+        BrokenReport: truncated or broken before anything of it can be read, or refused.
+    """
+    text, replaced = _decode(data)
+    body = text.strip()
+    if not body:
+        return Report("empty")
+    if body[0] == "<":
+        return _xml(data.removeprefix(b"\xef\xbb\xbf"), text, replaced)
+    if body[0] in "{[" or body == "null":
+        report = _json(body, max_line)
+        report.replaced = replaced
+        return report
+    first = body.partition("\n")[0][:max_line]
+    try:
+        header = next(csv.reader([first]), [])
+    except csv.Error:
+        header = []
+    cells = [cell.strip().lower() for cell in header]
+    return Report("table" if len(cells) > 2 else "text", header=cells, text=body, replaced=replaced)

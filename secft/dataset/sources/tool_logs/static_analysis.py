@@ -1,0 +1,76 @@
+"""Findings of analysers of source code: Semgrep (JSON) and Bandit (JSON)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from secft.dataset.sources.json_values import mapping, objects, string
+from secft.dataset.sources.tool_logs.finding import Finding, Left, cwes_in, finding, severity_of
+from secft.dataset.sources.tool_logs.redaction import REDACTED
+from secft.dataset.sources.tool_logs.report import Report
+
+_ABOUT_SECRETS = re.compile(r"(?i)secret|passw|credential|token|api.?key|private.?key|hardcoded|hard.coded")
+_SECRET_CWES = {"CWE-259", "CWE-321", "CWE-522", "CWE-798"}
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+
+
+def code_or_nothing(code: str, rule: str, cwes: list[Any]) -> str:
+    """Return the lines of code of a finding, unless the rule is about secrets: then they hold one."""
+    if _ABOUT_SECRETS.search(rule) or _SECRET_CWES & set(cwes_in(cwes)):
+        return REDACTED if code else ""
+    return code
+
+
+def _list(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _semgrep(result: dict[str, Any]) -> Finding:
+    extra = mapping(result, "extra")
+    about = mapping(extra, "metadata")
+    rule, cwes = string(result, "check_id"), _list(about.get("cwe"))
+    line = mapping(result, "start").get("line")
+    lines = string(extra, "lines")
+    fix = string(extra, "fix")
+    references = [*_list(about.get("references")), string(about, "source"), string(about, "source-rule-url")]
+    return finding(
+        "semgrep", rule, rule.rsplit(".", 1)[-1].replace("-", " "),
+        severity="info" if extra.get("severity") == "INFO" else severity_of(extra.get("severity")),
+        cwes=cwes, cves=references,
+        target=f"{string(result, 'path')}:{line}",
+        evidence="" if lines == "requires login" else code_or_nothing(lines, rule, cwes),
+        description="\n\n".join([string(extra, "message"), *_list(about.get("owasp"))]),
+        remediation=f"Suggested change: {fix}" if fix and not _ABOUT_SECRETS.search(rule) else "",
+        references=references,
+    )  # fmt: skip
+
+
+def parse_semgrep(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each result; one that is ignored in the code is left."""
+    for result in objects(report.value, "results"):
+        if mapping(result, "extra").get("is_ignored") is True:
+            yield Left("suppressed by its owner", string(result, "check_id"))
+        else:
+            yield _semgrep(result)
+
+
+def parse_bandit(report: Report) -> Iterator[Finding | Left]:
+    """Yield a finding for each result."""
+    for result in objects(report.value, "results"):
+        rule, message = string(result, "test_id"), string(result, "issue_text")
+        name, cwe = string(result, "test_name"), mapping(result, "issue_cwe")
+        about_secrets = "hardcoded_password" in name
+        message = _QUOTED.sub(REDACTED, message) if about_secrets else message
+        code = code_or_nothing(string(result, "code"), name, [cwe.get("id")])
+        confidence = string(result, "issue_confidence").lower()
+        yield finding(
+            "bandit", rule, message.partition("\n")[0].partition(". ")[0],
+            severity=severity_of(result.get("issue_severity")),
+            cwes=[cwe.get("id")], target=f"{string(result, 'filename')}:{result.get('line_number')}",
+            evidence="\n".join(filter(None, [code, f"confidence {confidence}" if confidence else ""])),
+            description=message, references=[string(result, "more_info"), string(cwe, "link")],
+        )  # fmt: skip
