@@ -8,13 +8,16 @@ or whose checksum is wrong, counts as absent. Neither keys nor prompts are writt
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from secft.files import digest, write_text
+from secft.errors import InputError
+from secft.files import digest, storage_errors, write_text
 from secft.llm.protocol import Reply, Request
 
 FORMAT = 1
@@ -35,6 +38,19 @@ class ReplyCache:
     """A directory of replies."""
 
     def __init__(self, directory: Path, identity: Mapping[str, Any]) -> None:
+        """Create the directory where needed: replies that cannot be kept are not to be asked for.
+
+        Raises:
+            InputError: a file stands in the way.
+            StorageError: it cannot be created or written.
+        """
+        with storage_errors(directory):
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                raise InputError(f"{directory}: a file stands where the directory of replies should be.") from None
+            if not os.access(directory, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         self._directory = directory
         self._identity = dict(identity)
 

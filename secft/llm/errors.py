@@ -90,17 +90,22 @@ class ReplyFormatError(LlmError, ValueError):
     """A reply's text is not the JSON that was asked for."""
 
 
+def whole(text: str) -> str:
+    """Return a text in which halves of characters (JSON can hold them, files cannot) are question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return a text without any of the secrets, shortened to what a message can hold."""
     return hide(text, secrets)[:_MOST_DETAIL]
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without any of the secrets."""
+    """Return a text without any of the secrets, and without what is no Unicode."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, REDACTED)
-    return text
+    return whole(text)
 
 
 def from_status(
@@ -121,7 +126,12 @@ def from_status(
             f"access refused {status}", f"{address} does not accept the key. It is read from {key_source}."
         )
     if status == 404:
-        return AccessError("unknown model 404", f"{address} does not know the model {model!r}: {detail}")
+        said = f"{address} does not know the model {model!r}, or is not the address of the API: {detail}"
+        return AccessError("unknown model 404", said)
+    if 300 <= status < 400:
+        return AccessError(
+            f"redirected {status}", f"{address} points elsewhere; keys are not sent on. Set base_url anew."
+        )
     if status == 429:
         return RateLimitedError("rate limited 429", detail, retry_after)
     if status in (408, 504):

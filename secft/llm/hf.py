@@ -23,7 +23,7 @@ from secft.config.llm import HfLlm
 from secft.errors import MissingExtraError
 from secft.files import canonical_json
 from secft.llm.chat_api import with_instruction
-from secft.llm.errors import FatalError, RefusedError, TimedOutError
+from secft.llm.errors import AccessError, FatalError, RefusedError, TimedOutError
 from secft.llm.protocol import Reply, Request
 from secft.models.base_model import BaseModel
 from secft.models.resolve import resolve_model
@@ -98,7 +98,10 @@ class HfClient:
     def _generator(self) -> Generator:
         with self._lock:
             if self._thread is None:
-                self._loaded = Generator(self._config, self._model.path)
+                try:
+                    self._loaded = Generator(self._config, self._model.path)
+                except (RuntimeError, OSError, ValueError) as error:
+                    raise AccessError("transformers cannot load the model", str(error)[:300]) from None
                 self._thread = threading.Thread(target=self._serve, name="llm-hf", daemon=True)
                 self._thread.start()
             return self._loaded
@@ -151,6 +154,8 @@ class Generator:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         cuda = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
+        if cuda and not torch.cuda.is_available():
+            raise AccessError("no CUDA device", "llm.device=cuda, and torch finds none")
         self._device = "cuda" if cuda else "cpu"
         self._temperature, self._seed = config.temperature, config.seed
         self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, padding_side="left")

@@ -22,7 +22,7 @@ from secft.environment import cores
 from secft.errors import InputError, MissingExtraError
 from secft.files import canonical_json, sha256_file
 from secft.llm.chat_api import json_object, read_response, request_body
-from secft.llm.errors import AccessError, FatalError, NoConnectionError, from_status, redact
+from secft.llm.errors import AccessError, FatalError, NoConnectionError, from_status, hide, redact
 from secft.llm.llama_process import LlamaProcess
 from secft.llm.protocol import Reply, Request
 from secft.models.resolve import packaged_gguf
@@ -70,7 +70,8 @@ class LlamaCppClient:
                 key_source="secft itself (an internal key)",
             )
         reply = read_response(raw, parameters)
-        return replace(reply, model=self._name, digest=_reply_digest(reply))
+        reply = replace(reply, model=self._name, text=hide(reply.text, ()))
+        return replace(reply, digest=_reply_digest(reply))
 
     def close(self) -> None:
         """End the processes, also one that is about to start."""

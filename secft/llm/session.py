@@ -171,7 +171,10 @@ class Llm:
             raise
 
     def _answer(self, request: Request) -> Reply:
-        key = self._cache.key(request)
+        try:
+            key = self._cache.key(request)
+        except UnicodeEncodeError:
+            raise RefusedError("not Unicode", "a message holds half of a character") from None
         with self._alone(key):
             kept = self._cache.get(key)
             if kept is not None:
@@ -230,7 +233,8 @@ class Llm:
             failed = self._spent.failed
             failed[error.reason] = failed.get(error.reason, 0) + 1
             answered = self._spent.asked + self._spent.cached
-        if isinstance(error, RefusedError) and not answered and failed[error.reason] >= REFUSALS:
+        refused = error.reason.startswith("request refused")
+        if refused and not answered and failed[error.reason] >= REFUSALS:
             self._broken = AccessError(error.reason, f"{REFUSALS} requests, and none was answered: {error.detail}")
             raise self._broken from None
 

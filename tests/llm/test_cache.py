@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from secft.errors import InputError, StorageError
 from secft.llm.cache import ReplyCache, request_key
 from secft.llm.protocol import Reply, Request
 
@@ -88,3 +90,18 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert len(list(tmp_path.rglob("*"))) == 51
+
+
+def test_a_file_in_the_way_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "replies").write_text("")
+    for place in (tmp_path / "replies", tmp_path / "replies" / "below"):
+        with pytest.raises(InputError, match="a file stands where"):
+            ReplyCache(place, IDENTITY)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root, as in containers, may write everywhere
+    with pytest.raises(StorageError, match="no permission"):
+        ReplyCache(tmp_path / "replies", IDENTITY)

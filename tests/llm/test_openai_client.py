@@ -96,7 +96,7 @@ def test_a_local_server_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         (fault(404, f"no such model, {KEY}"), AccessError, "unknown model 404"),
         (fault(429, "pay first", "insufficient_quota"), AccessError, "no credit left"),
         (fault(500, f"your key is {KEY}"), ServerFaultError, "server error 500"),
-        (Answer(b"", 302, {"Location": "http://127.0.0.1:9/"}), RefusedError, "request refused 302"),
+        (Answer(b"", 302, {"Location": "http://127.0.0.1:9/"}), AccessError, "redirected 302"),
         (Answer(b"<html>", 200), BrokenReplyError, "broken reply"),
         (Answer(b"[" * 100_000, 200), BrokenReplyError, "broken reply"),
         (Answer(b'{"choices": []}', 200), BrokenReplyError, "broken reply"),
@@ -184,3 +184,22 @@ def test_what_does_not_pass_is_a_failure(tmp_path: Path) -> None:
         assert len(server.seen) == 3
         assert llm.spent.failed == {"server error 503": 1}
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_half_characters_do_not_break_anything(tmp_path: Path) -> None:
+    with (
+        serving(lambda seen, number: Answer(chat("a\ud800b").body)) as server,
+        open_llm(config(server), tmp_path) as llm,
+    ):
+        outcome = llm.ask(QUESTION)
+        assert isinstance(outcome, Reply)
+        assert outcome.text == "a?b"
+        half = Request(({"role": "user", "content": "\udc00"},))
+        assert isinstance(llm.ask(half), Failure)
+        assert len(server.seen) == 1
+
+
+def test_openai_itself_gets_the_newer_name() -> None:
+    client = OpenAiClient(OpenAiLlm(base_url="https://api.openai.com/v1", model="m"))
+    assert client.identity()["max_completion_tokens"] == 320
+    client.close()
