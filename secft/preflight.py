@@ -11,6 +11,7 @@ from secft.config.synthesis import HybridSynthesis, LlmSynthesis
 from secft.config.training import LoraTrainer, QloraTrainer
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
+from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
@@ -42,6 +43,7 @@ def machine_problems(config: RunConfig) -> list[Problem]:
         *_teacher_problems(config),
         *engine_problems(config.engine),
         *curation_problems(config.curation),
+        *dedup_problems(config.dedup),
         *_extra_problems(config),
         *_device_problems(config),
         *_model_problems(config),

@@ -84,9 +84,14 @@ def _length_faults(
 def _drop_duplicates(examples: list[Example], dedup: DedupConfig, funnel: Funnel) -> list[Example]:
     exact = duplicates.exact_duplicates(examples) if dedup.name != "none" else {}
     examples = funnel.drop("exact duplicates", examples, dict.fromkeys(exact, "same text as another example"))
-    near = duplicates.near_duplicates(examples, dedup) if dedup.name == "minhash" else {}
+    near = duplicates.near_duplicates(examples, dedup) if dedup.name in ("minhash", "semantic") else {}
     reason = f"Jaccard similarity to another example is {dedup.threshold:g} or more"
-    return funnel.drop("near duplicates", examples, dict.fromkeys(near, reason))
+    examples = funnel.drop("near duplicates", examples, dict.fromkeys(near, reason))
+    if dedup.name != "semantic":
+        return examples
+    same = duplicates.semantic_duplicates(examples, dedup)
+    reason = f"cosine to the embedding of another example is {dedup.cosine:g} or more"
+    return funnel.drop("semantic duplicates", examples, dict.fromkeys(same, reason))
 
 
 def _split(examples: list[Example], settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:

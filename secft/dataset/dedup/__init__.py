@@ -18,8 +18,10 @@ from secft.dataset.dedup.compared import Text, compared, compared_group, compare
 from secft.dataset.dedup.fast import fast_clusters
 from secft.dataset.dedup.forest import clusters
 from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
+from secft.dataset.dedup.semantic import Embed, semantic_clusters
 from secft.dataset.sources import natural
 from secft.engine import Engine
+from secft.errors import Problem
 from secft.lookup import pick
 from secft.records import Example
 
@@ -31,11 +33,13 @@ __all__ = [
     "clusters",
     "compared_group",
     "compared_text",
+    "dedup_problems",
     "exact_duplicates",
     "jaccard",
     "near_duplicate_pairs",
     "near_duplicates",
     "parameters",
+    "semantic_duplicates",
     "shingles",
 ]
 
@@ -77,6 +81,34 @@ def near_duplicates(examples: Sequence[Example], settings: DedupConfig, engine: 
     return {key: first for key, first in found.items() if key != first}
 
 
+def semantic_duplicates(
+    examples: Sequence[Example], settings: DedupConfig, embed: Embed | None = None
+) -> dict[str, str]:
+    """Return id -> id of the kept example, for every example that means the same as another one of its group.
+
+    Args:
+        examples: in any order, best after near-duplicates are gone.
+        settings: the least cosine.
+        embed: texts -> vectors of length 1; None is the packaged model.
+
+    Raises:
+        MissingExtraError: the packaged model is not installed.
+    """
+    found = semantic_clusters([compared(example) for example in examples], settings, embed)
+    return {key: first for key, first in found.items() if key != first}
+
+
+def dedup_problems(settings: DedupConfig) -> list[Problem]:
+    """Return what this machine lacks to find duplicates."""
+    if settings.name != "semantic":
+        return []
+    from secft.models.embedding import INSTALL, missing_packages
+
+    missing = missing_packages()
+    reason = f"needs embeddings: {', '.join(missing)} not installed"
+    return [Problem("dedup.name", reason, "semantic", remedy=f"Install with: {INSTALL}.")] if missing else []
+
+
 _HASHES = {
     "fast": "BLAKE2b of each word, runs combined by odd multipliers and mixed, 64 bits; signatures of 32 bits",
     "datasketch": "sha1, 32 bits",
@@ -108,4 +140,11 @@ def parameters(settings: DedupConfig) -> dict[str, Any]:
         "miss_rate_at_threshold": round((1 - settings.threshold**rows) ** bands, 6),
         "verified": _VERIFICATION[settings.engine],
         "kept": "first of each cluster by natural order of ids",
+        **(_meaning(settings) if settings.name == "semantic" else {}),
     }
+
+
+def _meaning(settings: DedupConfig) -> dict[str, Any]:
+    from secft.models.embedding import embedding_parameters
+
+    return {"cosine": settings.cosine, "embedding": embedding_parameters()}
