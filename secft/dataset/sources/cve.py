@@ -20,6 +20,7 @@ from secft.dataset.sources.intake import Intake, Reader
 from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.nvd_api import api_problems, download, kept_pages, query_of, require_complete
 from secft.dataset.sources.opening import expand_paths, paths_problems, refused_links
+from secft.dataset.sources.paths import named_files
 from secft.errors import InputError, Problem
 from secft.records import Document
 
@@ -98,7 +99,7 @@ def _read(config: CveSource, intake: Intake) -> Iterator[Document]:
 
 
 def _external_files(config: CveSource) -> dict[str, Path]:
-    files = {path: Path(path) for path in _files(config)}
+    files = named_files(config.paths, SUFFIXES) if config.paths else {}
     return files | {f"api/{name}": path for name, (path, _) in _pages(config).items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from secft.config.source import SourceConfig
 from secft.dataset.sources import (
+    agent_runs,
     attack,
     capec,
     cve,
@@ -29,6 +30,7 @@ from secft.errors import Problem
 from secft.lookup import pick
 
 READERS: Mapping[str, Reader] = {
+    "agent_runs": agent_runs.READER,
     "attack": attack.READER,
     "capec": capec.READER,
     "cve": cve.READER,

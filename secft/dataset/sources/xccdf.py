@@ -21,6 +21,7 @@ from secft.config.source import XccdfSource
 from secft.dataset.sources.intake import Intake, Reader
 from secft.dataset.sources.json_fields import clean
 from secft.dataset.sources.opening import expand_paths, paths_problems, refused_links
+from secft.dataset.sources.paths import named_files
 from secft.dataset.sources.xccdf_benchmark import Benchmark, is_true, read_benchmarks
 from secft.dataset.sources.xccdf_prose import local_name, prose, script, short_id, stig_parts
 from secft.dataset.sources.xccdf_xml import EXPECTED, Found, elements
@@ -228,7 +229,7 @@ def _read(config: XccdfSource, intake: Intake) -> Iterator[Document]:
 
 
 def _external_files(config: XccdfSource) -> dict[str, Path]:
-    return {path: Path(path) for path in expand_paths(config.paths, SUFFIXES)}
+    return named_files(config.paths, SUFFIXES)
 
 
 def _problems(config: XccdfSource, key: str) -> list[Problem]:
