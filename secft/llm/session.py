@@ -12,24 +12,24 @@ was answered until then is kept.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from secft.config.llm import LlmConfig
 from secft.errors import SecftError
+from secft.llm.budget import Use
 from secft.llm.cache import ReplyCache
 from secft.llm.clients import open_client, problems, requests_under_way
 from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError
-from secft.llm.limits import Limits, Use, estimated_tokens
+from secft.llm.limits import Limits, estimated_tokens
 from secft.llm.protocol import Client, Failure, Reply, Request
 from secft.llm.retry import Backoff, persist
 from secft.llm.schema import parse_json_reply
+from secft.llm.spent import Ledger, Progress, Spent
 from secft.llm.workers import Workers
 
 __all__ = ["AccessError", "BudgetError", "Llm", "Progress", "Spent", "open_llm", "parse_json_reply", "problems"]
@@ -39,44 +39,6 @@ LOOK_AHEAD = 4
 
 REFUSALS = 10
 """So many requests refused and none answered: the server and the configuration do not fit."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What asking has used so far.
-
-    Attributes:
-        asked: requests answered by the model itself.
-        cached: requests answered from the cache.
-        failed: reason -> number of requests without a usable answer.
-        retries: attempts that were repeated.
-        prompt_tokens: as the server counts them; estimated where it does not say.
-        completion_tokens: the same of the replies.
-        cost: US dollars, by the configured prices.
-        seconds: from the first request to the last answer.
-    """
-
-    asked: int = 0
-    cached: int = 0
-    failed: dict[str, int] = field(default_factory=dict)
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Told after every answer of Llm.ask_all.
-
-    Attributes:
-        done: requests of this call that have ended.
-        spent: of the whole session.
-    """
-
-    done: int
-    spent: Spent
 
 
 class Llm:
@@ -96,22 +58,13 @@ class Llm:
         self._backoff = Backoff(config.retries, config.backoff)
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}
-        self._spent = Spent()
-        self._started: float | None = None
+        self._ledger = Ledger(self._limits.budget)
         self._broken: SecftError | None = None
 
     @property
     def spent(self) -> Spent:
         """What was used so far."""
-        budget = self._limits.budget
-        with self._lock:
-            return replace(
-                self._spent,
-                failed=dict(sorted(self._spent.failed.items())),
-                prompt_tokens=budget.prompt_tokens,
-                completion_tokens=budget.completion_tokens,
-                cost=budget.cost,
-            )
+        return self._ledger.spent()
 
     def ask(self, request: Request) -> Reply | Failure:
         """Ask one question; safe to call from several threads.
@@ -123,12 +76,8 @@ class Llm:
         """
         if self._broken:
             raise self._broken
-        with self._lock:
-            self._started = self._started or time.monotonic()
-        outcome = self._outcome(request)
-        with self._lock:
-            self._spent = replace(self._spent, seconds=time.monotonic() - self._started)
-        return outcome
+        with self._ledger.timed():
+            return self._outcome(request)
 
     def ask_all(
         self, requests: Iterable[Request], on_progress: Callable[[Progress], None] | None = None
@@ -168,6 +117,8 @@ class Llm:
             return Failure(error.reason, error.detail)
         except SecftError as error:  # a full disk, too: replies that cannot be kept are not to be paid for
             self._broken = self._broken or error
+            if not isinstance(error, BudgetError):  # what is under way within the budget may end well
+                self._stop.set()
             raise
 
     def _answer(self, request: Request) -> Reply:
@@ -178,11 +129,11 @@ class Llm:
         with self._alone(key):
             kept = self._cache.get(key)
             if kept is not None:
-                self._count(cached=1)
+                self._ledger.count(cached=1)
                 return kept
             reply = self._ask_client(request)
             self._cache.put(key, reply)
-            self._count(asked=1)
+            self._ledger.count(asked=1)
             return reply
 
     @contextmanager
@@ -200,12 +151,13 @@ class Llm:
     def _ask_client(self, request: Request) -> Reply:
         use = self._limits.estimate(request)
         with self._limits.budget.reserve(use):
-            return persist(lambda: self._attempt(request, use), self._backoff, self._sleep, self._on_retry)
+            return persist(
+                lambda: self._attempt(request, use), self._backoff, self._sleep, lambda _: self._ledger.count(retries=1)
+            )
 
     def _attempt(self, request: Request, use: Use) -> Reply:
         self._limits.wait(use)
-        if isinstance(self._broken, FatalError):
-            raise self._broken
+        self._sleep(0)
         try:
             reply = self._client.ask(request)
         except TransientError as error:
@@ -218,29 +170,18 @@ class Llm:
         self._limits.settle(use, prompt, reply.completion_tokens or estimated_tokens(reply.text))
         return reply
 
-    def _on_retry(self, error: TransientError) -> None:
-        self._count(retries=1)
-
-    def _count(self, asked: int = 0, cached: int = 0, retries: int = 0) -> None:
-        with self._lock:
-            spent = self._spent
-            self._spent = replace(
-                spent, asked=spent.asked + asked, cached=spent.cached + cached, retries=spent.retries + retries
-            )
-
     def _fail(self, error: LlmError) -> None:
-        with self._lock:
-            failed = self._spent.failed
-            failed[error.reason] = failed.get(error.reason, 0) + 1
-            answered = self._spent.asked + self._spent.cached
+        alike = self._ledger.fail(error.reason)
         refused = error.reason.startswith("request refused")
-        if refused and not answered and failed[error.reason] >= REFUSALS:
+        if refused and alike >= REFUSALS and not self._ledger.answered:
             self._broken = AccessError(error.reason, f"{REFUSALS} requests, and none was answered: {error.detail}")
+            self._stop.set()
             raise self._broken from None
 
     def _sleep(self, seconds: float) -> None:
+        """Wait; raise as soon as nothing more is to be asked."""
         if self._stop.wait(seconds):
-            raise FatalError("closed", "the session has ended")
+            raise self._broken or FatalError("closed", "the session has ended")
 
 
 @contextmanager

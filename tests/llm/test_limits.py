@@ -8,8 +8,9 @@ import time
 import pytest
 
 from secft.config.llm import LlmConfig
+from secft.llm.budget import Budget, Price, Use
 from secft.llm.errors import BudgetError, RateLimitedError, ServerFaultError, TransientError
-from secft.llm.limits import Bucket, Budget, Limits, Price, Use, prompt_estimate
+from secft.llm.limits import Bucket, Limits, prompt_estimate
 from secft.llm.protocol import Request
 from secft.llm.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff, persist
 

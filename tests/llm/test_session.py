@@ -136,6 +136,23 @@ def test_a_wrong_key_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             llm.ask(question(1))
 
 
+def test_a_wrong_key_wakes_what_waits_for_another_attempt(tmp_path: Path) -> None:
+    def first_later_second_never(seen: Seen, number: int) -> object:
+        if seen.question == "question 0":
+            return fault(429, "later", **{"Retry-After": "300"})
+        time.sleep(0.2)
+        return fault(401, "no")
+
+    started = time.monotonic()
+    with (
+        serving(first_later_second_never) as server,  # type: ignore[arg-type]
+        open_llm(config(server, concurrency=2), tmp_path) as llm,
+        pytest.raises(AccessError, match="OPENAI_API_KEY"),
+    ):
+        texts(llm.ask_all(question(n) for n in range(9)))
+    assert time.monotonic() - started < 30
+
+
 def test_a_refused_request_is_a_failure_of_its_own(tmp_path: Path) -> None:
     def refuse_odd(seen: Seen, number: int) -> object:
         return chat("fine") if int(seen.question.split()[1]) % 2 == 0 else fault(400, "too long")
