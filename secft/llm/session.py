@@ -24,7 +24,7 @@ from secft.errors import SecftError
 from secft.llm.budget import Use
 from secft.llm.cache import ReplyCache
 from secft.llm.clients import open_client, problems, requests_under_way
-from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError
+from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError, whole
 from secft.llm.limits import Limits, estimated_tokens
 from secft.llm.protocol import Client, Failure, Reply, Request
 from secft.llm.retry import Backoff, persist
@@ -122,10 +122,9 @@ class Llm:
             raise
 
     def _answer(self, request: Request) -> Reply:
-        try:
-            key = self._cache.key(request)
-        except UnicodeEncodeError:
-            raise RefusedError("not Unicode", "a message holds half of a character") from None
+        if any(whole(message["content"]) != message["content"] for message in request.messages):
+            raise RefusedError("not Unicode", "a message holds half of a character")
+        key = self._cache.key(request)
         with self._alone(key):
             kept = self._cache.get(key)
             if kept is not None:
