@@ -16,9 +16,8 @@ import pytest
 from lxml import etree
 
 from secft.config.source_files import ToolLogsSource
-from secft.dataset.sources import READERS
 from secft.dataset.sources.intake import Intake
-from secft.dataset.sources.tool_logs import findings_of
+from secft.dataset.sources.tool_logs import findings_of, read_part
 from secft.dataset.sources.tool_logs.detect import recognise
 from secft.dataset.sources.tool_logs.finding import SEVERITIES, Finding
 from secft.dataset.sources.tool_logs.report import open_report
@@ -143,8 +142,6 @@ def findings(path: Path) -> list[Finding]:
 def documents_of(path: Path) -> tuple[list[Document], Intake]:
     intake = Intake()
     config = ToolLogsSource(paths=[str(path)])
-    read_part = READERS["tool_logs"].read_part
-    assert read_part is not None
     return list(read_part(config, str(path), intake)), intake
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from secft.config.source_files import ToolLogsSource
 from secft.dataset.sources.intake import Intake, Reader
-from secft.dataset.sources.opening import expand_paths, paths_problems, read_input, refused_links
+from secft.dataset.sources.opening import paths_problems, read_input
+from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, shown_name
 from secft.dataset.sources.tool_logs.detect import FORMATS, recognise
 from secft.dataset.sources.tool_logs.finding import BrokenReport, Finding, Left
+from secft.dataset.sources.tool_logs.redaction import clean
 from secft.dataset.sources.tool_logs.report import Report, open_report
 from secft.errors import InputError, Problem
 from secft.files import digest, sha256_file
@@ -27,6 +29,8 @@ from secft.records import Document
 EXPECTED = "a report of a scanner"
 EMPTY, UNKNOWN, DUPLICATE = "report without findings", "format not recognised", "duplicate finding"
 _FAILED = "scan failed"
+_SHOWN = 300
+"""Most characters of a detail."""
 _EXPECTED_FORMATS = f"expected reports of {', '.join(sorted({form.tool for form in FORMATS} - {'plain'}))}."
 _READING = {"larger than": "larger than max_bytes", "file is empty": EMPTY, "gzip": "broken gzip file"}
 
@@ -69,7 +73,7 @@ def _document(found: Finding, config: ToolLogsSource, part: str, version: str) -
         source_version=version,
         license=config.license,
         url="",
-        path=part,
+        path=_writable(part),
     )
 
 
@@ -79,14 +83,19 @@ def findings_of(report: Report) -> Iterator[Finding | Left]:
     Raises:
         BrokenReport: the format is unknown, or the rest cannot be read.
     """
-    if report.replaced:
-        yield Left("invalid UTF-8 replaced", f"{report.replaced} characters; the report was read all the same")
     if report.kind == "empty":
         return
     form = recognise(report)
     if form is None:
         raise BrokenReport(UNKNOWN, f"{report.kind}{f', root element {report.head.root}' if report.head.root else ''}")
+    if report.replaced:
+        yield Left("invalid UTF-8 replaced", f"{report.replaced} characters; the report was read all the same")
     yield from form.parse(report)
+
+
+def _writable(text: str) -> str:
+    """Return a text without what UTF-8 cannot hold: a file's name, or the message about a hostile record."""
+    return clean(text.encode("utf-8", "replace").decode())
 
 
 def _load(config: ToolLogsSource, part: str) -> Report:
@@ -100,8 +109,12 @@ def _load(config: ToolLogsSource, part: str) -> Report:
     return open_report(data, config.max_line)
 
 
-def _read_part(config: ToolLogsSource, part: str, intake: Intake) -> Iterator[Document]:
-    """Yield the documents of one report."""
+def read_part(config: ToolLogsSource, part: str, intake: Intake) -> Iterator[Document]:
+    """Yield the documents of one report, each once."""
+    shown = _writable(shown_name(config.paths, part))
+    if is_refused_link(config.paths, part):
+        intake.refuse(shown, "link leads out of its folder")
+        return
     found = failed = 0
     seen: set[str] = set()
     try:
@@ -109,22 +122,22 @@ def _read_part(config: ToolLogsSource, part: str, intake: Intake) -> Iterator[Do
         version = "" if report.kind == "empty" else f"sha256:{sha256_file(Path(part))[:12]}"
         for item in findings_of(report):
             if isinstance(item, Left):
-                intake.refuse(part, item.reason, item.detail)
+                intake.refuse(shown, item.reason, _writable(item.detail[:_SHOWN]))
                 failed += item.reason == _FAILED
                 continue
             found += 1
             document = _document(item, config, part, version)
             if document.id in seen:
-                intake.refuse(document.id, DUPLICATE, part)
+                intake.refuse(document.id, DUPLICATE, shown)
                 continue
             seen.add(document.id)
             yield document
     except BrokenReport as problem:
         kept = f"; the {found} findings before are kept" if found else ""
-        intake.refuse(part, problem.reason, f"{problem.detail}{kept}")
+        intake.refuse(shown, problem.reason, _writable(f"{problem.detail[:_SHOWN]}{kept}"))
         return
     if not found and not failed:
-        intake.refuse(part, EMPTY)
+        intake.refuse(shown, EMPTY)
 
 
 def without_duplicates(documents: Iterable[Document], intake: Intake) -> Iterator[Document]:
@@ -138,20 +151,19 @@ def without_duplicates(documents: Iterable[Document], intake: Intake) -> Iterato
         yield document
 
 
-def _parts(config: ToolLogsSource) -> list[str]:
-    return expand_paths(config.paths)
+def parts(config: ToolLogsSource) -> list[str]:
+    """Return the reports in natural order, and the links that are left out, so that they are counted."""
+    return parts_of(config.paths)
 
 
 def _read(config: ToolLogsSource, intake: Intake) -> Iterator[Document]:
     """Yield the findings of all reports, each once.
 
     Raises:
-        InputError: a path does not exist, or nothing can be read at all.
+        InputError: a path does not exist, or there is no finding at all.
     """
-    for link in refused_links(config.paths):
-        intake.refuse(link, "link leads out of its folder")
-    parts = _parts(config)
-    documents = (document for part in parts for document in _read_part(config, part, intake))
+    names = parts(config)
+    documents = (document for part in names for document in read_part(config, part, intake))
     yielded = 0
     for document in without_duplicates(documents, intake):
         yielded += 1
@@ -159,16 +171,17 @@ def _read(config: ToolLogsSource, intake: Intake) -> Iterator[Document]:
     if not yielded:
         dropped = intake.tally.dropped or "nothing"
         raise InputError(
-            f"{', '.join(config.paths)}: no finding in {len(parts)} file(s), {dropped}; {_EXPECTED_FORMATS}"
+            f"{', '.join(config.paths)}: no finding in {len(names)} file(s), {dropped}; {_EXPECTED_FORMATS}"
         )
 
 
 def _external_files(config: ToolLogsSource) -> dict[str, Path]:
-    return {part: Path(part) for part in _parts(config)}
+    return named_files(config.paths)
 
 
 def _problems(config: ToolLogsSource, key: str) -> list[Problem]:
     return paths_problems(config.paths, f"{key}.paths")
 
 
-READER = Reader(_read, _external_files, _problems, version=1, parts=_parts, read_part=_read_part)
+READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1)
+"""Read as a whole: the same finding in two reports is one document, which only who sees both can tell."""

@@ -109,7 +109,7 @@ def _is_trufflehog(report: Report) -> bool:
     return value.keys() >= {"DetectorName", "SourceMetadata"} or value.keys() >= {"stringsFound", "reason"}
 
 
-_JSON, _RECORDS = ("json",), ("json", "lines")
+_OBJECT, _JSON, _RECORDS = ("object",), ("object", "list"), ("object", "list", "lines")
 
 FORMATS = (
     Format("nmap", ("xml",), _root("nmaprun"), network.parse_nmap),
@@ -123,15 +123,15 @@ FORMATS = (
     Format("openvas", ("xml",), _root("get_reports_response"), network.parse_openvas_xml),
     Format("sslyze", ("xml",), _titled("document", "SSLyze"), tls.parse_sslyze_xml),
     Format("sslscan", ("xml",), _titled("document", "SSLScan"), tls.parse_sslscan),
-    Format("sarif", _JSON, _is_sarif, sarif.parse_sarif),
+    Format("sarif", _OBJECT, _is_sarif, sarif.parse_sarif),
     Format("trivy", _JSON, _is_trivy, trivy.parse_trivy),
-    Format("zap", _JSON, _is_zap, web_proxies.parse_zap_json),
-    Format("sslyze", _JSON, _keys("server_scan_results"), tls.parse_sslyze_json),
+    Format("zap", _OBJECT, _is_zap, web_proxies.parse_zap_json),
+    Format("sslyze", _OBJECT, _keys("server_scan_results"), tls.parse_sslyze_json),
     Format("nikto", _JSON, _keys("host", "port", "vulnerabilities"), web_scanners.parse_nikto_json),
-    Format("wapiti", _JSON, _keys("vulnerabilities", "infos"), web_scanners.parse_wapiti_json),
-    Format("bandit", _JSON, _keys("results", "metrics", "generated_at"), static_analysis.parse_bandit),
-    Format("semgrep", _JSON, _is_semgrep, static_analysis.parse_semgrep),
-    Format("testssl", _JSON, _is_testssl, tls.parse_testssl_json),
+    Format("wapiti", _OBJECT, _keys("vulnerabilities", "infos"), web_scanners.parse_wapiti_json),
+    Format("bandit", _OBJECT, _keys("results", "metrics", "generated_at"), static_analysis.parse_bandit),
+    Format("semgrep", _OBJECT, _is_semgrep, static_analysis.parse_semgrep),
+    Format("testssl", _RECORDS, _is_testssl, tls.parse_testssl_json),
     Format("nuclei", _RECORDS, _is_nuclei, nuclei.parse_nuclei),
     Format("gitleaks", _RECORDS, _is_gitleaks, leaked_secrets.parse_gitleaks),
     Format("trufflehog", _RECORDS, _is_trufflehog, leaked_secrets.parse_trufflehog),

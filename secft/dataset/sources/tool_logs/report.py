@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from secft.dataset.sources.tool_logs.finding import BrokenReport, Left
@@ -26,7 +27,7 @@ class Report:
     """An opened report.
 
     Attributes:
-        kind: ``empty``, ``xml``, ``json`` (one value), ``lines`` (JSON lines), ``table`` (CSV) or ``text``.
+        kind: ``empty``, ``xml``, ``object`` or ``list`` (JSON), ``lines`` (JSON lines), ``table`` (CSV) or ``text``.
         data: the bytes, for XML.
         head: root element and first element names, for XML.
         value: the parsed value, for JSON.
@@ -49,15 +50,12 @@ class Report:
 
     def sample(self) -> dict[str, Any]:
         """Return the object by which the tool of a JSON report can be recognised, or an empty one."""
-        if self.kind == "json" and isinstance(self.value, dict):
+        if self.kind == "object" and isinstance(self.value, dict):
             return self.value
         return next((record for record in self._first() if isinstance(record, dict)), {})
 
-    def _first(self) -> list[Any]:
-        if self.kind == "json":
-            return self.value[:_LOOKED_AT] if isinstance(self.value, list) else []
-        found = (record for _, record in zip(range(_LOOKED_AT), self.records(), strict=False))
-        return list(found) if self.kind == "lines" else []
+    def _first(self) -> list[dict[str, Any] | Left]:
+        return list(islice(self.records(), _LOOKED_AT)) if self.kind in ("list", "lines") else []
 
     def records(self) -> Iterator[dict[str, Any] | Left]:
         """Yield the objects of a JSON list, of JSON lines or the one JSON object; others are left with a reason."""
@@ -174,7 +172,7 @@ def _json(text: str, max_line: int) -> Report:
             return lines
         raise BrokenReport(TRUNCATED if _is_truncated(error, text) else BROKEN, str(error)) from None
     if not text[end:].strip():
-        return Report("empty" if value is None or value == [] else "json", value=value)
+        return Report("object" if isinstance(value, dict) else "list" if value else "empty", value=value)
     lines.lines = text.split("\n")
     return lines
 

@@ -13,14 +13,18 @@ from secft.dataset.sources.tool_logs.report import Report
 
 _ABOUT_SECRETS = re.compile(r"(?i)secret|passw|credential|token|api.?key|private.?key|hardcoded|hard.coded")
 _SECRET_CWES = {"CWE-259", "CWE-321", "CWE-522", "CWE-798"}
+_QUOTED_VALUE = re.compile(r"(['\"`])[^\s'\"`]{8,}\1")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 
 
+def is_about_secrets(rule: str, cwes: list[Any]) -> bool:
+    """Say whether a rule looks for secrets, so that the code that it found holds one."""
+    return _ABOUT_SECRETS.search(rule) is not None or bool(_SECRET_CWES & set(cwes_in(cwes)))
+
+
 def code_or_nothing(code: str, rule: str, cwes: list[Any]) -> str:
-    """Return the lines of code of a finding, unless the rule is about secrets: then they hold one."""
-    if _ABOUT_SECRETS.search(rule) or _SECRET_CWES & set(cwes_in(cwes)):
-        return REDACTED if code else ""
-    return code
+    """Return the lines of code of a finding, unless the rule is about secrets."""
+    return (REDACTED if code else "") if is_about_secrets(rule, cwes) else code
 
 
 def _list(value: Any) -> list[str]:
@@ -34,8 +38,9 @@ def _semgrep(result: dict[str, Any]) -> Finding:
     about = mapping(extra, "metadata")
     rule, cwes = string(result, "check_id"), _list(about.get("cwe"))
     line = mapping(result, "start").get("line")
-    lines = string(extra, "lines")
-    fix = string(extra, "fix")
+    lines, fix, message = string(extra, "lines"), string(extra, "fix"), string(extra, "message")
+    if is_about_secrets(rule, cwes):
+        fix, message = "", _QUOTED_VALUE.sub(REDACTED, message)
     references = [*_list(about.get("references")), string(about, "source"), string(about, "source-rule-url")]
     return finding(
         "semgrep", rule, rule.rsplit(".", 1)[-1].replace("-", " "),
@@ -43,8 +48,8 @@ def _semgrep(result: dict[str, Any]) -> Finding:
         cwes=cwes, cves=references,
         target=f"{string(result, 'path')}:{line}",
         evidence="" if lines == "requires login" else code_or_nothing(lines, rule, cwes),
-        description="\n\n".join([string(extra, "message"), *_list(about.get("owasp"))]),
-        remediation=f"Suggested change: {fix}" if fix and not _ABOUT_SECRETS.search(rule) else "",
+        description="\n\n".join([message, *_list(about.get("owasp"))]),
+        remediation=f"Suggested change: {fix}" if fix else "",
         references=references,
     )  # fmt: skip
 

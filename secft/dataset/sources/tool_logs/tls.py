@@ -200,7 +200,7 @@ def parse_testssl_csv(report: Report) -> Iterator[Finding | Left]:
 
 def parse_testssl_json(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each check that is rated worse than informational, of the flat or the pretty JSON."""
-    if isinstance(report.value, dict):
+    if isinstance(report.value, dict) and "scanResult" in report.value:
         for server in objects(report.value, "scanResult"):
             target = f"{string(server, 'targetHost')}/{string(server, 'ip')}:{string(server, 'port')}"
             for group in server:
