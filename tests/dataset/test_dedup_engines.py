@@ -18,7 +18,7 @@ from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.join import exact_join
 from secft.dataset.dedup.sketch import sketch
 from secft.dataset.dedup.verify import Candidates, MemoryStore, Sets, verified
-from secft.dataset.dedup.words import blocks, shingle_hashes, word_hashes
+from secft.dataset.dedup.words import blocks, shingle_hashes, with_tail, word_hashes
 from secft.dataset.sources import natural
 from secft.records import Example
 
@@ -26,6 +26,7 @@ ODD = [
     "", " ", "one", "One two", "one  TWO!", "a b c", "A-b c", "a b c a b c", "x_1 y.2 (z)",
     "e.g. \t tabs\nlines\x1cend",
     "Ünïcode straße ﬁne №5", "STRASSE fine no5", "日本語 のテキスト", "mixed ASCII und Größe", "naïve nai\u0308ve",
+    "x" * 7, "x" * 8, "x" * 9, "x" * 16, "x" * 17, "x" * 511, "x" * 512, "x" * 600 + " y", "x" * 600 + "z y", "é" * 300,
 ]  # fmt: skip
 
 
@@ -125,7 +126,8 @@ def test_blocks_hold_every_row_once() -> None:
 def test_verification_is_exact() -> None:
     texts = varied(300, groups=2)
     made = sketch(texts, DedupConfig())
-    store = MemoryStore(Sets(made.shingles, np.cumsum(made.sizes) - made.sizes, made.sizes, made.groups))
+    values = with_tail(made.shingles, made.sizes)
+    store = MemoryStore(Sets(values, np.cumsum(made.sizes) - made.sizes, made.sizes, made.groups))
     sets = [shingles(comparable(text.text), 3) for text in texts]
     left, right = np.array(list(combinations(range(len(texts)), 2)), dtype=np.int64).T
     for threshold in (0.3, 0.5, 0.8, 1.0):

@@ -110,7 +110,7 @@ def dedup_problems(settings: DedupConfig) -> list[Problem]:
 
 
 _HASHES = {
-    "fast": "BLAKE2b of each word, runs combined by odd multipliers and mixed, 64 bits; signatures of 32 bits",
+    "fast": "SplitMix64 over the bytes of each word, runs combined by an odd multiplier, 64 bits; signatures 32 bits",
     "datasketch": "sha1, 32 bits",
 }
 _VERIFICATION = {

@@ -12,7 +12,7 @@ from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
 from secft.dataset.dedup.verify import MemoryStore, Sets
-from secft.dataset.dedup.words import Rows
+from secft.dataset.dedup.words import Rows, with_tail
 from secft.dataset.sources import natural
 from secft.engine import Engine, InProcess
 
@@ -37,7 +37,8 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine |
     if not shards:
         return {}
     whole = _joined(list(engine.map(partial(sketch_shard, settings), shards)))
-    store = MemoryStore(Sets(whole.shingles, np.cumsum(whole.sizes) - whole.sizes, whole.sizes, whole.groups))
+    starts = np.cumsum(whole.sizes) - whole.sizes
+    store = MemoryStore(Sets(with_tail(whole.shingles, whole.sizes), starts, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
     components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())
     return dict(zip((text.key for text in texts), _first_keys([text.key for text in texts], components), strict=True))

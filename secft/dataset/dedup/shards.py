@@ -19,7 +19,7 @@ from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.sketch import SCHEME, sketch
 from secft.dataset.dedup.verify import Sets
-from secft.dataset.dedup.words import Hashes, Rows
+from secft.dataset.dedup.words import Hashes, Rows, with_tail
 from secft.errors import InputError
 from secft.files import canonical_json, storage_errors
 
@@ -148,7 +148,7 @@ class Shards:
             sizes[chosen], groups[chosen] = every[local], self.part(name, "groups")[local]
             starts = (np.cumsum(every) - every)[local]
             pieces.append(self.part(name, "shingles", mapped=True)[_spans(starts, every[local])])
-        values = np.concatenate([*pieces, np.zeros(0, np.uint64)])
+        values = with_tail(np.concatenate([*pieces, np.zeros(0, np.uint64)]), sizes)
         # Back from the order of the store to the order of the question.
         back = np.empty_like(order)
         back[order] = np.arange(order.size)

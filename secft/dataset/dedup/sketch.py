@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
-from secft.dataset.dedup.words import Hashes, Rows, blocks, mixed, padded, shingle_hashes, text_hash
+from secft.dataset.dedup.words import Hashes, Rows, blocks, mixed, padded, shingle_hashes, text_hash, with_tail
 
 SCHEME = "affine32"
-_BLOCK = 32_768
+_BLOCK = 16_384
 """Elements worked on at once: they and two copies stay in the cache of a core."""
 _SALTS = (np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB))
 _BAND_MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
@@ -102,10 +102,11 @@ def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
     signatures = np.empty((settings.permutations, len(texts)), dtype=np.uint32)
     factors = _coefficients(settings.permutations, settings.seed)
     starts = np.cumsum(counts) - counts
+    tailed = with_tail(raw, counts)
     sizes = np.empty_like(counts)
     kept = np.zeros(raw.size, dtype=bool)
     for block in blocks(counts, _BLOCK):
-        matrix = padded(raw, starts[block], counts[block], repeat_last=True)
+        matrix = padded(tailed, starts[block], counts[block], repeat_first=True)
         matrix.sort(axis=1)
         least = np.empty((settings.permutations, block.size), dtype=np.uint32)
         _signatures(matrix, factors, least)

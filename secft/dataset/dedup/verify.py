@@ -18,7 +18,7 @@ class Sets:
     """Shingle sets of some texts.
 
     Attributes:
-        values: flat sorted hashes.
+        values: flat sorted hashes, with a tail, see secft.dataset.dedup.words.with_tail.
         starts: shape (n,), where the set of each text starts in ``values``.
         sizes: shape (n,), size of each set.
         groups: shape (n,), hash of each text's group.
@@ -89,8 +89,8 @@ def _shared(sets: Sets, left: Rows, right: Rows) -> Rows:
 
     Both sets of a pair go into one sorted row, where what is shared stands twice in a row.
     """
-    first = padded(sets.values, sets.starts[left], sets.sizes[left], repeat_last=False)
-    second = padded(sets.values, sets.starts[right], sets.sizes[right], repeat_last=False)
+    first = padded(sets.values, sets.starts[left], sets.sizes[left], repeat_first=False)
+    second = padded(sets.values, sets.starts[right], sets.sizes[right], repeat_first=False)
     both = np.concatenate([first, second], axis=1)
     both.sort(axis=1)
     twice = np.count_nonzero(both[:, 1:] == both[:, :-1], axis=1)

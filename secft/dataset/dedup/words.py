@@ -1,55 +1,47 @@
 """From texts to sets of 64-bit shingle hashes, a batch at a time and without a step per word.
 
-Equal shingles have equal hashes; two different ones have equal hashes with a probability of 2**-64 (BLAKE2b of each
-word, combined by odd multipliers and mixed). In a pair of texts of 100 shingles each that is one chance in 10**15 that
-one shared shingle too many is counted.
+Equal shingles have equal hashes. Two different ones have equal hashes with a probability of about 2**-64: words of up
+to eight bytes never do among words of their length, longer ones and runs of words are mixed step by step. In a pair of
+texts of 100 shingles each that is one chance in 10**15 that one shared shingle too many is counted. The hash is not
+secret: who wants to can make two words that collide, and gains that their text may be taken for a duplicate.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-
-from secft.dataset.clean import comparable
 
 Hashes = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 
+_SPACE = 32
 # ASCII letters in lower case, digits and the underscore stay, everything else is a space; other bytes belong to
-# characters that `comparable` has already let through.
+# characters of words, see _plain.
 _WORDS_ONLY = bytes(
-    (code | 0x20 if 65 <= code <= 90 else code) if code >= 128 or chr(code).isalnum() or code == 95 else 32
+    (code | 0x20 if 65 <= code <= 90 else code) if code >= 128 or chr(code).isalnum() or code == 95 else _SPACE
     for code in range(256)
 )
+_OTHER_SIGNS = re.compile(r"[^\w\x00-\x7f]+")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FILLER = np.uint64(0xD6E8FEB86659FD93)
 """Stands for the words that a text shorter than a shingle lacks."""
 PADDING = np.uint64(0xFFFFFFFFFFFFFFFF)
 """No shingle has this hash, so rows of different lengths can be filled up with it."""
-
-_KNOWN_WORDS = 2_000_000
-
-
-class _WordHashes(dict[str, int]):
-    """Word -> 64 bits of BLAKE2b; forgets everything rather than grow without bound."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _KNOWN_WORDS:
-            self.clear()
-        value = self[word] = text_hash(word)
-        return value
+_FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)
+_LONG_WORD = 512
+"""Bytes from which a word is hashed by itself, so that one endless word does not slow down the others."""
 
 
 def text_hash(text: str) -> int:
     """Return 64 bits of BLAKE2b of a text."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-_word_hashes = _WordHashes()
 
 
 def mixed(values: Hashes) -> Hashes:
@@ -62,28 +54,52 @@ def mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
+def _plain(text: str) -> str:
+    """Return a text in which only ASCII is left to be put into the form of secft.dataset.clean.comparable."""
+    if text.isascii():
+        return text
+    return _OTHER_SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+
+
 def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Rows]:
     """Return the hash of every word, and how many words each text has.
 
-    The words are those of secft.dataset.clean.comparable: for plain ASCII, whose normal form is only a matter of
-    lower case and of what is a word, that is done here on the bytes of all texts at once.
+    The words are those of secft.dataset.clean.comparable. For ASCII that form is a matter of lower case and of what is
+    a word, which is done here on the bytes of all texts at once.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    encoded = [_plain(text).encode() for text in texts]
+    # Eight spaces at the end, so that eight bytes can be read from wherever a word begins.
+    data = np.frombuffer((b" ".join([*encoded, b" " * 8])).translate(_WORDS_ONLY), dtype=np.uint8)
+    inside = np.concatenate(([False], data != _SPACE))
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    text_ends = np.cumsum([len(part) + 1 for part in encoded], dtype=np.int64)
+    counts = np.diff(np.searchsorted(starts, text_ends), prepend=0)
+    return _hashes_of_bytes(data, starts, ends - starts), counts
 
-    encoded = [(text if text.isascii() else comparable(text)).encode() for text in texts]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    data = b"".join(encoded).translate(_WORDS_ONLY)
-    array = pa.LargeStringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(data))
-    parts = pc.ascii_split_whitespace(array)
-    words = parts.values
-    filled = pc.not_equal(pc.binary_length(words), 0).to_numpy(zero_copy_only=False)
-    before = np.concatenate(([0], np.cumsum(filled)))
-    counts = np.diff(before[parts.offsets.to_numpy()])
-    coded = pc.dictionary_encode(words.filter(pa.array(filled)))
-    known = coded.dictionary.to_pylist()
-    hashes = np.fromiter(map(_word_hashes.__getitem__, known), np.uint64, len(known))
-    return hashes[coded.indices.to_numpy()], counts
+
+def _hashes_of_bytes(data: NDArray[np.uint8], starts: Rows, lengths: Rows) -> Hashes:
+    """Return the hash of each word: its length, then eight bytes after the other, mixed after each.
+
+    Args:
+        data: bytes, at least eight more after the start of the last word.
+        starts: shape (words,), where each word begins.
+        lengths: shape (words,), its bytes, at least 1.
+    """
+    # Eight bytes from every place on, first byte lowest.
+    eights = as_strided(data[:8].view("<u8"), shape=(data.size - 7,), strides=(1,), writeable=False)
+    hashes = mixed(eights[starts] & _FIRST_BYTES[np.minimum(lengths, 8)] ^ lengths.astype(np.uint64) * _MULTIPLIER)
+    longer = np.flatnonzero((lengths > 8) & (lengths < _LONG_WORD))
+    done = 8
+    while longer.size:
+        rest = np.minimum(lengths[longer] - done, 8)
+        hashes[longer] = mixed(hashes[longer] ^ eights[starts[longer] + done] & _FIRST_BYTES[rest])
+        done += 8
+        longer = longer[lengths[longer] > done]
+    for place in np.flatnonzero(lengths >= _LONG_WORD).tolist():
+        word = data[starts[place] : starts[place] + lengths[place]].tobytes()
+        hashes[place] = int.from_bytes(hashlib.blake2b(word, digest_size=8).digest(), "little")
+    return hashes
 
 
 def _fill_up(hashes: Hashes, counts: Rows, words: int) -> tuple[Hashes, Rows]:
@@ -135,18 +151,24 @@ def blocks(sizes: Rows, elements: int) -> list[Rows]:
     return [order[start:end] for start, end in pairwise(cuts)]
 
 
-def padded(values: Hashes, starts: Rows, sizes: Rows, repeat_last: bool) -> Hashes:
+def with_tail(values: Hashes, sizes: Rows) -> Hashes:
+    """Return flat rows with as much behind them as the longest one is long, which `padded` needs."""
+    return np.concatenate([values, np.full(int(sizes.max(initial=0)), PADDING, dtype=np.uint64)])
+
+
+def padded(values: Hashes, starts: Rows, sizes: Rows, repeat_first: bool) -> Hashes:
     """Return rows of different lengths as one matrix, shape (rows, longest).
 
     Args:
-        values: flat values of many rows.
+        values: flat values of many rows, with a tail.
         starts: where each row starts.
         sizes: length of each row, at least 1.
-        repeat_last: fill up with the last value of the row, else with PADDING.
+        repeat_first: fill up with the first value of the row, else with PADDING.
     """
-    columns = np.arange(int(sizes.max()), dtype=np.int64)
-    within = np.minimum(columns, sizes[:, None] - 1)
-    matrix = values[starts[:, None] + within]
-    if not repeat_last:
-        matrix[columns >= sizes[:, None]] = PADDING
+    width = int(sizes.max())
+    # Whole stretches are copied, which is faster than picking values one by one; what is too much is overwritten.
+    stretches = as_strided(values, shape=(values.size - width + 1, width), strides=(8, 8), writeable=False)
+    matrix: Hashes = stretches[starts]
+    beyond = np.arange(width, dtype=np.int64) >= sizes[:, None]
+    np.copyto(matrix, matrix[:, :1].copy() if repeat_first else PADDING, where=beyond)
     return matrix
