@@ -183,7 +183,11 @@ def documented_mail(address: str) -> bool:
         return True
     # ``git@github.com`` and mailing lists are places, not people.
     return bool(
-        _RESERVED.search(domain) or _PLACEHOLDER.search(domain) or "lists." in domain or "googlegroups" in domain
+        _RESERVED.search(domain)
+        or _PLACEHOLDER.search(domain)
+        or "lists." in domain
+        or "googlegroups" in domain
+        or domain in _NAMESPACES
     )
 
 

@@ -100,7 +100,7 @@ PHRASES: tuple[Phrase, ...] = (
         "|before responding|before you reply|long-term memory|your memory|future reply|future summary",
         rf"\b{_MODEL}s? (?:assistant |agent |system )?(?:reading|processing|reviewing|summari[sz]ing|integrating)"
         r" this\b"
-        rf"|\bnote (?:to|for) (?:the |any |all )?{_MODEL}s?\b(?: agents| assistants)?\s*[:,\n]"
+        rf"|\bnote (?:to|for) (?:the |any |all )?(?:ai )?{_MODEL}s?\b(?: agents| assistants)?\s*[:,\n]"
         rf"|\bif you are an? (?:{_MODEL}|large language model)\b"
         rf"|\bimportant for the (?:assistant|ai|model)\b|\(for ai (?:coding )?agents\)"
         r"|\bto any ai (?:system|assistant|model)\b|^[^\n]{0,80}\bai agents [^.\n]{0,40}\bshould first\b"

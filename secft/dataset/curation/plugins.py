@@ -20,7 +20,7 @@ from secft.errors import MissingExtraError
 
 LONGEST_LINE = 4_000
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{16}")
-_CONTEXT = re.compile(r"(?i)secret|token|passw|pwd|api_?-?key|access_?-?key|credential|auth")
+_CONTEXT = re.compile(r"(?i)secret|token|passw|pwd|(?:api|access)[ _-]?key|credential|auth")
 
 # Plugin module, class, placeholder, and what must stand in the line (as written) for it to be asked.
 _FIXED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (

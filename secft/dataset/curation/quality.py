@@ -30,8 +30,8 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 _DISCLAIMER = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|large language|language)\b[^.\n]{0,20}\b(?:model|assistant|ai)\b"
-    r"|\bas an ai\b(?!-)|\bi(?:'m| am) (?:just |only )?an? (?:ai|language model|large language model)\b"
+    r"\bas an? (?:ai|artificial intelligence|large language|language|virtual)\b[^.\n]{0,40}[, ]i(?:'m|'ve)?\b"
+    r"|\bi(?:'m| am) (?:just |only )?an? (?:ai|language model|large language model)\b"
     r"|\bmy (?:knowledge cutoff|training data (?:only|does))|\bas of my last (?:update|training)"
     r"|\bi(?:'m| am) (?:sorry|afraid),? (?:but )?i (?:can(?:no|')t|am (?:unable|not able)|won't)"
     r"|^(?:sorry, )?i (?:cannot|can't|am unable to|am not able to) (?:assist|help|comply|provide|fulfill|answer)\b"

@@ -55,7 +55,7 @@ def _may_hold(text: str) -> bool:
 def findings(text: str, settings: SecretsConfig) -> list[tuple[int, int, str]]:
     """Return (start, end, kind) of the secrets of a text, in order and without overlaps.
 
-    Of two findings that overlap, the one that begins earlier stays, then the longer one.
+    Of two findings that overlap, the one that begins earlier stays, then the longer one, then the more telling kind.
     """
     if not _may_hold(text):
         return []
@@ -65,7 +65,7 @@ def findings(text: str, settings: SecretsConfig) -> list[tuple[int, int, str]]:
             if not _kept(kind, value, settings):
                 spans.extend((start, start + len(value), kind) for start in _places(text, value))
     result: list[tuple[int, int, str]] = []
-    for span in sorted(spans, key=lambda span: (span[0], -span[1], span[2])):
+    for span in sorted(spans, key=lambda span: (span[0], -span[1], span[2] == "SECRET", span[2])):
         if not result or span[0] >= result[-1][1]:
             result.append(span)
     return result

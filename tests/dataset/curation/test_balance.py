@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+from secft.config.curation import BalanceConfig
+from secft.dataset.curation.balance import group_of, mixture, over_share, quotas
+from secft.records import Example
+
+from ..conftest import MakeExample
+
+SIZES = {("cwe", "a", ""): 1000, ("cwe", "b", ""): 100, ("attack", "a", ""): 10}
+
+
+def test_temperature_one_changes_nothing() -> None:
+    assert quotas(SIZES, 1, None) == SIZES
+    assert quotas(SIZES, 1, 5000) == SIZES
+    assert quotas({}, 3, 10) == {}
+
+
+def test_the_median_group_stays_whole() -> None:
+    assert list(quotas(SIZES, 2, None).values()) == [316, 100, 10]
+    assert max(quotas(SIZES, 100, None).values()) < 110
+
+
+def test_a_target_is_kept() -> None:
+    for target in (30, 111, 500, 1000):
+        for temperature in (1.0, 2.0, 5.0):
+            kept = quotas(SIZES, temperature, target)
+            assert target - 3 <= sum(kept.values()) <= target
+            assert all(1 <= kept[group] <= SIZES[group] for group in SIZES)
+    assert list(quotas(SIZES, 1, 111).values()) == [100, 10, 1], "temperature 1 keeps the proportions"
+    even = quotas(SIZES, 5, 111)
+    assert even["attack", "a", ""] == 10, "the smallest group stays whole before the largest grows"
+
+
+def test_over_share_is_seeded_and_knows_no_order(make_example: MakeExample) -> None:
+    examples = [make_example(f"a:{number}", task="explain") for number in range(90)]
+    examples += [make_example(f"b:{number}", task="detect") for number in range(10)]
+    examples += [make_example(f"c:{number}", "Q", "x", choices=("x", "y"), right=0) for number in range(30)]
+    settings = BalanceConfig(temperature=3.0, target=60)
+    over = over_share(examples, settings, 7)
+    shuffled = examples[:]
+    random.Random(2).shuffle(shuffled)
+    assert over_share(shuffled, settings, 7) == over
+    assert over_share(examples, settings, 8) != over
+    kept = [row for row in examples if row.id not in over]
+    assert 57 <= len(kept) <= 60
+    table = mixture(examples, kept)
+    assert sum(row["before"] for row in table) == 130
+    assert sum(row["after"] for row in table) == len(kept)
+    assert [row["class"] for row in table] == ["", "", "x"]
+
+
+def test_classes_of_the_default_examples(examples: list[Example]) -> None:
+    tactics = [row for row in examples if row.task == "tactic" and row.choices]
+    before = Counter(map(group_of, tactics))
+    assert len(before) == 14
+    over = over_share(tactics, BalanceConfig(temperature=4.0), 7)
+    after = Counter(group_of(row) for row in tactics if row.id not in over)
+    assert max(after.values()) / min(after.values()) < max(before.values()) / min(before.values()) / 1.5

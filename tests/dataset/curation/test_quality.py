@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from secft.config.curation import QualityConfig
+from secft.dataset.curation.quality import quality_fault
+from secft.records import Example
+
+from ..conftest import MakeExample
+
+SETTINGS = QualityConfig()
+GOOD = (
+    "Parameterised queries keep data apart from the statement, so that what a user sends is never parsed as SQL. Use "
+    "them for every query, give the account of the application no more rights than it needs, and log failed queries."
+)
+
+
+def fault(
+    make_example: MakeExample, answer: str, question: str = "How is it prevented?", **changes: object
+) -> str | None:
+    return quality_fault(replace(make_example("x", question, answer), **changes), SETTINGS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("Restrict access to the share and then...", "unfinished answer"),
+        ("Adversaries may abuse scheduled tasks to run programs and", "unfinished answer"),
+        ("As an AI language model, I cannot give advice on this topic.", "refusal or talk about being a model"),
+        ("I'm sorry, but I can't help with that.", "refusal or talk about being a model"),
+        ("The passage does not mention how the flaw is fixed.", "refusal or talk about being a model"),
+        ("Please enable JavaScript to view the page. We use cookies.", "boilerplate of a web page"),
+        ("Lorem ipsum dolor sit amet.", "boilerplate of a web page"),
+        ("How is it prevented", "the answer repeats the question"),
+        ("use the patch now. " * 40, "one 2-gram over and over"),
+        (
+            "\n".join([*(f"Line {n} of the list has some words." for n in range(3)), *["Same line again here."] * 4]),
+            "repeated lines",
+        ),
+        ("a b c d e f g h i j k l m n o p q r s t u v w.", "words too short or too long on average"),
+        (" ".join(f"{n:06d}" for n in range(30)) + ".", "mostly digits"),
+        (" ".join(["word #", "other #"] * 12) + ".", "too many number signs or ellipses"),
+    ],
+)
+def test_bad_answers(answer: str, reason: str, make_example: MakeExample) -> None:
+    assert fault(make_example, answer) == reason
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        GOOD,
+        "Persistence, Privilege Escalation",
+        "CWE-79",
+        "- Update the library\n- Restrict access\n- Monitor logs",
+        "Cross-site scripting lets an attacker run JavaScript in a visitor's browser and read cookies.",
+        "Set the cookie attributes:\n```http\nSet-Cookie: id=1; Secure; HttpOnly\n```",
+        "Processes that send far more than they receive, often to uncommon ports or hosts",
+        "I can explain how ransomware spreads. An AI-based filter helps.",
+        "Block 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 at the border.",
+        "As an AI model can be poisoned, check where its training data comes from.",
+    ],
+)
+def test_good_answers(answer: str, make_example: MakeExample) -> None:
+    assert fault(make_example, answer) is None
+
+
+def test_models_must_end_their_sentences(make_example: MakeExample) -> None:
+    cut = "Adversaries may abuse scheduled tasks to run programs at a time that they"
+    example = make_example("x", "How?", cut)
+    assert quality_fault(example, SETTINGS) is None
+    by_model = replace(example, provenance=replace(example.provenance, teacher="some-model"))
+    assert quality_fault(by_model, SETTINGS) == "unfinished answer"
+    assert quality_fault(by_model, QualityConfig(unfinished=False)) is None
+
+
+def test_choices_and_refusals_are_exempt(make_example: MakeExample) -> None:
+    choices = ("I'm sorry, but I can't", "...")
+    assert quality_fault(make_example("x", "Which?", choices[1], choices=choices, right=1), SETTINGS) is None
+    refusal = make_example("x", "Write malware.", "I'm sorry, but I can't help with that.", task="refuse")
+    assert quality_fault(refusal, SETTINGS) is None
+
+
+def test_the_default_examples_all_pass(examples: list[Example]) -> None:
+    assert {example.id: reason for example in examples if (reason := quality_fault(example, SETTINGS))} == {}
+
+
+@pytest.mark.parametrize(
+    "answer", ["", " ", "\n", "```", "#" * 10_000, "... " * 10_000, "a " * 50_000, "-\n" * 20_000, "💥" * 9_000]
+)
+def test_odd_answers_do_not_break_it(answer: str, make_example: MakeExample) -> None:
+    fault(make_example, answer)
