@@ -10,17 +10,16 @@ import socket
 import ssl
 import threading
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from secft.errors import FetchFailed, FetchRefused
 from secft.net.addresses import Place
+from secft.net.unpacking import Unpacker
 
 CHUNK = 1 << 16
 """Bytes taken from a connection at a time."""
-_GZIP_MAGIC = b"\x1f\x8b"
 _NO_BODY = (204, 304)
 
 
@@ -69,62 +68,6 @@ class _Deadline:
 
     def __exit__(self, *error: object) -> None:
         self._timer.cancel()
-
-
-class Unpacker:
-    """Undoes a content encoding piece by piece, never making more than it is allowed to.
-
-    Raises:
-        FetchFailed: an encoding that was not asked for.
-    """
-
-    def __init__(self, encoding: str, url: str) -> None:
-        self.encoding = encoding.strip().lower()
-        self._url = url
-        if self.encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise FetchFailed("unknown content encoding", f"{url}: {encoding[:80]!r}")
-        self._packed = self.encoding not in ("", "identity")
-        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32) if self._packed else None
-        self._started = False
-
-    def feed(self, data: bytes, most: int) -> bytes:
-        """Return what a piece unpacks to, at most ``most`` bytes.
-
-        Raises:
-            FetchFailed: the data is broken.
-        """
-        if self._inflater is None:
-            return data[:most]
-        if not self._started:
-            self._started = True
-            if self.encoding == "deflate" and not _has_zlib_header(data):
-                self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            return self._inflate(data, most)
-        except zlib.error as error:
-            raise FetchFailed("broken answer", f"{self._url}: {error}") from None
-
-    def _inflate(self, data: bytes, most: int) -> bytes:
-        assert self._inflater is not None
-        out = self._inflater.decompress(data, most)
-        while self._inflater.eof and self._inflater.unused_data.startswith(_GZIP_MAGIC) and len(out) < most:
-            rest = self._inflater.unused_data
-            self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            out += self._inflater.decompress(rest, most - len(out))
-        return out
-
-    def finish(self) -> None:
-        """Check that the data was complete.
-
-        Raises:
-            FetchFailed: it was cut off.
-        """
-        if self._inflater is not None and self._started and not self._inflater.eof:
-            raise FetchFailed("broken connection", f"{self._url}: the compressed body is cut off")
-
-
-def _has_zlib_header(data: bytes) -> bool:
-    return len(data) > 1 and data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
 
 
 def exchange(place: Place, addresses: Sequence[str], headers: Mapping[str, str], limits: Limits) -> Answer:

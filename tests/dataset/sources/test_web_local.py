@@ -42,6 +42,13 @@ def test_folders_files_and_refusals(tmp_path: Path) -> None:
     assert intake.tally.dropped == {"no main text": 1, "cannot be read": 2, "too large": 1, "link out of the folder": 1}
 
 
+def test_folders_of_the_same_name_do_not_share_ids(tmp_path: Path) -> None:
+    for manual in ("one", "two"):
+        write(tmp_path / manual / "en" / "index.html", page(manual))
+    documents, _ = read(WebSource(paths=[str(tmp_path / "one" / "en"), str(tmp_path / "two" / "en")]))
+    assert len({document.id for document in documents}) == 2
+
+
 def test_sections_carry_their_headings(tmp_path: Path) -> None:
     parts = "".join(f"<h2>Part {n}</h2><p>{LONG * 6}</p><pre>run\n  step {n}</pre>" for n in (1, 2, 3))
     path = write(tmp_path / "long.html", page("Manual", parts).replace("<h1>", "<h1>The "))

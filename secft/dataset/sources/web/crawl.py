@@ -16,8 +16,9 @@ from secft.dataset.sources.web.addresses import check_address, host_of, is_withi
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.links import NOWHERE, Links, is_page, links_of, visited_domains
 from secft.dataset.sources.web.polite import PoliteFetcher
+from secft.dataset.sources.web.record import Outcome
 from secft.dataset.sources.web.sitemap import MAX_BYTES, MAX_SITEMAPS, read_sitemap
-from secft.dataset.sources.web.snapshot import CrawlJournal, Outcome, crawl_directory, index_file
+from secft.dataset.sources.web.snapshot import CrawlJournal, crawl_directory, index_file
 from secft.errors import FetchRefused, InputError
 from secft.log import RunLog
 from secft.net.addresses import Resolve, resolve_host

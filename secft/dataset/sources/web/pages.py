@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from secft.config.source_files import WebSource
 from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.named import named_ids
+from secft.dataset.sources.paths import shown_name
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import Page, extract_page
 from secft.records import Document
-
-_REFERENCES = {
-    "cves": re.compile(r"\bCVE-\d{4}-\d{4,19}\b"),
-    "cwes": re.compile(r"\bCWE-[1-9]\d{0,6}\b"),
-    "capecs": re.compile(r"\bCAPEC-[1-9]\d{0,6}\b"),
-    "techniques": re.compile(r"\bT1\d{3}(?:\.\d{3})?\b"),
-}
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,13 @@ class RawPage:
     url: str = ""
     path: str = ""
     fetched: str = ""
+
+
+def file_name(config: WebSource, part: str) -> str:
+    """Return a file's name for ids; its whole path where several folders of the same name are configured."""
+    name = shown_name(config.paths, part)
+    same = sum(Path(path).name == name.split("/")[0] for path in config.paths)
+    return part if same > 1 else name
 
 
 def page_documents(config: WebSource, raw: RawPage, intake: Intake) -> Iterator[Document]:
@@ -79,7 +81,6 @@ def _title(page: Page, chunk: Chunk, name: str) -> str:
 
 
 def _fields(page: Page, chunk: Chunk, number: int, name: str) -> dict[str, object]:
-    text = f"{chunk.title}\n{chunk.text}"
     return {
         "section": chunk.path[-1] if chunk.path else "",
         "chunk": number,
@@ -90,5 +91,5 @@ def _fields(page: Page, chunk: Chunk, number: int, name: str) -> dict[str, objec
         "parent": f"web:{name}",
         "hidden_text": page.has_hidden_text,
         "replaced_characters": page.replaced,
-        **{field: list(dict.fromkeys(pattern.findall(text))) for field, pattern in _REFERENCES.items()},
+        **named_ids(f"{chunk.title}\n{chunk.text}"),
     }

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from secft.config.source_files import WebSource
-from secft.dataset.sources.web.snapshot import CrawlJournal, Outcome
+from secft.dataset.sources.web.record import Outcome
+from secft.dataset.sources.web.snapshot import CrawlJournal
 from secft.errors import FetchError, FetchRefused
 from secft.net.addresses import Resolve, parse_address, resolve_host
 from secft.net.fetching import fetch
