@@ -263,7 +263,8 @@ def test_trivy_secrets_and_licences(tmp_path: Path) -> None:
 def test_nmap_scripts_that_confirm_a_vulnerability(tmp_path: Path) -> None:
     table = (
         '<script id="{0}" output="x"><table key="CVE-2014-0160"><elem key="title">Heartbleed</elem>'
-        '<elem key="state">{1}</elem><elem key="risk_factor">High</elem><table key="ids"><elem>CVE:CVE-2014-0160</elem></table>'
+        '<elem key="state">{1}</elem><elem key="risk_factor">High</elem>'
+        '<table key="ids"><elem>CVE:CVE-2014-0160</elem></table>'
         '<table key="description"><elem>Memory leaks.</elem></table><table key="refs"><elem>https://a.example/</elem>'
         "</table></table></script>"
     )

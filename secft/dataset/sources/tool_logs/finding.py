@@ -147,7 +147,8 @@ def _references(values: Iterable[Any]) -> tuple[str, ...]:
     """Return distinct references in the tool's order; several in one text stand on lines of their own."""
     lines = [line for value in values if isinstance(value, str) for line in plain(value[:MAX_TEXT]).split("\n")]
     words = [word for line in lines for word in (line.split() if "://" in line else [line])]
-    kept = dict.fromkeys(clean(word.strip(" -<>"))[:500] for word in words)
+    together = clean("\n".join(word.strip(" -<>")[:500] for word in words))
+    kept = dict.fromkeys(together.split("\n"))
     return tuple(word for word in kept if word)[:MAX_REFERENCES]
 
 

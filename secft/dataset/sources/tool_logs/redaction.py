@@ -64,7 +64,8 @@ def clean(text: str) -> str:
     text = _AUTHORIZATION.sub(rf"\1\2{REDACTED}", text)
     text = _BEARER.sub(rf"\1 {REDACTED}", text)
     text = _COOKIE.sub(rf"\1\2={REDACTED}", text)
-    text = _SESSION.sub(rf"\1={REDACTED}", text)
+    if "=" in text:
+        text = _SESSION.sub(rf"\1={REDACTED}", text)
     return _QUOTED_PASSWORD.sub(rf"\1\2{REDACTED}", text)
 
 
