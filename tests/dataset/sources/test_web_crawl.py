@@ -85,6 +85,23 @@ def test_pages_within_depth_and_domain(site: Site, make: Any) -> None:
     assert "This is home." in home.text
 
 
+def test_what_is_no_link_is_not_followed(site: Site, make: Any) -> None:
+    refresh_tag = '<meta http-equiv="refresh" content="0;url=/refreshed"><link rel="next" href="/next">'
+    more = (
+        '<p><a rel="nofollow noopener" href="/nofollow">x</a> <a name="top">y</a> <!-- <a href="/comment">z</a> --></p>'
+    )
+    site.pages["/"] = page("home", "#part", "", "javascript:go()", head=refresh_tag, more=more)
+    crawl(make())
+    assert site.paths() == ["/robots.txt", "/"]
+
+
+def test_the_base_of_links(site: Site, make: Any) -> None:
+    site.pages["/"] = page("home", "x", head='<base href="/sub/dir/">')
+    site.pages["/sub/dir/x"] = page("x")
+    found, _ = crawl(make())
+    assert site.url("/sub/dir/x") in found
+
+
 def test_robots(site: Site, make: Any) -> None:
     rules = b"User-agent: *\nDisallow: /\n\nUser-agent: secft\nDisallow: /private\nCrawl-delay: 0.2\n"
     site.pages["/robots.txt"] = (200, {"Content-Type": "text/plain"}, rules)

@@ -16,6 +16,8 @@ from secft.net.fetching import fetch
 
 MAX_DELAY = 60.0
 """Longest pause between two requests that robots.txt may ask for (seconds); hosts that ask for more are left alone."""
+MAX_ROBOTS = 1 << 20
+"""Largest robots.txt; RFC 9309 asks for half of that at least."""
 _OK, _NOT_MODIFIED = 200, 304
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -111,7 +113,7 @@ class PoliteFetcher:
 
         origin = _origin(url)
         if origin not in self._robots:
-            outcome = self.get(f"{origin}/robots.txt", lambda address: None)
+            outcome = self.get(f"{origin}/robots.txt", lambda address: None, MAX_ROBOTS)
             if outcome.status == _OK and not outcome.reason:
                 self._robots[origin] = Protego.parse(self.body(outcome).decode("utf-8", "replace"))
             elif 400 <= outcome.status < 500:
