@@ -183,6 +183,21 @@ def test_each_report_becomes_documents_or_reasons(path: Path) -> None:
     assert all(document.kind == "finding" and document.path == str(path) for document in documents)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+@needs_reports
+def test_a_report_that_is_cut_off_is_never_taken_for_whole(tmp_path: Path, share: float) -> None:
+    cut = 0
+    for path in REPORTS:
+        data = path.read_bytes()
+        if open_report(data, 1 << 22).kind in ("xml", "object", "list"):
+            (tmp_path / path.name).write_bytes(data[: int(len(data) * share)])
+            documents, intake = documents_of(tmp_path / path.name)
+            assert intake.tally.dropped["truncated report"] == 1, path.name
+            assert len(documents) <= len(findings(path))
+            cut += 1
+    assert cut == 54
+
+
 def secrets_of(path: Path) -> set[str]:
     """Collect what gitleaks and trufflehog found, with regular expressions over the text of their reports."""
     text = path.read_text()
