@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-MAX_CHARACTERS = 4 << 20
-"""Longest text that is parsed."""
+MAX_CHARACTERS = 1 << 20
+"""Longest text that is parsed; at most about 20 seconds for the worst of this size."""
+MAX_BRACKETS = 10_000
+"""Most opening brackets: the time for those that are never closed grows with their square."""
 BOLD_LEVEL = 7
 """Level of a paragraph in bold that stands for a heading: below all real ones."""
 
@@ -194,10 +196,12 @@ def blocks_of(markdown: str, bold_headings: bool = False) -> list[Block]:
         bold_headings: a paragraph that is bold as a whole is a heading of level 7.
 
     Raises:
-        InputError: longer than 4 MiB.
+        InputError: longer than 1 MiB, or with more than 10,000 opening brackets.
     """
     if len(markdown) > MAX_CHARACTERS:
         raise InputError(f"a Markdown text of {len(markdown):,} characters is longer than {MAX_CHARACTERS:,}")
+    if markdown.count("[") > MAX_BRACKETS:
+        raise InputError(f"a Markdown text with more than {MAX_BRACKETS:,} opening brackets")
     text = markdown.replace("\r\n", "\n").replace("\N{NO-BREAK SPACE}", " ").replace("\N{ZERO WIDTH SPACE}", "")
     tokens = _parser().parse(_FRONT_MATTER.sub("", text))
     return _Walker(bold_headings).walk(tokens)

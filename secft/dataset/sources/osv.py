@@ -27,7 +27,7 @@ from secft.dataset.sources.osv_record import document_text, fields_of, title_of
 from secft.dataset.sources.osv_rustsec import BadAdvisory, osv_of_rustsec
 from secft.dataset.sources.packed import Packed, packed_suffixes, read_part
 from secft.dataset.sources.paths import named_files, parts_of, paths_problems
-from secft.errors import Problem
+from secft.errors import InputError, Problem
 from secft.files import sha256_file
 from secft.records import Document
 
@@ -108,7 +108,7 @@ def _document(record: dict[str, Any], name: str, part: str, version: str, config
         text=document_text(fields),
         fields=fields,
         source="osv",
-        source_version=fields["modified"] or fields["published"] or version,
+        source_version=version,
         license=_license(record, config),
         url=f"https://osv.dev/vulnerability/{own}",
         path=part,
@@ -137,7 +137,12 @@ def _read_part(config: OsvSource, part: str, intake: Intake) -> Iterator[Documen
                 intake.refuse(name or packed.name, reason or "its id was used before")
                 continue
             seen.add(name)
-            yield _document(record, packed.name, part, version, config)
+            try:
+                document = _document(record, packed.name, part, version, config)
+            except InputError as error:
+                intake.refuse(name, "too long details", str(error))
+                continue
+            yield document
 
 
 def _parts(config: OsvSource) -> list[str]:

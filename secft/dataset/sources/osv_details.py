@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from secft.dataset.chunk import Block
 from secft.dataset.sources.markdown import BOLD_LEVEL, MAX_CHARACTERS, blocks_of, plain_text, without_sections
 from secft.dataset.text import paragraphs
+from secft.errors import InputError
 
 _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6} |```|~~~|[-*+] |\d{1,9}[.)] |>|\|)|`|\]\(|\*\*|\]: |^(?:===|---)", re.MULTILINE
@@ -54,8 +55,12 @@ def read_details(details: str) -> tuple[str, int]:
 
     Sections whose heading names a proof of concept, an exploit or steps to reproduce are left out up to the next
     heading of the same level. Code of other sections is kept.
+
+    Raises:
+        InputError: too long, or too many brackets.
     """
-    details = details[:MAX_CHARACTERS]
+    if len(details) > MAX_CHARACTERS:
+        raise InputError(f"details of {len(details):,} characters are longer than {MAX_CHARACTERS:,}")
     if not _MARKDOWN.search(details):
         blocks = [Block("text", text) for text in re.split(r"\n{2,}", paragraphs(details))]
     else:

@@ -74,7 +74,11 @@ def _severity(record: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def fields_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a document, see secft.dataset.sources.osv."""
+    """Return the fields of a document, see secft.dataset.sources.osv.
+
+    Raises:
+        InputError: the details are too long.
+    """
     specific = mapping(record, "database_specific")
     details, omitted = read_details(string(record, "details"))
     aliases = list(dict.fromkeys(strings(record, "aliases")))

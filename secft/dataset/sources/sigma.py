@@ -132,7 +132,7 @@ def _document(rule: dict[str, Any], own: str, name: str, config: SigmaSource, pa
         text=_text(fields),
         fields=fields,
         source="sigma",
-        source_version=fields["modified"] or fields["date"] or version,
+        source_version=version,
         license=config.license,
         url=f"https://github.com/SigmaHQ/sigma/blob/master/{hub[1]}" if hub else "",
         path=part,

@@ -126,7 +126,9 @@ def test_sections_are_left_out_by_their_heading() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 20_000,
+        "[" * 10_000,
+        "![[](" * 5_000,
+        "[a\n" * 10_000,
         "*a " * 20_000,
         "> " * 20_000,
         "- " * 5_000,
@@ -134,7 +136,7 @@ def test_sections_are_left_out_by_their_heading() -> None:
         "<!--" * 20_000,
         "|a" * 500 + "\n" + "|-" * 500,
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_harmful_markdown_ends_soon(text: str) -> None:
     start = time.process_time()
@@ -155,6 +157,9 @@ def test_too_long_a_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markdown, "MAX_CHARACTERS", 10)
     with pytest.raises(InputError, match="longer than 10"):
         blocks_of("a" * 11)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="brackets"):
+        blocks_of("[" * 10_001)
 
 
 @pytest.mark.skipif(not ASVS.is_dir(), reason="ASVS (../shared/data) is not there")
