@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from secft.dataset.sources.pdf.segments import Page, Segment
 
@@ -15,9 +16,12 @@ MARGIN = 0.12
 """Part of the page's height at the top and at the bottom in which headers and footers stand."""
 _REPEATS = 3
 _OUTERMOST = 3
-"""How many rows from either edge may belong to a header or a footer."""
+"""How many rows from either edge may belong to a header or a footer, in documents of three pages or more."""
 _PLACE = 4.0
 """Points by which the place of a repeated line may vary."""
+_GRIDS = 2
+_HEADING = 1.15
+"""Larger type than this multiple of the page's usual one is no page number."""
 
 _PAGE_NUMBER = re.compile(
     r"[\s|–—\-\[(]*(?:page|seite|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|de|von)\s*\d{1,4})?[\s|–—\-\])]*",
@@ -31,6 +35,7 @@ _ENTRY = re.compile(r"\D\s*(?:\d{1,4}|[ivxlc]{1,7})$")
 _CONTENTS = re.compile(r"(?:table of )?contents|índice|inhalt(?:sverzeichnis)?|table des matières", re.IGNORECASE)
 
 Row = list[Segment]
+Place = tuple[str, int]
 
 
 def rows_of(segments: Iterable[Segment]) -> list[Row]:
@@ -60,44 +65,50 @@ def text_of(row: Row) -> str:
 def drop_margins(pages: Sequence[Page]) -> int:
     """Take running headers, footers and page numbers off the pages.
 
-    What repeats at the same height in the margins of at least three pages goes, digits apart; so does a number on its
-    own in the outermost row. In documents of two pages, two are enough.
+    What stands at the same height in the margins of at least three pages goes. In the outermost row it may differ in
+    its digits, unless it is set like a heading, and a page number on its own goes at once. In documents of two pages,
+    two are enough for the outermost row.
 
     Returns:
         How many segments went.
     """
-    margins = [_margin_rows(page) for page in pages]
-    seen: Counter[tuple[str, int]] = Counter()
-    for rows in margins:
-        seen.update({place for row in rows for segment in row for place in _places(segment)})
+    depth = _OUTERMOST if len(pages) >= _REPEATS else 1
+    margins = [_marginal(page, depth) for page in pages]
+    seen = Counter(place for marginal in margins for place in {place for _, places in marginal for place in places})
     needed = min(_REPEATS, max(2, len(pages)))
     count = 0
-    for page, rows in zip(pages, margins, strict=True):
+    for page, marginal in zip(pages, margins, strict=True):
         drop = {
             id(segment)
-            for index, row in enumerate(rows)
-            for segment in row
-            if max(seen[place] for place in _places(segment)) >= needed
-            or (len(pages) > 1 and (index == 0 or index == len(rows) - 1) and _PAGE_NUMBER.fullmatch(segment.text))
+            for segment, places in marginal
+            if max(seen[place] for place in places) >= needed
+            or (len(pages) > 1 and len(places) > _GRIDS and _PAGE_NUMBER.fullmatch(segment.text))
         }
         page.segments = [segment for segment in page.segments if id(segment) not in drop]
         count += len(drop)
     return count
 
 
-def _margin_rows(page: Page) -> list[Row]:
+def _marginal(page: Page, depth: int) -> list[tuple[Segment, list[Place]]]:
+    """Return the segments in the margins of a page, and the places by which they are found on other pages."""
     low, high = MARGIN * page.height, (1 - MARGIN) * page.height
-    edge = [segment for segment in page.segments if segment.bottom < low or segment.top > high]
-    rows = rows_of(edge)
-    top = [row for row in rows if row[0].top > high][:_OUTERMOST]
-    bottom = [row for row in rows if row[0].top <= high][-_OUTERMOST:]
-    return top + bottom
+    rows = rows_of(segment for segment in page.segments if segment.bottom < low or segment.top > high)
+    top = [row for row in rows if row[0].top > high][:depth]
+    bottom = [row for row in rows if row[0].top <= high][: -depth - 1 : -1]
+    usual = median(segment.size for segment in page.segments) if page.segments else 0.0
+    return [
+        (segment, _places(segment, index == 0 and segment.size <= _HEADING * usual))
+        for side in (top, bottom)
+        for index, row in enumerate(side)
+        for segment in row
+    ]
 
 
-def _places(segment: Segment) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Return what a segment says, digits apart, with its height in two grids, so that none falls between."""
-    said = _NUMBER.sub("0", " ".join(segment.text.split()).casefold())
-    return (said, 2 * round(segment.bottom / _PLACE)), (said, 2 * round(segment.bottom / _PLACE + 0.5) + 1)
+def _places(segment: Segment, vary: bool) -> list[Place]:
+    """Return what a segment says with its height in two grids, so that none falls between; digits may vary or not."""
+    exact = " ".join(segment.text.split()).casefold()
+    grids = (2 * round(segment.bottom / _PLACE), 2 * round(segment.bottom / _PLACE + 0.5) + 1)
+    return [(said, grid) for said in ((exact, _NUMBER.sub("0", exact)) if vary else (exact,)) for grid in grids]
 
 
 def drop_contents(pages: Sequence[Page]) -> int:
