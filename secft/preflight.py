@@ -12,6 +12,7 @@ from secft.config.training import LoraTrainer, QloraTrainer
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
+from secft.dataset.sources.chat_record import brings_records
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
@@ -22,8 +23,6 @@ from secft.models.resolve import packaged_gguf
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
-RECORD_SOURCES = {"jsonl", "parquet"}
-"""Sources that bring conversations, which need no synthesis."""
 
 
 def config_problems(config: RunConfig) -> list[Problem]:
@@ -55,7 +54,7 @@ def _synthesis_problems(config: RunConfig) -> list[Problem]:
     names = set(config.source)
     if not names:
         return [Problem("source", "no source is selected", remedy="Add source=[cwe,attack].")]
-    others = sorted(names - RECORD_SOURCES)
+    others = sorted(key for key in names if not brings_records(config.source[key]))
     if config.synthesis.name == "none" and others:
         return [
             Problem(

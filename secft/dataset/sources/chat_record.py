@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from secft.config.source import SourceConfig
+from secft.config.source_files import JsonlSource, ParquetSource
 from secft.dataset.sources.json_fields import clean
 from secft.errors import Problem, did_you_mean
 from secft.records import Document, Message
@@ -60,6 +62,11 @@ class Origin:
 def maps_text(columns: Mapping[str, str]) -> bool:
     """Tell whether a mapping of columns makes rows texts rather than conversations."""
     return "text" in columns.values()
+
+
+def brings_records(config: SourceConfig) -> bool:
+    """Tell whether a source brings conversations, which need no synthesis."""
+    return isinstance(config, JsonlSource | ParquetSource) and not maps_text(config.fields)
 
 
 def columns_problems(columns: Mapping[str, str], key: str) -> list[Problem]:

@@ -14,6 +14,7 @@ from secft.config.source_files import JsonlSource, ParquetSource
 from secft.dataset import sources
 from secft.dataset.sources.intake import Intake
 from secft.errors import InputError
+from secft.preflight import config_problems
 from secft.records import Document
 
 CHAT = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
@@ -134,6 +135,21 @@ def test_the_command_line_takes_new_columns(kind: str) -> None:
     assert read_config([*overrides[:2], f"source.{kind}.fields={{prompt: user}}"]).source[kind] is not None
     deep = compose_job([*overrides[:2], f"source.{kind}.fields.a.b=user"])
     assert [problem.key for problem in deep.problems] == [f"source.{kind}.fields.a.b"]
+
+
+@both
+def test_texts_need_synthesis_and_conversations_do_not(kind: str) -> None:
+    where = f"source.{kind}.path=x" if kind == "jsonl" else f"source.{kind}.paths=[x]"
+    texts = f"source.{kind}.fields.body=text"
+
+    def about(*overrides: str) -> list[str]:
+        found = config_problems(read_config([f"source=[{kind}]", where, *overrides]))
+        return [problem.reason for problem in found if problem.key == "synthesis"]
+
+    assert about("synthesis=none") == []
+    assert about("synthesis=none", texts) == [f"the source {kind} gives documents, not chat records"]
+    assert about("synthesis=template", texts) == []
+    assert "already" in about("synthesis=template")[0]
 
 
 def test_the_whole_program_takes_new_columns(tmp_path: Path) -> None:
