@@ -24,6 +24,8 @@ def cpe_parts(name: str) -> list[str]:
 
     Source: NIST IR 7695, section 6.2 (formatted string binding).
     """
+    if "\\" not in name:
+        return name.split(":")
     parts: list[str] = []
     at = 0
     while at <= len(name):
