@@ -103,7 +103,25 @@ def _funnel(manifest: Mapping[str, Any]) -> str:
     for step in manifest["funnel"]:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in step["dropped"].items()) or "-"
         rows.append([step["step"], step["seen"], step["seen"] - step["kept"], step["kept"], reasons])
-    return table(["step", "in", "dropped", "out", "why"], rows)
+    return "\n\n".join([table(["step", "in", "dropped", "out", "why"], rows), *_more(manifest["funnel"])])
+
+
+def _more(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what steps have to tell besides what they dropped: replacements, flags, evaluation sets, mixture."""
+    parts = []
+    for step in funnel:
+        for name in ("changed", "flagged"):
+            told = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
+            parts += [f"{step['step']}, {name}: {told}."] if told else []
+        details = step.get("details") or []
+        if details:
+            rows = [[_cell(value) for value in row.values()] for row in details]
+            parts.append(f"### {step['step'].capitalize()}\n\n{table(list(details[0]), rows)}")
+    return parts
+
+
+def _cell(value: object) -> object:
+    return ", ".join(f"{key}: {count}" for key, count in value.items()) or "-" if isinstance(value, dict) else value
 
 
 def _samples(splits: Mapping[str, Sequence[Example]]) -> str:
@@ -138,7 +156,8 @@ _LIMITS = """- Answers of templates are sentences of the source, cut at a length
 - The consequence class is the first technical impact that CWE lists; weaknesses often have more than one.
 - Entities do not cross splits, but relatives may: a sub-technique in test can have its parent in train. The column
   `family` allows a stricter division.
-- English only. Personal data is not looked for; the default sources contain none."""
+- Credentials and personal data are found by rules, so what has no known form is missed; names of people are kept, as
+  sources name authors and actors. Languages are judged only where the configuration lists them."""
 
 
 def _load_arguments(place: str, splits: Mapping[str, Sequence[Example]]) -> str:

@@ -105,7 +105,8 @@ def test_curation_keeps_training_clear_and_leaves_test_alone(examples: list[Exam
     [
         (
             "a.jsonl",
-            '{"question": "One?"}\n\n{"prompt": "Two?"}\n{"messages": [{"role": "user", "content": "Three?"}]}\n"Four?"\n',
+            '{"question": "One?"}\n\n{"prompt": "Two?"}\n'
+            '{"messages": [{"role": "user", "content": "Three?"}]}\n"Four?"\n',
         ),
         (
             "a.json",
