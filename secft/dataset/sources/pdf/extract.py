@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from secft.dataset.chunk import Block
-from secft.dataset.sources.pdf.blocks import blocks_of, body_size, paragraphs_of, without_title
+from secft.dataset.sources.pdf.blocks import blocks_of, without_title
 from secft.dataset.sources.pdf.layout import areas_of
+from secft.dataset.sources.pdf.pages import Pages
+from secft.dataset.sources.pdf.paragraphs import body_size, paragraphs_of
 from secft.dataset.sources.pdf.rows import drop_contents, drop_margins
-from secft.dataset.sources.pdf.segments import Page, Pages
+from secft.dataset.sources.pdf.segments import Page
 from secft.dataset.sources.pdf.words import Vocabulary, plain
 
 _MAX_CHARACTERS = 64 << 20

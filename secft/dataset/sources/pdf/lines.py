@@ -1,0 +1,71 @@
+"""Lines as they are read, and the markers of list items."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from secft.dataset.sources.pdf.rows import Row, text_of
+from secft.dataset.sources.pdf.segments import Segment
+
+MARKER = re.compile(r"(?:[•‣▪◦●○■□❏❑✓✔➢➤►\-–—*+\uf0a7\uf0b7\uf0d8]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,4})[.)])(?=\s|$)")
+"""What a list item starts with."""
+FAR = 0.8
+"""Free height, in heights of a line, that separates what is below."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One line as it is read: of running text, or one row of a table with its cells."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+    size: float
+    bold: bool
+    mono: bool
+    cells: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> float:
+        """Height of the line."""
+        return self.top - self.bottom
+
+
+def with_markers(row: Row) -> Row:
+    """Put the marker of a list item and the item into one segment."""
+    joined: Row = []
+    for segment in row:
+        last = joined[-1] if joined else None
+        if last and MARKER.fullmatch(last.text) and segment.left - last.right < 4 * segment.height:
+            joined[-1] = Segment(
+                f"{last.text} {segment.text}",
+                last.left,
+                segment.right,
+                segment.bottom,
+                segment.top,
+                segment.size,
+                segment.bold,
+                segment.mono,
+                last.order,
+            )
+        else:
+            joined.append(segment)
+    return joined
+
+
+def line_of(row: Row) -> Line:
+    """Return a row as a line, in the style of its longest segment."""
+    whole = max(row, key=lambda segment: segment.right - segment.left)
+    return Line(
+        text_of(row),
+        row[0].left,
+        max(segment.right for segment in row),
+        min(segment.bottom for segment in row),
+        max(segment.top for segment in row),
+        whole.size,
+        all(segment.bold for segment in row),
+        all(segment.mono for segment in row),
+    )
