@@ -17,6 +17,7 @@ from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import Asking, asks_a_model, prompt_digests, synthesise
 from secft.engine.open import open_engine
+from secft.errors import InputError
 from secft.files import plain, read_jsonl, sha256_file
 from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
@@ -34,7 +35,10 @@ DATASET = "dataset"
 
 def source_digests(config: RunConfig) -> dict[str, str]:
     """Return label -> SHA-256 of every file that the sources read, and of the tokenizer that sizes chunks."""
-    found = {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+    try:
+        found = {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from error
     return {**found, "tokenizer": find_base_model(config.model).tokenizer_digest} if _chunked(config) else found
 
 
