@@ -30,7 +30,7 @@ _ORDER = (
 )
 _EARLIER = r"(?:previous|prior|above|preceding|earlier|former|initial|original|foregoing)"
 _TOLD = (
-    r"(?:instructions?|instruction sets?|prompts?|directives?|commands?|guidelines?|rules|messages|context"
+    r"(?:instructions?|instruction sets?|prompts?|guidance|directives?|commands?|guidelines?|rules|messages|context"
     r"|restrictions|polic(?:y|ies)|programming|safeguards)"
 )
 _TOOL = r"(?:send_email|send_message|http_(?:post|get|request)|(?:delete|write|read)_file|run_(?:shell|command))"
@@ -44,15 +44,16 @@ def _phrase(name: str, triggers: str, pattern: str) -> Phrase:
 PHRASES: tuple[Phrase, ...] = (
     _phrase(
         "override",
-        "ignore|disregard|forget|override|neglect|overlook",
-        rf"{_ORDER}(?:ignore|disregard|forget|override|neglect|overlook)s?\s+(?:about\s+)?(?:"
+        "ignore|disregard|forget|override|neglect|overlook|set aside|bypass your",
+        rf"{_ORDER}(?:ignore|disregard|forget|override|neglect|overlook|set aside)s?\s+(?:about\s+)?(?:"
         rf"(?:all|any|every|the|your|my|these|those|of)?\s*(?:of\s+)?(?:the\s+|your\s+)?(?:\w+\s+)?{_EARLIER}\s+(?:\w+\s+)?{_TOLD}"
         rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|your\s+)?(?:above|instructions|rules|safety|guidelines|developer|system)\b"
         r"|(?:all\s+|any\s+)?(?:of\s+)?(?:your|the system|the developer|the content|your operator'?s)\s+(?:\w+\s+)?"
         rf"{_TOLD}"
         r"|everything\s+(?:above|before|you|we|i|prior|that)\b"
         r"|the\s+(?:user'?s?(?:\s+(?:task|request|question))?\s+(?:and\b|instead))"
-        r"|(?:the\s+)?above\s+(?:and|instructions)|what\s+(?:you|i)\s+(?:were|was|have been)\s+told)",
+        r"|(?:the\s+)?above\s+(?:and|instructions)|what\s+(?:you|i)\s+(?:were|was|have been)\s+told)"
+        r"|\bbypass your (?:\w+ )?(?:filters?|rules|guidelines|restrictions|safeguards|instructions)\b",
     ),
     _phrase(
         "new orders",
@@ -73,7 +74,7 @@ PHRASES: tuple[Phrase, ...] = (
         r"|(?:developer|god|jailbreak)\s+mode|do anything now)"
         r"|\b(?:enable|enter|activate|in) developer mode\b[^\n]{0,40}(?:you|ignore|no )"
         r"|(?:pretend|act as|imagine|roleplay)\b[^.\n]{0,40}\b(?:no (?:rules|restrictions|content policy"
-        r"|filters?|limits)|uncensored|unrestricted)"
+        r"|filters?|limits)|uncensored|unrestricted|without (?:any )?restrictions)"
         r"|\byou (?:now )?(?:have|has) no (?:restrictions|rules|limits|content policy|filters?)\b"
         r"|from (?:now|this point) on\W[^.\n]{0,60}\b(?:no (?:filters?|limits|restrictions|rules)|ignore your)",
     ),
@@ -95,13 +96,15 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     _phrase(
         "addressed to a model",
-        "reading this|processing this|reviewing this|note to|note for|if you are a|for ai |ai agents|ai assistant"
+        "reading this|processing this|reviewing this|note to|note for|if you are a|if you're a"
+        "|assistant, |model, |copilot, |ai, |for ai |ai agents|ai assistant"
         "|for the assistant|the bot|when you read this|summarize this|process this ticket|before you answer"
         "|before responding|before you reply|long-term memory|your memory|future reply|future summary",
         rf"\b{_MODEL}s? (?:assistant |agent |system )?(?:reading|processing|reviewing|summari[sz]ing|integrating)"
         r" this\b"
         rf"|\bnote (?:to|for) (?:the |any |all )?(?:ai )?{_MODEL}s?\b(?: agents| assistants)?\s*[:,\n]"
-        rf"|\bif you are an? (?:{_MODEL}|large language model)\b"
+        rf"|\bif you(?: are|'re) an? (?:{_MODEL}|large language model)\b"
+        r"|^\W{0,6}(?:assistant|ai|model|copilot), (?:when|while|before) (?:you |summari|review|process|read|analy)"
         rf"|\bimportant for the (?:assistant|ai|model)\b|\(for ai (?:coding )?agents\)"
         r"|\bto any ai (?:system|assistant|model)\b|^[^\n]{0,80}\bai agents [^.\n]{0,40}\bshould first\b"
         r"|\bwhen you (?:read|process|summari[sz]e) this\b[^.\n]{0,20},[^\n]{0,20}"
