@@ -23,7 +23,7 @@ from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.pdf.layout import areas_of
 from secft.dataset.sources.pdf.segments import Segment
 from secft.dataset.sources.pdf.words import Vocabulary, plain
-from secft.errors import FetchRefused, InputError
+from secft.errors import FetchRefused, InputError, MissingExtraError
 from secft.files import canonical_json
 from secft.records import Document
 
@@ -195,6 +195,7 @@ def test_divided_words_are_made_whole() -> None:
     assert words.joined("the Open-", "SSL library") == "the Open-SSL library"
     assert words.joined("a dash -", "after") == "a dash - after"
     assert words.joined("no", "hyphen") == "no hyphen"
+    assert Vocabulary(["see example.com, com-", "plementing this"]).joined("com-", "plementing") == "complementing"
 
 
 def test_divided_words_in_a_document(tmp_path: Path) -> None:
@@ -384,15 +385,18 @@ def test_files_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
     ]
 
 
-def test_problems_are_told_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_are_told_before_the_run(tmp_path: Path) -> None:
     path = paper(tmp_path, lambda document: prose(document, PROSE))
     assert pdf.READER.problems(PdfSource(paths=[str(path), "https://example.org/a.pdf"]), "source.pdf") == []
     (missing,) = pdf.READER.problems(PdfSource(paths=["nowhere.pdf"]), "source.pdf")
     assert (missing.key, missing.value) == ("source.pdf.paths", "nowhere.pdf")
     (bad,) = pdf.READER.problems(PdfSource(paths=["http://user:word@example.org/a.pdf"]), "source.pdf")
     assert "credentials" in bad.reason
+    assert "word" not in str(bad)
     (absent,) = pdf.READER.problems(PdfSource(paths=[str(path)], engine="docling"), "source.pdf")
     assert (absent.key, absent.remedy) == ("source.pdf.engine", "Run: pip install docling")
+    with pytest.raises(MissingExtraError, match="pip install docling"):
+        read(path, engine="docling")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from secft.dataset.sources.intake import Intake, Reader, reader_of_parts
 from secft.dataset.sources.named import named_ids
 from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
 from secft.dataset.sources.pdf.download import is_address, kept, refresh
-from secft.errors import FetchRefused, InputError, Problem
+from secft.errors import FetchRefused, InputError, MissingExtraError, Problem
 from secft.files import sha256_file
 from secft.process import shared_worker
 from secft.records import Document
@@ -144,6 +144,9 @@ def _engine(name: str) -> Callable[[Task], Extracted]:
     if name == "docling":
         from secft.dataset.sources.pdf import by_docling
 
+        missing = by_docling.problems("source.pdf.engine")
+        if missing:
+            raise MissingExtraError(str(missing[0]))
         return by_docling.extract
     from secft.dataset.sources.pdf.extract import extract
 
@@ -177,7 +180,9 @@ def _address_problems(config: PdfSource, key: str) -> list[Problem]:
         try:
             parse_address(url)
         except FetchRefused as error:
-            problems.append(Problem(key, f"{error.reason}: {error.detail}", url))
+            # The detail shows the address without its credentials.
+            shown = None if error.reason.startswith("credentials") else url
+            problems.append(Problem(key, f"{error.reason}: {error.detail}", shown))
     return problems
 
 

@@ -33,9 +33,12 @@ class Vocabulary:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._counts: Counter[str] = Counter()
+        divided = False
         for line in lines:
             words = _WORD.findall(line.casefold())
-            self._counts.update(words[:-1] if line.endswith("-") else words)
+            # The two halves of a divided word are no words.
+            start, divided = int(divided), line.endswith("-")
+            self._counts.update(words[start:-1] if divided else words[start:])
 
     def joined(self, before: str, after: str) -> str:
         """Return two lines as one: with a space, or with a divided word made whole.
