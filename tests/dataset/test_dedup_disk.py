@@ -106,8 +106,8 @@ def test_store_reads_sets_in_any_order(tmp_path: Path) -> None:
     made = sketch(texts, DedupConfig())
     starts = np.cumsum(made.sizes) - made.sizes
     rows = np.array([499, 3, 250, 0, 251, 3], dtype=np.int64)
-    sets = store.sets(rows)
-    for place, row in enumerate(rows):
+    sets, places = store.sets(rows)
+    for place, row in zip(places, rows, strict=True):
         mine = sets.values[sets.starts[place] : sets.starts[place] + sets.sizes[place]]
         assert np.array_equal(mine, made.shingles[starts[row] : starts[row] + made.sizes[row]])
     assert np.array_equal(store.band(3), made.bands[3])

@@ -16,6 +16,7 @@ from secft.dataset.dedup import ENGINES, Text, clusters, jaccard, shingles
 from secft.dataset.dedup.compared import compared_text
 from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.join import exact_join
+from secft.dataset.dedup.native import library
 from secft.dataset.dedup.sketch import sketch
 from secft.dataset.dedup.verify import Candidates, MemoryStore, Sets, verified
 from secft.dataset.dedup.words import blocks, shingle_hashes, with_tail, word_hashes
@@ -27,6 +28,7 @@ ODD = [
     "e.g. \t tabs\nlines\x1cend",
     "Ünïcode straße ﬁne №5", "STRASSE fine no5", "日本語 のテキスト", "mixed ASCII und Größe", "naïve nai\u0308ve",
     "x" * 7, "x" * 8, "x" * 9, "x" * 16, "x" * 17, "x" * 511, "x" * 512, "x" * 600 + " y", "x" * 600 + "z y", "é" * 300,
+    "“Quoted” – it’s… a\u00a0test → ok • one·two − three", "“ﬁne” — №", "™ ½ ² x²",
 ]  # fmt: skip
 
 
@@ -105,6 +107,28 @@ def test_hashed_sets_equal_the_sets_of_strings(words: int) -> None:
     for one, other in combinations(range(len(texts)), 2):
         assert len(parts[one] & parts[other]) == len(sets[one] & sets[other])
         assert (made.digests[one] == made.digests[other]).all() == (sets[one] == sets[other])
+
+
+@pytest.mark.parametrize("settings", [DedupConfig(), DedupConfig(shingle_words=1, permutations=77, seed=9)])
+def test_compiled_loops_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, settings: DedupConfig) -> None:
+    if library() is None:
+        pytest.skip("no C compiler")
+    texts = [*(Text(str(place), "", text) for place, text in enumerate(ODD)), *varied(3000)]
+    compiled, clusters_compiled = sketch(texts, settings), ENGINES["fast"](texts, settings)
+    for module in ("sketch", "verify"):
+        monkeypatch.setattr(f"secft.dataset.dedup.{module}.library", lambda: None)
+    plain = sketch(texts, settings)
+    for part in ("shingles", "sizes", "groups", "digests", "bands"):
+        assert np.array_equal(getattr(compiled, part), getattr(plain, part)), part
+    assert ENGINES["fast"](texts, settings) == clusters_compiled
+
+
+@pytest.fixture(params=["compiled", "numpy"], autouse=True)
+def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test of this file with the compiled loops and without them."""
+    if request.param == "numpy":
+        for module in ("sketch", "verify"):
+            monkeypatch.setattr(f"secft.dataset.dedup.{module}.library", lambda: None)
 
 
 def test_nothing_and_next_to_nothing() -> None:

@@ -133,13 +133,12 @@ class Shards:
         found: list[str] = keys.take(pa.array(rows)).to_pylist()
         return found
 
-    def sets(self, rows: Rows) -> Sets:
+    def sets(self, rows: Rows) -> tuple[Sets, Rows]:
         """See Store. Reads only the shards that hold some of the texts, each once."""
-        order = np.argsort(rows, kind="stable")
-        ordered = rows[order]
+        ordered, places = np.unique(rows, return_inverse=True)
         edges = np.searchsorted(ordered, self.starts)
         pieces: list[Hashes] = []
-        sizes, groups = np.empty(rows.size, np.int64), np.empty(rows.size, np.uint64)
+        sizes, groups = np.empty(ordered.size, np.int64), np.empty(ordered.size, np.uint64)
         for shard in np.flatnonzero(np.diff(edges)).tolist():
             chosen = slice(edges[shard], edges[shard + 1])
             local = ordered[chosen] - self.starts[shard]
@@ -149,10 +148,7 @@ class Shards:
             starts = (np.cumsum(every) - every)[local]
             pieces.append(self.part(name, "shingles", mapped=True)[_spans(starts, every[local])])
         values = with_tail(np.concatenate([*pieces, np.zeros(0, np.uint64)]), sizes)
-        # Back from the order of the store to the order of the question.
-        back = np.empty_like(order)
-        back[order] = np.arange(order.size)
-        return Sets(values, (np.cumsum(sizes) - sizes)[back], sizes[back], groups[back])
+        return Sets(values, np.cumsum(sizes) - sizes, sizes, groups), places
 
 
 def _spans(starts: Rows, sizes: Rows) -> Rows:

@@ -13,11 +13,22 @@ from numpy.typing import NDArray
 from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
-from secft.dataset.dedup.words import Hashes, Rows, blocks, mixed, padded, shingle_hashes, text_hash, with_tail
+from secft.dataset.dedup.native import library, sketch_texts
+from secft.dataset.dedup.words import (
+    Hashes,
+    Rows,
+    blocks,
+    mixed,
+    padded,
+    shingle_hashes,
+    text_hash,
+    with_tail,
+    word_bytes,
+)
 
 SCHEME = "affine32"
-_BLOCK = 16_384
-"""Elements worked on at once: they and two copies stay in the cache of a core."""
+_BLOCK, _TOGETHER = 32_768, 4
+"""Elements and permutations worked on at once: few calls, and all that they touch stays in the cache of a core."""
 _SALTS = (np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB))
 _BAND_MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
 
@@ -45,7 +56,7 @@ class Sketch:
 def _coefficients(permutations: int, seed: int) -> NDArray[np.uint32]:
     """Return odd factors and summands, shape (2, permutations, 1, 1)."""
     raw = b"".join(hashlib.blake2b(f"{seed}:{place}".encode(), digest_size=8).digest() for place in range(permutations))
-    values = np.frombuffer(raw, dtype="<u4").reshape(permutations, 2).T.astype(np.uint32)
+    values = np.ascontiguousarray(np.frombuffer(raw, dtype="<u4").reshape(permutations, 2).T.astype(np.uint32))
     values[0] |= 1
     return values[..., None, None]
 
@@ -62,11 +73,11 @@ def _signatures(matrix: Hashes, factors: NDArray[np.uint32], out: NDArray[np.uin
     """
     # Shingle hashes are mixed already, so any 32 of their bits are as good as others.
     short = np.ascontiguousarray((matrix >> np.uint64(32)).astype(np.uint32).T)
-    space = np.empty_like(short)
-    for place in range(factors.shape[1]):
-        np.multiply(short, factors[0, place], out=space)
-        np.add(space, factors[1, place], out=space)
-        np.minimum.reduce(space, axis=0, out=out[place])
+    for start in range(0, factors.shape[1], _TOGETHER):
+        some = factors[:, start : start + _TOGETHER]
+        space = short * some[0]
+        space += some[1]
+        np.minimum.reduce(space, axis=1, out=out[start : start + _TOGETHER])
 
 
 def _band_keys(signatures: NDArray[np.uint32], groups: Hashes, bands: int, rows: int) -> Hashes:
@@ -88,19 +99,16 @@ def _digests(shingles: Hashes, sizes: Rows, groups: Hashes) -> Hashes:
     return np.stack([mixed(sums[0] + groups), mixed(sums[1] ^ groups)], axis=1)
 
 
-def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
-    """Compute what near-duplicates of some texts are searched in.
-
-    The result for a text depends on nothing but the text and the settings.
-    """
-    bands, rows = bands_and_rows(settings.threshold, settings.permutations)
-    names = {group: text_hash(group) for group in {text.group for text in texts}}
-    groups = np.fromiter((names[text.group] for text in texts), np.uint64, len(texts))
-    raw, counts = shingle_hashes([text.text for text in texts], settings.shingle_words)
-    if not texts:
-        return Sketch(raw, counts, groups, np.zeros((0, 2), np.uint64), np.zeros((bands, 0), np.uint64))
-    signatures = np.empty((settings.permutations, len(texts)), dtype=np.uint32)
-    factors = _coefficients(settings.permutations, settings.seed)
+def _sets_and_signatures(
+    texts: Sequence[str], words: int, factors: NDArray[np.uint32]
+) -> tuple[Hashes, Rows, NDArray[np.uint32]]:
+    """Return flat sorted sets, their sizes, and signatures of shape (permutations, n): compiled, or by numpy."""
+    loaded = library()
+    if loaded is not None:
+        data, ends = word_bytes(texts)
+        return sketch_texts(loaded, data, ends, words, factors[..., 0, 0])
+    raw, counts = shingle_hashes(texts, words)
+    signatures = np.empty((factors.shape[1], len(texts)), dtype=np.uint32)
     starts = np.cumsum(counts) - counts
     tailed = with_tail(raw, counts)
     sizes = np.empty_like(counts)
@@ -108,7 +116,7 @@ def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
     for block in blocks(counts, _BLOCK):
         matrix = padded(tailed, starts[block], counts[block], repeat_first=True)
         matrix.sort(axis=1)
-        least = np.empty((settings.permutations, block.size), dtype=np.uint32)
+        least = np.empty((factors.shape[1], block.size), dtype=np.uint32)
         _signatures(matrix, factors, least)
         signatures[:, block] = least
         # Back to their own places: sorted, and only the first of equal ones is kept.
@@ -119,6 +127,23 @@ def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
         places = np.repeat(starts[block], sizes[block]) + ranks
         raw[places] = matrix[fresh]
         kept[places] = True
-    shingles = raw[kept]
+    return raw[kept], sizes, signatures
+
+
+def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
+    """Compute what near-duplicates of some texts are searched in.
+
+    The result for a text depends on nothing but the text and the settings.
+    """
+    bands, rows = bands_and_rows(settings.threshold, settings.permutations)
+    names = {group: text_hash(group) for group in {text.group for text in texts}}
+    groups = np.fromiter((names[text.group] for text in texts), np.uint64, len(texts))
+    if not texts:
+        return Sketch(
+            groups, np.zeros(0, np.int64), groups, np.zeros((0, 2), np.uint64), np.zeros((bands, 0), np.uint64)
+        )
+    factors = _coefficients(settings.permutations, settings.seed)
+    plain = [text.text for text in texts]
+    shingles, sizes, signatures = _sets_and_signatures(plain, settings.shingle_words, factors)
     keys = _band_keys(signatures, groups, bands, rows)
     return Sketch(shingles, sizes, groups, _digests(shingles, sizes, groups), keys)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from secft.dataset.dedup.native import count_shared, library
 from secft.dataset.dedup.words import Hashes, Rows, blocks, padded
 
 _BLOCK = 65_536
@@ -33,8 +34,8 @@ class Sets:
 class Store(Protocol):
     """Where shingle sets are kept: in memory, or on disk. Travels to workers by pickle."""
 
-    def sets(self, rows: Rows) -> Sets:
-        """Return the sets of some texts, in the order of ``rows``."""
+    def sets(self, rows: Rows) -> tuple[Sets, Rows]:
+        """Return sets that hold those of some texts, and where in them each of ``rows`` is."""
         ...
 
 
@@ -44,10 +45,9 @@ class MemoryStore:
 
     everything: Sets
 
-    def sets(self, rows: Rows) -> Sets:
+    def sets(self, rows: Rows) -> tuple[Sets, Rows]:
         """See Store."""
-        every = self.everything
-        return Sets(every.values, every.starts[rows], every.sizes[rows], every.groups[rows])
+        return self.everything, rows
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,19 @@ class Candidates:
 
 def verified(candidates: Candidates) -> NDArray[np.bool_]:
     """Mark the pairs of one group whose exact Jaccard similarity reaches the threshold, shape (pairs,)."""
-    rows, places = np.unique(np.concatenate([candidates.left, candidates.right]), return_inverse=True)
-    sets = candidates.store.sets(rows)
+    sets, places = candidates.store.sets(np.concatenate([candidates.left, candidates.right]))
     left, right = np.split(places, 2)
     smaller, larger = np.minimum(sets.sizes[left], sets.sizes[right]), np.maximum(sets.sizes[left], sets.sizes[right])
     # The similarity is at most smaller / larger.
     result: NDArray[np.bool_] = (smaller / larger >= candidates.threshold) & (sets.groups[left] == sets.groups[right])
     open_ = np.flatnonzero(result)
     total = sets.sizes[left] + sets.sizes[right]
+    if (loaded := library()) is not None:
+        one, other = left[open_], right[open_]
+        ways = (sets.starts[one], sets.sizes[one]), (sets.starts[other], sets.sizes[other])
+        shared = count_shared(loaded, sets.values, *ways)
+        result[open_] = shared / (total[open_] - shared) >= candidates.threshold
+        return result
     for block in blocks(total[open_], _BLOCK):
         pairs = open_[block]
         shared = _shared(sets, left[pairs], right[pairs])

@@ -28,6 +28,8 @@ _WORDS_ONLY = bytes(
     (code | 0x20 if 65 <= code <= 90 else code) if code >= 128 or chr(code).isalnum() or code == 95 else _SPACE
     for code in range(256)
 )
+# Signs of typography that are no words in any form: most texts that are not ASCII have no other characters.
+_TYPOGRAPHY = re.compile("[\u00a0\u00b7\u2010-\u2015\u2018-\u201f\u2022\u2026\u2190-\u2193\u2212]+")
 _OTHER_SIGNS = re.compile(r"[^\w\x00-\x7f]+")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FILLER = np.uint64(0xD6E8FEB86659FD93)
@@ -35,8 +37,6 @@ _FILLER = np.uint64(0xD6E8FEB86659FD93)
 PADDING = np.uint64(0xFFFFFFFFFFFFFFFF)
 """No shingle has this hash, so rows of different lengths can be filled up with it."""
 _FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)
-_LONG_WORD = 512
-"""Bytes from which a word is hashed by itself, so that one endless word does not slow down the others."""
 
 
 def text_hash(text: str) -> int:
@@ -56,24 +56,31 @@ def mixed(values: Hashes) -> Hashes:
 
 def _plain(text: str) -> str:
     """Return a text in which only ASCII is left to be put into the form of secft.dataset.clean.comparable."""
-    if text.isascii():
+    if text.isascii() or (text := _TYPOGRAPHY.sub(" ", text)).isascii():
         return text
     return _OTHER_SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
 
 
-def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Rows]:
-    """Return the hash of every word, and how many words each text has.
+def word_bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Rows]:
+    """Return the bytes of all texts with a space for everything that is no word, and where each text ends.
 
     The words are those of secft.dataset.clean.comparable. For ASCII that form is a matter of lower case and of what is
-    a word, which is done here on the bytes of all texts at once.
+    a word, which is done here on the bytes of all texts at once. Every text ends at a space, and at the end there are
+    eight more, so that eight bytes can be read from wherever a word begins.
     """
     encoded = [_plain(text).encode() for text in texts]
-    # Eight spaces at the end, so that eight bytes can be read from wherever a word begins.
-    data = np.frombuffer((b" ".join([*encoded, b" " * 8])).translate(_WORDS_ONLY), dtype=np.uint8)
+    data = np.frombuffer(b" ".join([*encoded, b" " * 9]).translate(_WORDS_ONLY), dtype=np.uint8)
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    ends: Rows = np.cumsum(lengths + 1) - 1
+    return data, ends
+
+
+def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Rows]:
+    """Return the hash of every word, and how many words each text has."""
+    data, text_ends = word_bytes(texts)
     inside = np.concatenate(([False], data != _SPACE))
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, ends = edges[::2], edges[1::2]
-    text_ends = np.cumsum([len(part) + 1 for part in encoded], dtype=np.int64)
     counts = np.diff(np.searchsorted(starts, text_ends), prepend=0)
     return _hashes_of_bytes(data, starts, ends - starts), counts
 
@@ -89,16 +96,13 @@ def _hashes_of_bytes(data: NDArray[np.uint8], starts: Rows, lengths: Rows) -> Ha
     # Eight bytes from every place on, first byte lowest.
     eights = as_strided(data[:8].view("<u8"), shape=(data.size - 7,), strides=(1,), writeable=False)
     hashes = mixed(eights[starts] & _FIRST_BYTES[np.minimum(lengths, 8)] ^ lengths.astype(np.uint64) * _MULTIPLIER)
-    longer = np.flatnonzero((lengths > 8) & (lengths < _LONG_WORD))
+    longer = np.flatnonzero(lengths > 8)
     done = 8
     while longer.size:
         rest = np.minimum(lengths[longer] - done, 8)
         hashes[longer] = mixed(hashes[longer] ^ eights[starts[longer] + done] & _FIRST_BYTES[rest])
         done += 8
         longer = longer[lengths[longer] > done]
-    for place in np.flatnonzero(lengths >= _LONG_WORD).tolist():
-        word = data[starts[place] : starts[place] + lengths[place]].tobytes()
-        hashes[place] = int.from_bytes(hashlib.blake2b(word, digest_size=8).digest(), "little")
     return hashes
 
 
