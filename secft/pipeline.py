@@ -39,6 +39,7 @@ STAGES: tuple[Stage, ...] = (
         settings=data.example_settings,
         work=data.write_examples,
         external=data.teacher_digests,
+        resumable=True,
     ),
     Stage(
         "dataset",

@@ -148,6 +148,13 @@ class Tally:
         self.seen += 1
         self.kept += 1
 
+    def add(self, other: Tally) -> None:
+        """Add the counts of another part of the same step."""
+        self.seen += other.seen
+        self.kept += other.kept
+        for reason, count in other.dropped.items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+
     def drop(self, reason: str) -> None:
         """Count one record that came in and ends here."""
         self.seen += 1

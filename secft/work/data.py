@@ -15,7 +15,7 @@ from secft.dataset import sources
 from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
-from secft.dataset.synthesise import Asking, asks_a_model, prompt_digests, synthesise
+from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthesise
 from secft.engine.open import open_engine
 from secft.errors import InputError
 from secft.files import plain, read_jsonl, sha256_file
@@ -64,8 +64,10 @@ def _chunked(config: RunConfig) -> bool:
 
 def write_examples(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Turn documents into examples.jsonl."""
-    asking = Asking(config.llm, Path(config.paths.cache) / "replies")
-    summary = synthesise(config.synthesis, inputs["documents"].path / DOCUMENTS, out, config.seed, asking)
+    with open_engine(config.engine) as engine:
+        replies, spread = Path(config.paths.cache) / "replies", config.engine.name == "ray"
+        means = Means(config.llm, replies, engine, spread, config.engine.shard_size)
+        summary = synthesise(config.synthesis, inputs["documents"].path / DOCUMENTS, out, config.seed, means)
     return {**summary, "headline": _examples_headline(config, summary)}
 
 

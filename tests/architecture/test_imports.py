@@ -16,7 +16,7 @@ LAYERS = {
     "config": FOUNDATIONS,
     "models": FOUNDATIONS,
     "engine": FOUNDATIONS | {"config"},
-    "llm": FOUNDATIONS | {"config", "models"},
+    "llm": FOUNDATIONS | {"config", "engine", "models"},
     "dataset": FOUNDATIONS | {"config", "engine", "llm", "models"},
     "train": FOUNDATIONS | {"config", "models"},
     "evaluate": FOUNDATIONS | {"config", "models"},

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from secft.config.synthesis import WritingConfig
 from secft.dataset.clean import comparable
+from secft.dataset.curation.injection import injection_rules
 from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject
 from secft.dataset.teacher.identifiers import catalogue
 from secft.dataset.teacher.passages import Passage, choose
@@ -22,6 +23,7 @@ from secft.llm.schema import parse_json_reply
 from secft.records import Document, Example, Message, Provenance
 
 JUDGE = "judge"
+INJECTED = "not asked: the passage holds instructions to a model"
 _SHOWN_REASONS = 3
 
 
@@ -97,9 +99,9 @@ class Account:
 
 
 def plan_requests(
-    documents: Mapping[str, Document], settings: WritingConfig, seed: int
+    documents: Mapping[str, Document], settings: WritingConfig, seed: int, account: Account | None = None
 ) -> list[tuple[str, Passage, Prompt]]:
-    """Return what would be asked, in order, without asking.
+    """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
     Raises:
         InputError: a prompt file is missing or broken, or no document has a passage for any task.
@@ -111,7 +113,10 @@ def plan_requests(
             f"no document has a passage for {', '.join(settings.tasks)}: choose other tasks (synthesis.writing.tasks) "
             "or sources, or allow longer passages (synthesis.writing.passage_characters)."
         )
-    return [(task, passage, prompts[task]) for task, passage in chosen]
+    kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
+    if account is not None and len(kept) < len(chosen):
+        account.rejected[INJECTED] += len(chosen) - len(kept)
+    return kept
 
 
 def unanswerable_tasks(settings: WritingConfig) -> list[str]:
@@ -142,7 +147,7 @@ def write_pairs(
     Raises:
         InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
     """
-    planned = plan_requests(documents, settings, seed)
+    planned = plan_requests(documents, settings, seed, account)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
     requests = (prompt.fill(passage) for _, passage, prompt in planned)
