@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secft.dataset.clean import comparable
 from secft.records import Example
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """One text to be compared with others of its group.
 
     Attributes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -30,18 +32,26 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine |
     Args:
         texts: with unique keys, in any order: neither it nor the number of workers changes the result.
         settings: threshold, permutations, shingle length and seed.
-        engine: on what shards are sketched and pairs are verified.
+        engine: on what shards are sketched; None is threads of this process.
     """
-    engine = engine or InProcess()
     shards = [texts[start : start + _SHARD] for start in range(0, len(texts), _SHARD)]
     if not shards:
         return {}
-    whole = _joined(list(engine.map(partial(sketch_shard, settings), shards)))
+    whole = _joined(_sketches(shards, settings, engine))
     starts = np.cumsum(whole.sizes) - whole.sizes
     store = MemoryStore(Sets(with_tail(whole.shingles, whole.sizes), starts, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
     components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())
     return dict(zip((text.key for text in texts), _first_keys([text.key for text in texts], components), strict=True))
+
+
+def _sketches(shards: list[Sequence[Text]], settings: DedupConfig, engine: Engine | None) -> list[Sketch]:
+    """Sketch all shards: by the engine, or in threads, because the compiled loops let other threads run."""
+    work = partial(sketch_shard, settings)
+    if engine is not None:
+        return list(engine.map(work, shards))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(work, shards))
 
 
 def _joined(sketches: list[Sketch]) -> Sketch:

@@ -107,16 +107,19 @@ int64_t sketch_texts(const uint8_t *data, const int64_t *ends, int64_t texts, in
     return total;
 }
 
-/* How many values each pair of sorted sets shares. */
+/* How many values each pair of sorted sets shares; less where more than `spare` values of both stand alone. */
 void count_shared(const uint64_t *values, const int64_t *left_starts, const int64_t *left_sizes,
-                  const int64_t *right_starts, const int64_t *right_sizes, int64_t pairs, int64_t *shared) {
+                  const int64_t *right_starts, const int64_t *right_sizes, const int64_t *spare, int64_t pairs,
+                  int64_t *shared) {
     for (int64_t pair = 0; pair < pairs; pair++) {
         const uint64_t *left = values + left_starts[pair], *right = values + right_starts[pair];
         const uint64_t *left_end = left + left_sizes[pair], *right_end = right + right_sizes[pair];
-        int64_t count = 0;
-        while (left < left_end && right < right_end) {
+        int64_t count = 0, alone = 0, most = spare[pair];
+        while (left < left_end && right < right_end && alone <= most) {
             uint64_t one = *left, other = *right;
-            count += one == other;
+            int64_t same = one == other;
+            count += same;
+            alone += 1 - same;
             left += one <= other;
             right += other <= one;
         }

@@ -107,17 +107,27 @@ def sketch_texts(
 
 
 def count_shared(
-    loaded: ctypes.CDLL, values: NDArray[np.uint64], left: tuple[Any, Any], right: tuple[Any, Any]
+    loaded: ctypes.CDLL,
+    values: NDArray[np.uint64],
+    left: tuple[Any, Any],
+    right: tuple[Any, Any],
+    threshold: float,
 ) -> NDArray[np.int64]:
     """Return how many values the sets of each pair share, shape (pairs,).
+
+    Counting a pair ends where its similarity can only be below the threshold; then the number is too low.
 
     Args:
         loaded: the compiled loops.
         values: flat sorted sets.
         left: starts and sizes of the left sets, each of shape (pairs,).
         right: those of the right sets.
+        threshold: Jaccard similarity that matters.
     """
-    shared = np.empty(left[0].size, np.int64)
-    places = [_address(part, np.int64) for part in (*left, *right)]
-    loaded.count_shared(_address(values, np.uint64), *places, ctypes.c_int64(shared.size), _address(shared, np.int64))
+    both = left[1] + right[1]
+    # At least threshold / (1 + threshold) of both sizes must be shared; one more is allowed for rounding.
+    spare = both - 2 * (np.floor(both * (threshold / (1 + threshold))).astype(np.int64) - 1)
+    shared = np.empty(both.size, np.int64)
+    places = [_address(part, np.int64) for part in (*left, *right, spare)]
+    loaded.count_shared(_address(values, np.uint64), *places, ctypes.c_int64(both.size), _address(shared, np.int64))
     return shared

@@ -79,7 +79,7 @@ def verified(candidates: Candidates) -> NDArray[np.bool_]:
     if (loaded := library()) is not None:
         one, other = left[open_], right[open_]
         ways = (sets.starts[one], sets.sizes[one]), (sets.starts[other], sets.sizes[other])
-        shared = count_shared(loaded, sets.values, *ways)
+        shared = count_shared(loaded, sets.values, *ways, candidates.threshold)
         result[open_] = shared / (total[open_] - shared) >= candidates.threshold
         return result
     for block in blocks(total[open_], _BLOCK):
