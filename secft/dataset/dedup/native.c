@@ -10,6 +10,7 @@
 #define PADDING 0xFFFFFFFFFFFFFFFFULL
 #define SPACE 32
 #define RUN 12
+#define MOST_SPREAD 4096
 
 static inline uint64_t mixed(uint64_t value) {
     value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -29,17 +30,41 @@ static inline uint64_t word_hash(const uint8_t *word, int64_t length) {
     return hash;
 }
 
-/* Sort in place by merging runs; `space` has room for as many. Never slower than n log n. */
-static void sort(uint64_t *values, uint64_t *space, int64_t count) {
-    for (int64_t start = 0; start < count; start += RUN) {
-        int64_t end = start + RUN < count ? start + RUN : count;
-        for (int64_t place = start + 1; place < end; place++) {
-            uint64_t value = values[place];
-            int64_t left = place;
-            for (; left > start && values[left - 1] > value; left--) values[left] = values[left - 1];
-            values[left] = value;
-        }
+static void insert_each(uint64_t *values, int64_t start, int64_t end) {
+    for (int64_t place = start + 1; place < end; place++) {
+        uint64_t value = values[place];
+        int64_t left = place;
+        for (; left > start && values[left - 1] > value; left--) values[left] = values[left - 1];
+        values[left] = value;
     }
+}
+
+/* Put values, which are spread evenly like all good hashes, about where they belong. Returns 0 where they are not. */
+static int spread(uint64_t *values, uint64_t *space, int64_t count) {
+    uint32_t starts[MOST_SPREAD + 1];
+    memset(starts, 0, (size_t)(count + 1) * sizeof(uint32_t));
+    for (int64_t place = 0; place < count; place++) starts[(uint64_t)(values[place] >> 32) * count >> 32]++;
+    uint32_t total = 0;
+    for (int64_t place = 0; place < count; place++) {
+        uint32_t here = starts[place];
+        if (here > RUN) return 0;
+        starts[place] = total;
+        total += here;
+    }
+    for (int64_t place = 0; place < count; place++)
+        space[starts[(uint64_t)(values[place] >> 32) * count >> 32]++] = values[place];
+    memcpy(values, space, (size_t)count * sizeof(uint64_t));
+    return 1;
+}
+
+/* Sort in place; `space` has room for as many. Linear for evenly spread values, never slower than n log n. */
+static void sort(uint64_t *values, uint64_t *space, int64_t count) {
+    if (count <= RUN || (count <= MOST_SPREAD && spread(values, space, count))) {
+        insert_each(values, 0, count);
+        return;
+    }
+    for (int64_t start = 0; start < count; start += RUN)
+        insert_each(values, start, start + RUN < count ? start + RUN : count);
     uint64_t *from = values, *to = space;
     for (int64_t width = RUN; width < count; width *= 2) {
         for (int64_t start = 0; start < count; start += 2 * width) {
