@@ -48,6 +48,7 @@ STAGES: tuple[Stage, ...] = (
         settings=data.dataset_settings,
         work=data.freeze_dataset,
         external=data.dataset_digests,
+        resumable=True,
     ),
     Stage(
         "train",

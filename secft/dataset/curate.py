@@ -16,14 +16,17 @@ from secft.dataset.curation.catalogue import Catalogue
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.screens import judged, normalised, scrubbed, without_injection
 from secft.dataset.decontaminate import Embed, GuardSets, contaminated, guarded
+from secft.dataset.dedup.found import cluster_sizes, shown_pairs
 from secft.dataset.freeze import DatasetDescription, freeze
+from secft.dataset.lengths import length_table
 from secft.dataset.sources import natural
 from secft.dataset.split import SPLITS, assign, only_first_phrasings, over_caps
+from secft.engine import Workplace
 from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.records import Example, Message, example_from_record
 
-CURATION_VERSION = 2
+CURATION_VERSION = 3
 """Raised when the same examples would give another dataset."""
 
 CountTokens = Callable[[Sequence[Message]], int]
@@ -40,11 +43,15 @@ class Curated:
         tokens: split -> tokens in the model's chat template.
         funnel: steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number); what one step keeps is what
             the next one sees. Steps may add ``changed``, ``flagged`` and ``details``, see Funnel.
+        lengths: how long the examples of each task and split are, see length_table.
+        duplicates: some of the pairs that were taken for duplicates, see shown_pairs.
     """
 
     splits: Splits
     tokens: dict[str, int]
     funnel: list[dict[str, Any]]
+    lengths: list[dict[str, Any]]
+    duplicates: list[dict[str, Any]]
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -81,24 +88,34 @@ def _length_faults(
     return found
 
 
-def _drop_duplicates(examples: list[Example], dedup: DedupConfig, funnel: Funnel) -> list[Example]:
+def _drop_duplicates(
+    examples: list[Example], dedup: DedupConfig, place: Workplace | None, funnel: Funnel
+) -> tuple[list[Example], list[dict[str, Any]]]:
+    pairs: list[dict[str, Any]] = []
+
+    def drop(step: str, found: Mapping[str, str], reason: str) -> list[Example]:
+        pairs.extend(shown_pairs(step, found, examples))
+        return funnel.drop(step, examples, dict.fromkeys(found, reason), details=cluster_sizes(found))
+
     exact = duplicates.exact_duplicates(examples) if dedup.name != "none" else {}
-    examples = funnel.drop("exact duplicates", examples, dict.fromkeys(exact, "same text as another example"))
-    near = duplicates.near_duplicates(examples, dedup) if dedup.name in ("minhash", "semantic") else {}
+    examples = drop("exact duplicates", exact, "same text as another example")
+    near = duplicates.near_duplicates(examples, dedup, place) if dedup.name in ("minhash", "semantic") else {}
     reason = f"Jaccard similarity to another example is {dedup.threshold:g} or more"
-    examples = funnel.drop("near duplicates", examples, dict.fromkeys(near, reason))
-    if dedup.name != "semantic":
-        return examples
-    same = duplicates.semantic_duplicates(examples, dedup)
-    reason = f"cosine to the embedding of another example is {dedup.cosine:g} or more"
-    return funnel.drop("semantic duplicates", examples, dict.fromkeys(same, reason))
+    examples = drop("near duplicates", near, reason)
+    if dedup.name == "semantic":
+        same = duplicates.semantic_duplicates(examples, dedup)
+        reason = f"cosine to the embedding of another example is {dedup.cosine:g} or more"
+        examples = drop("semantic duplicates", same, reason)
+    return examples, pairs
 
 
 def _split(examples: list[Example], settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
     names = {example.id: _together(example, settings.split.by) for example in examples}
     groups = assign(names.values(), settings.split, seed)
     held_out = [example for example in examples if groups[names[example.id]] == "test"]
-    kept = funnel.drop(f"split by {settings.split.by}", examples, only_first_phrasings(held_out))
+    generated = {row.id: "written by a model: not used to measure" for row in held_out if row.provenance.teacher}
+    reasons = {**only_first_phrasings(held_out), **generated}
+    kept = funnel.drop(f"split by {settings.split.by}", examples, reasons)
     return {split: [example for example in kept if groups[names[example.id]] == split] for split in SPLITS}
 
 
@@ -140,9 +157,7 @@ def _balance(splits: Splits, settings: CurationConfig, seed: int, funnel: Funnel
     over = over_caps(train, caps, seed)
     reasons = [OVER for _ in shared] + [f"over the cap of {row.task}" for row in train if row.id in over]
     after = [example for example in train if example.id not in over]
-    funnel.record(
-        "balance of tasks", sum(map(len, splits.values())), reasons, details=mixture(before, after) if reasons else None
-    )
+    funnel.record("balance of tasks", sum(map(len, splits.values())), reasons, details=mixture(before, after))
     return {**splits, "train": after}
 
 
@@ -156,6 +171,7 @@ def curate(
     seed: int,
     guard_sets: GuardSets | None = None,
     known: Catalogue | None = None,
+    place: Workplace | None = None,
 ) -> Curated:
     """Turn raw examples into three disjoint splits.
 
@@ -174,6 +190,7 @@ def curate(
         seed: seed of split, mixture and caps.
         guard_sets: name of an evaluation set -> texts of its items; training and validation are kept clear of them.
         known: what the documents say; without it, identifiers and labels are not checked against them.
+        place: on what and where duplicates of many examples are found; None works here and in memory.
 
     Returns:
         Splits in natural order of ids, their tokens, and the funnel.
@@ -190,14 +207,14 @@ def curate(
     tokens = {example.id: count_tokens(example.messages) for example in rows}
     lengths = _length_faults(rows, tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
     rows = funnel.drop("length", rows, lengths)
-    rows = _drop_duplicates(rows, dedup, funnel)
+    rows, pairs = _drop_duplicates(rows, dedup, place, funnel)
     splits = _split(rows, settings, seed, funnel)
     splits = _protect_test(splits, settings.decontamination_words, funnel)
     if guard_sets:
         splits = _guard(splits, guard_sets, settings, funnel)
     splits = _balance(splits, settings, seed, funnel)
     lengths_of = {split: sum(tokens[example.id] for example in rows) for split, rows in splits.items()}
-    return Curated(splits, lengths_of, funnel.steps)
+    return Curated(splits, lengths_of, funnel.steps, length_table(splits, tokens), pairs)
 
 
 def curate_dataset(
@@ -212,6 +229,7 @@ def curate_dataset(
     describe: DatasetDescription,
     guard_sets: GuardSets | None = None,
     known: Catalogue | None = None,
+    place: Workplace | None = None,
 ) -> dict[str, Any]:
     """Curate the examples of a file and freeze the result into a directory.
 
@@ -227,6 +245,7 @@ def curate_dataset(
         describe: what the card and the manifest say about where the examples come from.
         guard_sets: name of an evaluation set -> texts of its items.
         known: what the documents say.
+        place: on what and where duplicates of many examples are found.
 
     Returns:
         The manifest of the dataset.
@@ -237,11 +256,22 @@ def curate_dataset(
         StorageError: the disk is full or cannot be written.
     """
     examples = read_examples(examples_file)
-    curated = curate(examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed, guard_sets, known)
+    curated = curate(
+        examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed, guard_sets, known, place
+    )
     if not curated.splits["train"]:
         raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(curated.funnel)}.")
     rules = {"curation": settings, "max_tokens": max_tokens, "seed": seed, "dedup": duplicates.parameters(dedup)}
-    return freeze(out, curated.splits, curated.funnel, curated.tokens, rules, describe)
+    return freeze(
+        out,
+        curated.splits,
+        curated.funnel,
+        curated.tokens,
+        rules,
+        describe,
+        curated.lengths,
+        curated.duplicates,
+    )
 
 
 def _dropped(funnel: list[dict[str, Any]]) -> str:

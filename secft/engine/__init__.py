@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -29,6 +31,21 @@ class Engine(Protocol):
             items: what to work on.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """On what shards are made, where they are kept while they are needed, and how large they are.
+
+    Attributes:
+        engine: on what they are made.
+        directory: every worker must see it; its owner removes it.
+        shard_size: records in a shard.
+    """
+
+    engine: Engine
+    directory: Path
+    shard_size: int
 
 
 class InProcess:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,14 @@ from secft.llm.protocol import Reply, Request
 from secft.llm.schema import is_closed, schema_instruction
 
 FINISH = {"stop": "stop", "length": "length", "content_filter": "safety"}
+
+
+def model_name(said: str) -> str:
+    """Return how a server names its model; one that names the file by its path gives the file's name only.
+
+    Paths tell about somebody's machine, and stand in no dataset.
+    """
+    return re.split(r"[/\\]", said)[-1] if re.match(r"[/~]|[A-Za-z]:[/\\]", said) else said
 
 
 def request_body(request: Request, parameters: Mapping[str, Any], structured: str) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def read_response(raw: bytes, parameters: Mapping[str, Any]) -> Reply:
     counts = usage if isinstance(usage, dict) else {}
     return Reply(
         text=text,
-        model=str(payload.get("model") or parameters.get("model") or ""),
+        model=model_name(str(payload.get("model") or parameters.get("model") or "")),
         prompt_tokens=count_of(counts.get("prompt_tokens")),
         completion_tokens=count_of(counts.get("completion_tokens")),
         finish=FINISH.get(str(finish), str(finish)[:40]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthesise
+from secft.engine import Workplace
 from secft.engine.open import open_engine
 from secft.errors import InputError
 from secft.files import plain, read_jsonl, sha256_file
@@ -106,8 +108,9 @@ def dataset_name(config: RunConfig) -> str:
 
 
 def dataset_provider(config: RunConfig) -> str:
-    """Return who wrote the examples: what the user says, or the name of the synthesis."""
-    return config.dataset.provider or config.synthesis.name
+    """Return who wrote the examples: what the user says, the model that was asked, or the name of the synthesis."""
+    writer = config.llm.name if asks_a_model(config.synthesis) else config.synthesis.name
+    return config.dataset.provider or writer
 
 
 def dataset_settings(config: RunConfig) -> dict[str, Any]:
@@ -152,19 +155,24 @@ def headline(summary: Mapping[str, Any]) -> str:
 def _curate(
     config: RunConfig, inputs: Inputs, out: Path, conversation: CountTokens, answer: CountAnswerTokens
 ) -> dict[str, Any]:
-    return curate_dataset(
-        inputs["examples"].path / EXAMPLES,
-        out / DATASET,
-        config.curation,
-        config.dedup,
-        conversation,
-        answer,
-        longest_example(config),
-        config.seed,
-        describe_dataset(config, inputs),
-        guard_sets(config),
-        catalogue(stored_documents(inputs["documents"].path / DOCUMENTS)),
-    )
+    shards = out / "shards"
+    with open_engine(config.engine) as engine:
+        summary = curate_dataset(
+            inputs["examples"].path / EXAMPLES,
+            out / DATASET,
+            config.curation,
+            config.dedup,
+            conversation,
+            answer,
+            longest_example(config),
+            config.seed,
+            describe_dataset(config, inputs),
+            guard_sets(config),
+            catalogue(stored_documents(inputs["documents"].path / DOCUMENTS)),
+            Workplace(engine, shards, config.engine.shard_size),
+        )
+    shutil.rmtree(shards, ignore_errors=True)
+    return summary
 
 
 def stored_documents(path: Path) -> Iterator[Document]:

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,24 @@ def test_broken_example_files_are_named(tmp_path: Path, make_example: MakeExampl
     path.write_text(f"{line}\n{line}\n")
     with pytest.raises(InputError, match="twice"):
         read_examples(path)
+
+
+def test_what_a_model_wrote_is_not_used_to_measure(examples: list[Example]) -> None:
+    some = [example for example in examples if example.task == "explain"][:60]
+    told = [
+        ("user", "Which one is numbered {}?"),
+        ("assistant", "The one with the number {} is meant, and no other one."),
+    ]
+    taught = [
+        replace(
+            row,
+            id=f"{row.id}:t",
+            provenance=replace(row.provenance, teacher="teacher-1"),
+            messages=tuple({"role": role, "content": text.format(number)} for role, text in told),  # type: ignore[misc]
+        )
+        for number, row in enumerate(some)
+    ]
+    curated = run([*some, *taught])
+    assert not [row for row in curated.splits["test"] if row.provenance.teacher]
+    assert [row for row in curated.splits["train"] if row.provenance.teacher]
+    assert reasons(curated, "split by entity")["written by a model: not used to measure"] > 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from secft.config.llm import OpenAiLlm
+from secft.llm.chat_api import model_name
 from secft.llm.errors import (
     AccessError,
     BrokenReplyError,
@@ -203,3 +204,16 @@ def test_openai_itself_gets_the_newer_name() -> None:
     client = OpenAiClient(OpenAiLlm(base_url="https://api.openai.com/v1", model="m"))
     assert client.identity()["max_completion_tokens"] == 320
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("/srv/models/teacher.gguf", "teacher.gguf"),
+        (r"C:\models\teacher.gguf", "teacher.gguf"),
+        ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"),
+        ("gpt-5", "gpt-5"),
+    ],
+)
+def test_a_model_named_by_its_path_gives_no_path_away(said: str, name: str) -> None:
+    assert model_name(said) == name

@@ -13,6 +13,7 @@ import pytest
 
 SMALL = (
     "model=tiny",
+    "synthesis=template",
     "source.cwe.limit=80",
     "source.attack.limit=80",
     "trainer.max_steps=3",

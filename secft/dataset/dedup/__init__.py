@@ -15,12 +15,13 @@ from typing import Any, Protocol
 from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, compared, compared_group, compared_text, jaccard, shingles
+from secft.dataset.dedup.disk import clusters_on_disk, read_clusters
 from secft.dataset.dedup.fast import fast_clusters
 from secft.dataset.dedup.forest import clusters
 from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
 from secft.dataset.dedup.semantic import Embed, semantic_clusters
 from secft.dataset.sources import natural
-from secft.engine import Engine
+from secft.engine import Engine, Workplace
 from secft.errors import Problem
 from secft.lookup import pick
 from secft.records import Example
@@ -71,13 +72,27 @@ def exact_duplicates(examples: Sequence[Example]) -> dict[str, str]:
     return {duplicate: ids[0] for ids in ordered for duplicate in ids[1:]}
 
 
-def near_duplicates(examples: Sequence[Example], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+IN_MEMORY = 100_000
+"""With more examples, signatures and bands are kept on disk; the result is the same."""
+
+
+def near_duplicates(
+    examples: Sequence[Example], settings: DedupConfig, place: Workplace | None = None
+) -> dict[str, str]:
     """Return id -> id of the kept example, for every example of a cluster but the first by natural order.
 
     Neither the order of the examples nor the number of workers changes the result.
+
+    Args:
+        examples: with unique ids.
+        settings: what a near-duplicate is.
+        place: on what and where shards are made; None works here and in memory.
     """
     find = pick(ENGINES, settings.engine, "dedup.engine")
-    found = find([compared(example) for example in examples], settings, engine)
+    texts = (compared(example) for example in examples)
+    if place is not None and settings.engine == "fast" and len(examples) > IN_MEMORY:
+        return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.engine))
+    found = find(list(texts), settings, place.engine if place else None)
     return {key: first for key, first in found.items() if key != first}
 
 

@@ -97,6 +97,14 @@ def clusters_on_disk(
     return target
 
 
+def read_clusters(path: Path) -> dict[str, str]:
+    """Return key -> first key of its cluster, as clusters_on_disk wrote it."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    return dict(zip(table["key"].to_pylist(), table["first"].to_pylist(), strict=True))
+
+
 def _shards(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
     stream = iter(texts)
     while shard := list(islice(stream, size)):
