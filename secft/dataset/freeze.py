@@ -13,14 +13,25 @@ from typing import Any
 from filelock import FileLock
 
 from secft.dataset.card import dataset_card
+from secft.dataset.croissant import CROISSANT, croissant
 from secft.dataset.rows import write_rows
 from secft.dataset.split import SPLITS
 from secft.errors import InputError
-from secft.files import digest, plain, read_json, sha256_file, storage_errors, tree_digests, write_json, write_text
+from secft.files import (
+    digest,
+    plain,
+    read_json,
+    sha256_file,
+    storage_errors,
+    tree_digests,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 from secft.records import Example
 
 FORMAT = "secft-dataset/1"
-MANIFEST, CARD = "manifest.json", "DATASET_CARD.md"
+MANIFEST, CARD, DUPLICATES = "manifest.json", "DATASET_CARD.md", "duplicates.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
@@ -36,6 +47,7 @@ class DatasetDescription:
         parents: name of an input -> its digest.
         tokenizer: whose tokens are counted, for example ``HuggingFaceTB/SmolLM2-135M-Instruct``.
         language: languages of the rows, ISO 639-1.
+        teacher: where a model was asked: ``asked``, ``accepted`` and ``rejected``, each a name -> number; else empty.
     """
 
     name: str
@@ -45,6 +57,7 @@ class DatasetDescription:
     parents: Mapping[str, str] = field(default_factory=dict)
     tokenizer: str = "the model"
     language: tuple[str, ...] = ("en",)
+    teacher: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def _counts(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
@@ -72,8 +85,10 @@ def freeze(
     tokens: Mapping[str, int],
     rules: Mapping[str, Any],
     describe: DatasetDescription,
+    lengths: Sequence[Mapping[str, Any]] = (),
+    duplicates: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Write rows, card and, last, the manifest.
+    """Write rows, card, Croissant metadata and, last, the manifest.
 
     Args:
         out: an existing or new directory of an unfinished stage.
@@ -82,6 +97,8 @@ def freeze(
         tokens: split -> number of tokens.
         rules: everything that decided about the rows, ``dedup`` among it.
         describe: name, provider, sources, parents.
+        lengths: how long the examples are, see length_table.
+        duplicates: pairs that were taken for duplicates, see shown_pairs; written to ``duplicates.jsonl``.
 
     Returns:
         The manifest.
@@ -91,6 +108,7 @@ def freeze(
     """
     for split in SPLITS:
         write_rows(out, split, splits[split])
+    write_jsonl(out / DUPLICATES, duplicates)
     config = plain({"synthesis": describe.synthesis, **{key: rules[key] for key in rules if key != "dedup"}})
     dedup = plain(rules.get("dedup", {}))
     parents = dict(sorted(describe.parents.items()))
@@ -102,6 +120,8 @@ def freeze(
         "splits": {split: {"examples": len(splits[split]), "tokens": tokens[split]} for split in SPLITS},
         "counts": _counts(splits),
         "funnel": list(funnel),
+        "lengths": list(lengths),
+        "teacher": plain(dict(describe.teacher)),
         "sources": plain(dict(describe.sources)),
         "licenses": _licenses(splits),
         "language": list(describe.language),
@@ -111,6 +131,7 @@ def freeze(
         "dedup": dedup,
     }
     write_text(out / CARD, dataset_card(manifest, splits))
+    write_json(out / CROISSANT, croissant(manifest, tree_digests(out, leave_out=(MANIFEST, CROISSANT))))
     manifest["files"] = tree_digests(out, leave_out=(MANIFEST,))
     write_json(out / MANIFEST, manifest)
     return manifest

@@ -26,8 +26,12 @@ COLUMNS = {
 }
 """Column -> type, in the order of Example.record."""
 
-_MESSAGE = ("role", "content")
-_PROVENANCE = ("document", "source", "source_version", "license", "url", "teacher", "prompt", "parameters", "response")
+MESSAGE = ("role", "content")
+"""Parts of a message."""
+PROVENANCE = (
+    "document", "fields", "source", "source_version", "license", "url", "teacher", "prompt", "parameters", "response",
+)  # fmt: skip
+"""Parts of a provenance; all are strings but ``fields``, a list of them."""
 
 
 def _schema() -> Any:
@@ -35,9 +39,8 @@ def _schema() -> Any:
     import pyarrow as pa
 
     text = pa.string()
-    message = pa.struct([pa.field(name, text) for name in _MESSAGE])
-    provenance = [pa.field("document", text), pa.field("fields", pa.list_(text))]
-    provenance += [pa.field(name, text) for name in _PROVENANCE[1:]]
+    message = pa.struct([pa.field(name, text) for name in MESSAGE])
+    provenance = [pa.field(name, pa.list_(text) if name == "fields" else text) for name in PROVENANCE]
     types = {
         "string": text,
         "int64": pa.int64(),
@@ -50,10 +53,9 @@ def _schema() -> Any:
 
 def features() -> list[dict[str, Any]]:
     """Return the columns in the form of a Hugging Face dataset card."""
-    provenance = [{"name": name, "dtype": "string"} for name in _PROVENANCE]
-    provenance.insert(1, {"name": "fields", "list": "string"})
+    provenance = [{"name": name, "list" if name == "fields" else "dtype": "string"} for name in PROVENANCE]
     special: dict[str, dict[str, Any]] = {
-        "messages": {"list": [{"name": name, "dtype": "string"} for name in _MESSAGE]},
+        "messages": {"list": [{"name": name, "dtype": "string"} for name in MESSAGE]},
         "strings": {"list": "string"},
         "provenance": {"struct": provenance},
     }

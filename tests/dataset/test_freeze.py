@@ -63,6 +63,8 @@ def test_manifest_tells_everything(frozen: Path) -> None:
     manifest = check_files(frozen)
     assert set(manifest["files"]) == {
         "DATASET_CARD.md",
+        "croissant.json",
+        "duplicates.jsonl",
         *(f"{split}.{kind}" for split in ("train", "validation", "test") for kind in ("jsonl", "parquet")),
     }
     assert manifest["splits"]["train"]["examples"] == sum(row["train"] for row in manifest["counts"].values())

@@ -45,9 +45,10 @@ class Funnel:
         reasons: Mapping[str, str],
         changed: Mapping[str, int] | None = None,
         flagged: Mapping[str, int] | None = None,
+        details: Any = None,
     ) -> list[Example]:
         """Add a step and return the examples whose id has no reason to be dropped."""
         kept = [example for example in examples if example.id not in reasons]
         found = (reasons[example.id] for example in examples if example.id in reasons)
-        self.record(step, len(examples), found, changed, flagged)
+        self.record(step, len(examples), found, changed, flagged, details)
         return kept
