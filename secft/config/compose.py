@@ -166,11 +166,18 @@ def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Probl
             names = wrong or [""]
             known = options(group)
             problems += [
-                Problem(group, "is not an option", name, ", ".join(known), did_you_mean(name, known)) for name in names
+                Problem(group, "is not an option", name, ", ".join(known), did_you_mean(name, known), _elsewhere(name))
+                for name in names
             ]
         else:
             good.append(f"{group}=[{','.join(chosen)}]" if group == "source" else f"{group}={chosen[0]}")
     return good, problems
+
+
+def _elsewhere(name: str) -> str:
+    """Return where an option of that name does exist, as an advice, or an empty string."""
+    found = [group for group in groups() if name in options(group)]
+    return f"There is {' and '.join(f'{group}={name}' for group in found)}." if found else ""
 
 
 def _chosen(override: Override) -> list[str]:

@@ -109,3 +109,8 @@ def test_several_values_need_multirun() -> None:
 
 def test_unknown_flags_are_told() -> None:
     assert [problem.key for problem in read_command_line(["--frobnicate"]).problems] == ["--frobnicate"]
+
+
+def test_an_option_of_another_group_is_pointed_out() -> None:
+    problem = problems("synthesis=gemini")["synthesis"]
+    assert "There is llm=gemini." in str(problem)
