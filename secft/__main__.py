@@ -17,6 +17,7 @@ from secft.errors import ConfigError, Interrupted, Problem, SecftError, did_you_
 from secft.log import complain
 
 if TYPE_CHECKING:
+    from secft.commands.verbs import Verbs
     from secft.config.command_line import CommandLine
 
 SPIN_COUNT = "3000"
@@ -26,15 +27,17 @@ training ten times slower as soon as any other process wants a core; this costs 
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the command line.
+    """One word of the command line: an experiment is configured and run, or verbs do things that are there already.
 
     Attributes:
         about: one line for --help.
-        call: (config, command line) -> outcome with an exit code.
+        call: (config, command line) -> outcome with an exit code, for a command that takes a whole configuration.
+        verbs: returns the verbs of a command that takes words; imported only when asked for.
     """
 
     about: str
-    call: Callable[[Any, str], dict[str, Any]]
+    call: Callable[[Any, str], dict[str, Any]] | None = None
+    verbs: Callable[[], Verbs] | None = None
 
 
 def _run(config: Any, command: str) -> dict[str, Any]:
@@ -43,8 +46,15 @@ def _run(config: Any, command: str) -> dict[str, Any]:
     return run(config, command)
 
 
+def _dataset() -> Verbs:
+    from secft.commands.dataset import DATASET
+
+    return DATASET
+
+
 COMMANDS = {
-    "run": Command("sources to a gated, carded adapter (the default)", _run),
+    "run": Command("sources to a gated, carded adapter (the default)", call=_run),
+    "dataset": Command("list, show, diff or verify frozen datasets", verbs=_dataset),
 }
 
 
@@ -85,6 +95,9 @@ def _dispatch(name: str, arguments: list[str]) -> int:
     if "--version" in arguments:
         print(f"secft {__version__}")
         return 0
+    command = COMMANDS[name]
+    if command.verbs is not None:
+        return command.verbs().run(arguments)
     if "--help" in arguments or "-h" in arguments:
         from secft.config.help import help_text
 
@@ -97,7 +110,8 @@ def _dispatch(name: str, arguments: list[str]) -> int:
     if line.problems:
         raise ConfigError([*line.problems, *_further_problems(line)])
     if not line.multirun and not line.shows_only:
-        outcome = COMMANDS[name].call(line.configs[0], shown)
+        assert command.call is not None  # a command without verbs has one
+        outcome = command.call(line.configs[0], shown)
         return int(outcome["exit_code"])
     return _through_hydra(name, line.arguments, shown, multirun=line.multirun)
 
@@ -146,7 +160,9 @@ def _sweep_job(name: str, composed: Any, shown: str) -> dict[str, Any]:
     from secft.sweep import write_job_row
 
     try:
-        outcome = COMMANDS[name].call(to_run_config(composed), shown)
+        call = COMMANDS[name].call
+        assert call is not None  # only commands that take a configuration are swept
+        outcome = call(to_run_config(composed), shown)
     except Interrupted:
         raise KeyboardInterrupt from None
     except SecftError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from secft.errors import InputError
 from secft.files import plain, storage_errors, write_jsonl
 from secft.records import Example
 
@@ -79,3 +80,19 @@ def write_rows(directory: Path, split: str, examples: Sequence[Example]) -> None
     with storage_errors(path):
         table = pa.Table.from_pylist(records, schema=_schema())
         pq.write_table(table, path, compression="zstd", row_group_size=4096)
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a split as plain values.
+
+    Raises:
+        InputError: the file is no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, partitioning=None).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        raise InputError(f"{path.name}: cannot be read as Parquet ({error}).") from None
+    return rows

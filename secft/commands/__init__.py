@@ -1,0 +1,1 @@
+"""Commands of the command line besides ``run``: what they print, and the words that they take."""

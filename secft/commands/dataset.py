@@ -1,0 +1,200 @@
+"""``python -m secft dataset``: which datasets there are, what is in them, how two differ, whether one is whole."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from secft.commands.columns import columns, plain_text, size
+from secft.commands.verbs import Asked, Verb, Verbs
+from secft.dataset.freeze import MANIFEST
+from secft.dataset.split import SPLITS
+from secft.dataset.versions import Version, published, resolve
+from secft.errors import InputError
+from secft.files import read_jsonl
+
+SAMPLE_CHARACTERS = 400
+JSON_FLAG = {"json": "print JSON for machines"}
+
+
+def list_datasets(asked: Asked) -> int:
+    """Print all published versions."""
+    root = Path(asked.paths.data)
+    rows = [_row(version) for version in published(root)]
+    if "json" in asked.flags:
+        return _print_json(rows)
+    if not rows:
+        print(f"There is no dataset in {root} (paths.data).")
+        return 0
+    header = ("dataset", *SPLITS, "tokens", "size", "created", "digest", "parents")
+    print(columns(header, [_cells(row) for row in rows], numbers=range(1, 6)))
+    return 0
+
+
+def _row(version: Version) -> dict[str, Any]:
+    row: dict[str, Any] = {"dataset": version.title, "provider": version.provider, "path": str(version.path)}
+    try:
+        manifest = version.manifest()
+    except InputError as error:
+        return {**row, "problem": str(error)}
+    splits = manifest["splits"]
+    return {
+        **row,
+        "rows": {split: splits[split]["examples"] for split in SPLITS},
+        "tokens": sum(splits[split]["tokens"] for split in SPLITS),
+        "bytes": sum(path.stat().st_size for path in version.path.rglob("*") if path.is_file()),
+        "created": _created(version.path),
+        "digest": manifest["digest"],
+        "parents": manifest["parents"],
+    }
+
+
+def _created(path: Path) -> str:
+    """Return when a dataset was published: a manifest holds no time, its file has one."""
+    stamp = datetime.datetime.fromtimestamp((path / MANIFEST).stat().st_mtime, datetime.UTC)
+    return stamp.isoformat(timespec="seconds")
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    if "problem" in row:
+        return [row["dataset"], *[""] * 5, "", row["problem"], ""]
+    parents = ", ".join(f"{name} {digest[:8]}" for name, digest in row["parents"].items())
+    rows = [f"{row['rows'][split]:,}" for split in SPLITS]
+    created = row["created"][:16].replace("T", " ")
+    return [row["dataset"], *rows, f"{row['tokens']:,}", size(row["bytes"]), created, row["digest"][:12], parents]
+
+
+def show_dataset(asked: Asked) -> int:
+    """Print what a dataset's manifest says, and one sample of each task."""
+    version = resolve(asked.words[0], Path(asked.paths.data))
+    manifest, samples = version.manifest(), _samples(version.path)
+    if "json" in asked.flags:
+        return _print_json({"dataset": version.title, "path": str(version.path), **manifest, "samples": samples})
+    print(plain_text(f"{version.title}  ({version.path})"))
+    print(f"digest    {manifest['digest']}\ncreated   {_created(version.path)}")
+    print(plain_text(f"tokenizer {manifest.get('tokenizer', '')}"))
+    for title, text in _sections(manifest):
+        print(f"\n{title}\n{plain_text(text)}")
+    print("\nOne sample of each task")
+    for task, sample in samples.items():
+        print(plain_text(f"\n[{task}] {sample['id']}\n  user: {sample['user']}\n  assistant: {sample['assistant']}"))
+    return 0
+
+
+def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    counts = [[task, *numbers.values()] for task, numbers in manifest["counts"].items()]
+    counts += [[kind, *(manifest["splits"][split][kind] for split in SPLITS)] for kind in ("examples", "tokens")]
+    steps = [
+        [step["step"], step["seen"], step["kept"], "; ".join(f"{n} {why}" for why, n in step["dropped"].items())]
+        for step in manifest["funnel"]
+    ]
+    sources = [
+        [name, *(facts.get(key, "") for key in ("documents", "version", "license")), _refused(facts)]
+        for name, facts in manifest["sources"].items()
+    ]
+    parents = [[name, digest] for name, digest in manifest["parents"].items()]
+    return [
+        ("Examples", columns(("task", *SPLITS), counts, numbers=range(1, 4))),
+        ("Funnel", columns(("step", "in", "out", "dropped"), steps, numbers=(1, 2))),
+        ("Sources", columns(("source", "documents", "version", "licence", "left out"), sources, numbers=(1,))),
+        ("Licences", "\n".join(manifest["licenses"])),
+        ("Made of", columns(("input", "digest"), parents)),
+    ]
+
+
+def _refused(source: Mapping[str, Any]) -> str:
+    return "; ".join(f"{count} {reason}" for reason, count in source.get("dropped", {}).items())
+
+
+def _samples(directory: Path) -> dict[str, dict[str, str]]:
+    """Return the first example of each task, shortened."""
+    found: dict[str, dict[str, str]] = {}
+    for split in SPLITS:
+        for row in read_jsonl(directory / f"{split}.jsonl"):
+            if row["task"] not in found:
+                texts = {key: _short(row[key]) for key in ("user", "assistant")}
+                found[row["task"]] = {"id": row["id"], "split": split, **texts}
+    return dict(sorted(found.items()))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SAMPLE_CHARACTERS else text[:SAMPLE_CHARACTERS] + " ..."
+
+
+def diff_datasets(asked: Asked) -> int:
+    """Print what is different between two datasets."""
+    from secft.dataset.differences import differences
+
+    old, new = (resolve(word, Path(asked.paths.data)) for word in asked.words)
+    found = differences(old.path, new.path, old.manifest(), new.manifest())
+    if "json" in asked.flags:
+        return _print_json({"old": old.title, "new": new.title, **found})
+    print(plain_text(f"{old.title} -> {new.title}"))
+    print(f"digests: {found['digests'][0][:12]} -> {found['digests'][1][:12]}" + (", equal" if found["same"] else ""))
+    for key, title in (("config", "Configuration"), ("sources", "Sources"), ("parents", "Made of")):
+        if found[key]:
+            told = [[row["key"], _value(row["old"]), _value(row["new"])] for row in found[key]]
+            print(plain_text(f"\n{title}\n{columns(('key', 'old', 'new'), told)}"))
+    if found["counts"]:
+        told = [[row["task"], row["split"], row["old"], row["new"]] for row in found["counts"]]
+        print(plain_text(f"\nExamples\n{columns(('task', 'split', 'old', 'new'), told, numbers=(2, 3))}"))
+    print(f"\nRows: {found['rows']['unchanged']:,} unchanged")
+    for kind, names in found["rows"]["examples"].items():
+        if names:
+            more = " ..." if found["rows"][kind] > len(names) else ""
+            print(plain_text(f"  {found['rows'][kind]:,} {kind}: {', '.join(names)}{more}"))
+    return 0
+
+
+def _value(value: Any) -> str:
+    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def verify_datasets(asked: Asked) -> int:
+    """Check datasets against what they say about themselves; 2 if anything is wrong."""
+    from secft.dataset.verify import faults
+
+    root = Path(asked.paths.data)
+    everything = not asked.words or asked.words == ("all",)
+    versions = published(root) if everything else [resolve(word, root) for word in asked.words]
+    results = []
+    for version in versions:
+        try:
+            wrong = faults(version.path, version.manifest())
+        except InputError as error:
+            wrong = [str(error)]
+        results.append({"dataset": version.title, "path": str(version.path), "ok": not wrong, "faults": wrong})
+        if "json" not in asked.flags:
+            told = "\n".join(
+                [f"{version.title}: {'is wrong' if wrong else 'ok'}", *(f"  - {fault}" for fault in wrong)]
+            )
+            print(plain_text(told))
+    if "json" in asked.flags:
+        _print_json(results)
+    elif not versions:
+        print(f"There is no dataset in {root} (paths.data).")
+    return 0 if all(result["ok"] for result in results) else InputError.exit_code
+
+
+def _print_json(value: Mapping[str, Any] | Sequence[Any]) -> int:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+    return 0
+
+
+DATASET = Verbs(
+    command="dataset",
+    about="frozen datasets: which there are, what is in them, how two differ, whether one is whole.",
+    table={
+        "list": Verb("all versions with rows, tokens, size and digest", "", 0, 0, JSON_FLAG, list_datasets),
+        "show": Verb("contents, funnel, sources, licences, samples", "NAME", 1, 1, JSON_FLAG, show_dataset),
+        "diff": Verb("settings, sources, counts and rows that differ", "NAME NAME", 2, 2, JSON_FLAG, diff_datasets),
+        "verify": Verb(
+            "digests, equal rows in both formats, splits apart", "[NAME ... | all]", 0, None, JSON_FLAG, verify_datasets
+        ),
+    },
+    notes="A NAME is provider/name-vN, name-vN, name (its latest version) or a directory.",
+)
