@@ -30,6 +30,7 @@ _MORSE = re.compile(r"(?:[.-]{1,6}[ /]+){12,}[.-]*")
 _ASCII85 = re.compile(r"<~[!-u\s]{20,}~>")
 _UNICODE = re.compile(r"(?:\\u[0-9a-fA-F]{4}){6,}")
 _SPACED = re.compile(r"\b(?:[A-Za-z] ){5,}[A-Za-z]\b")
+_LEET_WORD = re.compile(r"\b(?:[a-z]+[0134570@$]+[a-z0-9@$]*|[0134570]+[a-z]+\w*)\b")
 _LEET = str.maketrans("01345@$7", "oieasast")
 _MORSE_LETTERS = dict(
     zip(
@@ -68,6 +69,11 @@ _MORSE_LETTERS = dict(
 
 # Words of an order, in the four spellings under which they are looked for: as they are told backwards or in rot13.
 _ORDER_WORDS = ("ignore", "instructions", "system prompt", "disregard")
+_LEET_ORDER_WORDS = (
+    "ignor", "instruct", "disregard", "prompt", "forget", "overrid", "restrict", "reveal", "previous", "prior", "above",
+    "bypass", "rules", "system", "assistant", "jailbr", "unrestricted", "vergiss", "anweisung", "oubli", "olvida",
+    "dimentica",
+)  # fmt: skip
 _BACKWARDS = tuple(word[::-1] for word in _ORDER_WORDS)
 _ROT13 = tuple(codecs.encode(word, "rot13") for word in _ORDER_WORDS)
 
@@ -86,9 +92,10 @@ def hidden(text: str) -> list[str]:
     return found
 
 
-def untagged(text: str) -> str:
-    """Return what tag characters spell, in plain letters; an empty string without any."""
-    return "".join(chr(ord(character) - 0xE0000) for run in TAGS.findall(text) for character in run)
+def untagged(text: str) -> list[str]:
+    """Return what tag characters spell, in plain letters; nothing without any."""
+    runs = [] if text.isascii() else TAGS.findall(text)
+    return ["".join(chr(ord(character) - 0xE0000) for run in runs for character in run)] if runs else []
 
 
 def _text_of(data: bytes) -> str:
@@ -120,27 +127,31 @@ def _morse(part: str) -> str:
     return " ".join("".join(_MORSE_LETTERS.get(letter, "") for letter in word.split()) for word in words)
 
 
-_DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (_BASE64, _base64),
-    (_BASE32, _base32),
-    (_HEX, lambda part: _text_of(bytes.fromhex(part))),
-    (_BINARY, _binary),
-    (_MORSE, _morse),
-    (_ASCII85, lambda part: _text_of(base64.a85decode(part, adobe=True))),
-    (_UNICODE, lambda part: part.encode().decode("unicode_escape")),
+# Pattern, how a part is read, and whether it may hold spaces; what may not stands in one long word.
+_DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], str], bool], ...] = (
+    (_BASE64, _base64, False),
+    (_BASE32, _base32, False),
+    (_HEX, lambda part: _text_of(bytes.fromhex(part)), False),
+    (_BINARY, _binary, True),
+    (_MORSE, _morse, True),
+    (_ASCII85, lambda part: _text_of(base64.a85decode(part, adobe=True)), True),
+    (_UNICODE, lambda part: part.encode().decode("unicode_escape"), False),
 )
-
-
-# What every encoded part has: a long run without a space, or many short ones of bits, dots and dashes.
-_MAY_BE_ENCODED = re.compile(r"\S{20}|[01]{8} [01]{8}|[.-]{1,6} [.-]{1,6} [.-]{1,6} |<~")
+_LONG_WORD = 20
+_MAY_HOLD_SPACES = re.compile(r"[01]{8} [01]{8}|[.-]{1,6}[ /]+[.-]{1,6}[ /]+[.-]{1,6}[ /]|<~")
+"""What every encoded part with spaces has: short runs of bits, dots and dashes, or the mark of ascii85."""
 
 
 def decoded(text: str) -> Iterator[str]:
     """Yield the readable texts that stand encoded in a text (base64, base32, hex, binary, Morse, ascii85, escapes)."""
-    if not _MAY_BE_ENCODED.search(text):
+    words = text.split()
+    long_words = "\n".join([word for word in words if len(word) >= _LONG_WORD])
+    may_hold_spaces = "<~" in text or sum([not word.strip(".-/01") for word in words]) > 3
+    spaced = text if may_hold_spaces and _MAY_HOLD_SPACES.search(text) else long_words
+    if not spaced:
         return
-    for pattern, decode in _DECODERS:
-        for number, match in enumerate(pattern.finditer(text)):
+    for pattern, decode, with_spaces in _DECODERS:
+        for number, match in enumerate(pattern.finditer(spaced if with_spaces else long_words)):
             if number >= MOST_PARTS:
                 break
             try:
@@ -164,7 +175,9 @@ def deciphered(text: str) -> Iterator[str]:
         yield short[::-1]
     if any(word in short for word in _ROT13):
         yield codecs.encode(short, "rot13")
-    if re.search(r"\b(?:[a-z]+[0134570@$]+[a-z0-9@$]*|[0134570]+[a-z]+\w*)\b", short):
-        yield short.translate(_LEET)
-    if _SPACED.search(short):
+    if _LEET_WORD.search(short):
+        reading = short.translate(_LEET)
+        if any(word in reading and reading.count(word) > short.count(word) for word in _LEET_ORDER_WORDS):
+            yield reading
+    if sum([len(word) == 1 for word in short.split()]) > 5 and _SPACED.search(short):
         yield _SPACED.sub(lambda match: match.group().replace(" ", ""), short)

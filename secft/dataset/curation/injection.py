@@ -20,6 +20,9 @@ from secft.records import Example, Message
 LONGEST = 1_000_000
 """Characters of a text that are read; more than any passage has."""
 
+_LONGEST_KEPT = 10_000
+"""Characters of a text whose rules are remembered: system prompts and passages come again and again."""
+
 REQUEST_TASKS = frozenset({"refuse", "assist"})
 """Tasks whose requests are written by people to be answered in a certain way, an injection among them."""
 
@@ -68,7 +71,6 @@ def _folded(text: str) -> str:
     return text.lower()
 
 
-@lru_cache(maxsize=8192)
 def _rules(text: str) -> tuple[str, ...]:
     found = dict.fromkeys(disguise.hidden(text))
     folded = _folded(text)
@@ -80,11 +82,14 @@ def _rules(text: str) -> tuple[str, ...]:
         found["chat tokens"] = None
     if "![" in text and _IMAGE.search(text):
         found["image that carries data"] = None
-    if any(matched(_folded(part)) for part in [disguise.untagged(text), *disguise.decoded(text)]):
+    if any(matched(_folded(part)) for part in [*disguise.untagged(text), *disguise.decoded(text)]):
         found["encoded instructions"] = None
-    if not shown and any(matched(_unquoted(reading)) for reading in disguise.deciphered(folded)):
+    if not shown and any(matched(reading) and matched(_unquoted(reading)) for reading in disguise.deciphered(folded)):
         found["disguised instructions"] = None
     return tuple(found)
+
+
+_kept_rules = lru_cache(maxsize=8192)(_rules)
 
 
 def injection_rules(text: str) -> list[str]:
@@ -92,7 +97,7 @@ def injection_rules(text: str) -> list[str]:
 
     Hidden characters are looked for as well, so the text must be as it came, not cleaned.
     """
-    return list(_rules(text[:LONGEST]))
+    return list(_kept_rules(text) if len(text) <= _LONGEST_KEPT else _rules(text[:LONGEST]))
 
 
 def injection_fault(example: Example) -> str | None:

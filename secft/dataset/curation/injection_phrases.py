@@ -180,13 +180,31 @@ PHRASES: tuple[Phrase, ...] = (
 )  # fmt: skip
 
 
+_START = 4
+_SPACES = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+
+def _start(trigger: str) -> str:
+    """Return how the longest word of a trigger begins; every text with the trigger has a word that begins so."""
+    return max(trigger.translate(_SPACES).split(), key=len)[:_START]
+
+
+_NEEDED = tuple(frozenset(map(_start, phrase.triggers)) for phrase in PHRASES)
+"""Per rule how a word of the text must begin, so that most texts are judged by one look at their words."""
+
+
 def matched(text: str) -> list[str]:
     """Return the names of the rules that a text fulfils, in the order of the table.
 
     Args:
         text: lower case.
     """
-    return [phrase.name for phrase in PHRASES if _triggered(phrase.triggers, text) and phrase.pattern.search(text)]
+    starts = {word[:_START] for word in text.translate(_SPACES).split()}
+    return [
+        phrase.name
+        for phrase, needed in zip(PHRASES, _NEEDED, strict=True)
+        if not needed.isdisjoint(starts) and _triggered(phrase.triggers, text) and phrase.pattern.search(text)
+    ]
 
 
 def _triggered(triggers: tuple[str, ...], text: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from secft.config.source import SourceConfig
 from secft.dataset.chunk import token_counter
+from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.table import VERSION, natural, reader_of
 from secft.engine import Engine, InProcess
@@ -26,6 +27,9 @@ from secft.records import Document, Tally
 DOCUMENTS, REFUSED, SHARDS = "documents.jsonl", "refused.jsonl", "shards"
 FILES_PER_SHARD = 32
 """Files of a source that one worker reads in one go."""
+
+INJECTION = "injection"
+"""Field with the names of the rules by which a document of any source carries a prompt injection."""
 
 OVER_LIMIT = "over the limit of the source"
 
@@ -63,7 +67,8 @@ def collect(
 
     Returns:
         ``documents`` (number of all) and ``sources``: per source its number of documents, kind, version, licence,
-        URL, and how many records were seen, kept and dropped by reason.
+        URL, how many records were seen, kept and dropped by reason, and ``tagged``: how many documents carry an
+        injection, where there are any.
 
     Raises:
         InputError: an input cannot be used, two documents share an id, or nothing is left of a source.
@@ -115,6 +120,7 @@ class Account:
         self._first: dict[str, Any] | None = None
         self._kinds: dict[str, int] = {}
         self._licenses: dict[str, int] = {}
+        self._injected = 0
 
     def add_refusals(self, shard: Shard) -> None:
         """Count what the readers refused."""
@@ -123,9 +129,9 @@ class Account:
             self.refused.append(row)
 
     def passed(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield as many documents as the limit allows; count all."""
+        """Yield as many documents as the limit allows, each once where parts may repeat each other; count all."""
         limit = self.config.limit
-        for row in rows:
+        for row in self._without_repeats(rows):
             if limit is not None and self.tally.kept >= limit:
                 self.tally.drop(OVER_LIMIT)
                 self.refused.append({"record": row["id"], "reason": OVER_LIMIT})
@@ -134,6 +140,19 @@ class Account:
             self._first = self._first or row
             self._kinds[row["kind"]] = self._kinds.get(row["kind"], 0) + 1
             self._licenses[row["license"]] = self._licenses.get(row["license"], 0) + 1
+            self._injected += bool(row["fields"].get(INJECTION))
+            yield row
+
+    def _without_repeats(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        reason = reader_of(self.config.name, self.config).repeats
+        seen: set[str] = set()
+        for row in rows:
+            if reason and row["id"] in seen:
+                self.tally.drop(reason)
+                self.refused.append({"record": row["id"], "reason": reason, "detail": row["path"]})
+                continue
+            if reason:
+                seen.add(row["id"])
             yield row
 
     def summary(self) -> dict[str, Any]:
@@ -148,6 +167,7 @@ class Account:
             "seen": self.tally.seen,
             "kept": self.tally.kept,
             "dropped": dict(sorted(self.tally.dropped.items())),
+            **({"tagged": {INJECTION: self._injected}} if self._injected else {}),
         }
 
 
@@ -199,8 +219,14 @@ def _read_piece(piece: Piece) -> Rows:
     else:
         found = [document for part in piece.parts for document in reader.read_part(piece.config, part, intake)]
     found.sort(key=lambda document: natural(document.id))
-    rows = (replace(document, digest=_digest(document)) for document in found)
+    rows = (replace(document, digest=_digest(document)) for document in map(_tagged, found))
     return rows, lambda: {"refused": intake.refused}
+
+
+def _tagged(document: Document) -> Document:
+    """Return a document with the rules by which it carries a prompt injection; most carry none and stay as they are."""
+    rules = injection_rules(f"{document.title}\n{document.text}")
+    return replace(document, fields={**document.fields, INJECTION: rules}) if rules else document
 
 
 def _digest(document: Document) -> str:

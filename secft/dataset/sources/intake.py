@@ -49,6 +49,8 @@ class Reader:
         read_part: yields the documents of one part, counting refusals; runs in other processes too.
         refresh: brings what is read from the network onto this machine, before external_files is asked; what is there
             already is not asked for again.
+        repeats: reason by which a document is dropped whose id another part of the source gave already; empty where
+            two documents with one id are an error.
     """
 
     read: Callable[[Any, Intake], Iterator[Document]]
@@ -59,6 +61,7 @@ class Reader:
     parts: Callable[[Any], list[str]] | None = None
     read_part: Callable[[Any, str, Intake], Iterator[Document]] | None = None
     refresh: Callable[[Any], None] | None = None
+    repeats: str = ""
 
 
 def reader_of_parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -144,6 +145,31 @@ def _named(paths: tuple[str, ...]) -> tuple[frozenset[Path], frozenset[Path]]:
     return frozenset(map(Path, paths)), frozenset(map(_root, paths))
 
 
+@functools.lru_cache(maxsize=16)
+def _shown_parts(paths: tuple[str, ...]) -> dict[Path, int]:
+    """Return for each outermost folder how many of its last parts are shown, so that no two show the same.
+
+    One part is enough for most. A name that another one begins with is made longer, part by part; folders shown by
+    their whole path, as the configuration names them, hold different files.
+    """
+    roots = _named(paths)[1]
+    shown = {root: min(len(root.name), 1) for root in roots if not any(parent in roots for parent in root.parents)}
+    while True:
+        labels = {root: root.parts[len(root.parts) - count :] for root, count in shown.items()}
+        starts = {root: [label[:end] for end in range(1, len(label) + 1)] for root, label in labels.items()}
+        begun = Counter(start for found in starts.values() for start in found)
+        whole = Counter(labels.values())
+        alike = [
+            root
+            for root, label in labels.items()
+            if 0 < len(label) < len(root.parts)
+            and (begun[label] > 1 or sum(whole[start] for start in starts[root]) > 1)
+        ]
+        if not alike:
+            return shown
+        shown.update({root: shown[root] + 1 for root in alike})
+
+
 def _roots_of(paths: Sequence[str], here: Path) -> list[Path]:
     """Return the folders that were named and hold a file, the innermost first."""
     roots = _named(tuple(paths))[1]
@@ -163,12 +189,17 @@ def is_refused_link(paths: Sequence[str], part: str) -> bool:
 
 
 def shown_name(paths: Sequence[str], part: str) -> str:
-    """Return a file's name for ids, the same on every machine: below the folder that was named, with its name."""
+    """Return a file's name for ids, the same on every machine: below the folder that was named, with its name.
+
+    Where the configuration names two folders (or files) alike, as many of their last parts are shown as tell them
+    apart.
+    """
     here = Path(part)
     roots = _roots_of(paths, here)
     if not roots:
         return here.name
-    return here.relative_to(roots[-1].parent if roots[-1].name else roots[-1]).as_posix()
+    hidden = len(roots[-1].parts) - _shown_parts(tuple(paths))[roots[-1]]
+    return Path(*here.parts[hidden:]).as_posix()
 
 
 def named_files(paths: Sequence[str], suffixes: Collection[str] = ()) -> dict[str, Path]:

@@ -47,7 +47,7 @@ READERS: Mapping[str, Reader] = {
     "web": web.READER,
     "xccdf": xccdf.READER,
 }
-VERSION = 1
+VERSION = 2
 """Raised when the same inputs would give other documents."""
 
 

@@ -150,4 +150,40 @@ def test_names_of_parts(tree: Path) -> None:
     (tree / "e").mkdir()
     (tree / "e/a.JSON").write_text("x")
     named = paths.named_files(["d/sub/a.JSON", "e/a.JSON"])
-    assert {name: str(path) for name, path in named.items()} == {"a.JSON": "d/sub/a.JSON", "e/a.JSON": "e/a.JSON"}
+    assert {name: str(path) for name, path in named.items()} == {"sub/a.JSON": "d/sub/a.JSON", "e/a.JSON": "e/a.JSON"}
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (["a/d", "b/d"], ["a/d/x", "b/d/x"]),
+        (["d", "b/d"], ["d/x", "b/d/x"]),
+        (["a/d", "c"], ["d/x", "c/x"]),
+        (["a/d/x", "b/d/x"], ["a/d/x", "b/d/x"]),
+        (["a/d/x", "b/d/y"], ["x", "y"]),
+        (["1/s/d", "2/s/d", "c"], ["1/s/d/x", "2/s/d/x", "c/x"]),
+        (["p/d", "q/d/e", "r/e"], ["p/d/x", "q/d/e/x", "r/e/x"]),
+        (["a/d", "a/d/d"], ["d/x", "d/d/x"]),
+        (["a/d/*", "b/d/*"], ["a/d/x", "b/d/x"]),
+        ([".", "{tree}/a/d"], ["x", "d/x"]),
+    ],
+)
+def test_paths_of_the_same_name_are_told_apart(tree: Path, named: list[str], shown: list[str]) -> None:
+    named = [path.format(tree=tree) for path in named]
+    found = {}
+    for path in named:
+        file = Path(path.removesuffix("*"))
+        file = file / "x" if file.name not in {"x", "y"} else file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+        found[path] = paths.shown_name(named, str(file))
+        assert paths.shown_name(named[::-1], str(file)) == found[path]
+        absolute = [f"{tree}/{other}" for other in named if other[0] not in "./"]
+        if len(absolute) == len(named) and named[0] != "d":
+            assert paths.shown_name(absolute, f"{tree}/{file}") == found[path], "the same on every machine"
+    assert list(found.values()) == shown
+
+
+def test_many_files_are_named_in_no_time(tmp_path: Path) -> None:
+    named = [f"{number}/same/report.json" for number in range(3000)]
+    assert paths.shown_name(named, named[7]) == "7/same/report.json"

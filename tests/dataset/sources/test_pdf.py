@@ -379,7 +379,7 @@ def test_files_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         paths.append(paper(tmp_path / name, lambda document: prose(document, PROSE), name="same.pdf"))
-    assert [document.id for document in read(*paths)[0]] == [f"pdf:{path}#1" for path in paths]
+    assert [document.id for document in read(*paths)[0]] == [f"pdf:{name}/same.pdf#1" for name in "ab"]
     assert [document.id for document in read(tmp_path)[0]] == [
         f"pdf:{tmp_path.name}/{name}/same.pdf#1" for name in ("a", "b")
     ]

@@ -16,11 +16,13 @@ import pytest
 from lxml import etree
 
 from secft.config.source_files import ToolLogsSource
+from secft.dataset import sources
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.tool_logs import findings_of, read_part
 from secft.dataset.sources.tool_logs.detect import recognise
 from secft.dataset.sources.tool_logs.finding import SEVERITIES, Finding
 from secft.dataset.sources.tool_logs.report import open_report
+from secft.files import read_jsonl
 from secft.records import Document
 
 from .conftest import SHARED_DATA, read
@@ -304,3 +306,16 @@ def test_a_folder_is_read_once_and_the_same_under_other_names(tmp_path: Path) ->
         return document.id, document.title, document.text, document.fields, document.source_version
 
     assert [content(document) for document in renamed] == [content(document) for document in documents]
+
+
+@needs_reports
+def test_shards_give_what_reading_in_one_go_gives(tmp_path: Path) -> None:
+    config = ToolLogsSource(paths=[str(REAL)], limit=900)
+    documents, intake = read(config)
+    summary = sources.collect({"tool_logs": config}, tmp_path)
+    rows = list(read_jsonl(tmp_path / "documents.jsonl"))
+    assert [row["id"] for row in rows] == [document.id for document in documents]
+    assert summary["sources"]["tool_logs"]["dropped"] == dict(sorted(intake.tally.dropped.items()))
+    assert {"duplicate finding", "over the limit of the source"} <= set(intake.tally.dropped)
+    where = {row["id"]: row["path"] for row in rows}
+    assert where == {document.id: document.path for document in documents}, "the first report keeps a finding"

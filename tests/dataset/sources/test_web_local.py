@@ -46,7 +46,7 @@ def test_folders_of_the_same_name_do_not_share_ids(tmp_path: Path) -> None:
     for manual in ("one", "two"):
         write(tmp_path / manual / "en" / "index.html", page(manual))
     documents, _ = read(WebSource(paths=[str(tmp_path / "one" / "en"), str(tmp_path / "two" / "en")]))
-    assert len({document.id for document in documents}) == 2
+    assert sorted(document.id for document in documents) == [f"web:{name}/en/index.html#1" for name in ("one", "two")]
 
 
 def test_sections_carry_their_headings(tmp_path: Path) -> None:

@@ -54,14 +54,6 @@ def _parts(config: PdfSource) -> list[str]:
     return found
 
 
-def _name(config: PdfSource, part: str) -> str:
-    """Return a file's name for ids: short, or the whole path where two files would share the short one."""
-    paths = _local(config)
-    name = shown_name(paths, part)
-    others = [Path(path).parent / name for path in paths if Path(path).exists()]
-    return part if any(other != Path(part) and other.is_file() for other in others) else name
-
-
 def _read_part(config: PdfSource, part: str, intake: Intake) -> Iterator[Document]:
     """Yield the sections of one file, or refuse it."""
     if is_address(part):
@@ -73,7 +65,7 @@ def _read_part(config: PdfSource, part: str, intake: Intake) -> Iterator[Documen
     elif is_refused_link(_local(config), part):
         intake.refuse(part, "link out of the folder")
     else:
-        yield from _documents(config, Path(part), _name(config, part), intake, path=part)
+        yield from _documents(config, Path(part), shown_name(_local(config), part), intake, path=part)
 
 
 def _documents(

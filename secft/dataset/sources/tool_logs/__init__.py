@@ -183,5 +183,13 @@ def _problems(config: ToolLogsSource, key: str) -> list[Problem]:
     return paths_problems(config.paths, f"{key}.paths")
 
 
-READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1)
-"""Read as a whole: the same finding in two reports is one document, which only who sees both can tell."""
+READER = Reader(
+    read=_read,
+    external_files=_external_files,
+    problems=_problems,
+    version=2,
+    parts=parts,
+    read_part=read_part,
+    repeats=DUPLICATE,
+)
+"""The same finding in two reports is one document."""

@@ -23,10 +23,10 @@ from pathlib import Path
 from secft.config.source_files import WebSource
 from secft.dataset.sources.intake import Intake, Reader, reader_of_parts
 from secft.dataset.sources.opening import read_input
-from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems
+from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
 from secft.dataset.sources.web import archive
 from secft.dataset.sources.web.crawl import refresh
-from secft.dataset.sources.web.pages import RawPage, file_name, page_documents
+from secft.dataset.sources.web.pages import RawPage, page_documents
 from secft.dataset.sources.web.record import Outcome, read_body
 from secft.dataset.sources.web.snapshot import index_file, read_index
 from secft.errors import FetchRefused, InputError, Problem
@@ -90,7 +90,7 @@ def _read_part(config: WebSource, part: str, intake: Intake) -> Iterator[Documen
 
 
 def _read_file(config: WebSource, part: str, intake: Intake) -> Iterator[Document]:
-    name, size = file_name(config, part), Path(part).stat().st_size
+    name, size = shown_name(config.paths, part), Path(part).stat().st_size
     if size > config.max_bytes:
         intake.refuse(name, "too large", f"{size:,} bytes, allowed are {config.max_bytes:,}")
         return

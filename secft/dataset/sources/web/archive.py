@@ -7,9 +7,10 @@ from pathlib import Path
 
 from secft.config.source_files import WebSource
 from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.paths import shown_name
 from secft.dataset.sources.web.addresses import normal_address
 from secft.dataset.sources.web.links import is_page
-from secft.dataset.sources.web.pages import RawPage, file_name
+from secft.dataset.sources.web.pages import RawPage
 
 SUFFIXES = (".warc", ".warc.gz")
 
@@ -33,7 +34,7 @@ def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[Raw
                 seen.add(page.name)
                 yield page
     except Exception as error:  # what the library raises on broken records is not documented
-        intake.refuse(file_name(config, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
+        intake.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
 
 
 def _page(config: WebSource, path: str, record: object) -> RawPage | None:
@@ -46,4 +47,4 @@ def _page(config: WebSource, path: str, record: object) -> RawPage | None:
     if not is_page(content_type, data):
         return None
     fetched = record.rec_headers.get_header("WARC-Date") or ""  # type: ignore[attr-defined]
-    return RawPage(f"{file_name(config, path)}:{url}", data, content_type, url=url, path=path, fetched=fetched)
+    return RawPage(f"{shown_name(config.paths, path)}:{url}", data, content_type, url=url, path=path, fetched=fetched)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from secft.config.source_files import WebSource
 from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.named import named_ids
-from secft.dataset.sources.paths import shown_name
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import Page, extract_page
 from secft.records import Document
@@ -36,13 +34,6 @@ class RawPage:
     url: str = ""
     path: str = ""
     fetched: str = ""
-
-
-def file_name(config: WebSource, part: str) -> str:
-    """Return a file's name for ids; its whole path where several folders of the same name are configured."""
-    name = shown_name(config.paths, part)
-    same = sum(Path(path).name == name.split("/")[0] for path in config.paths)
-    return part if same > 1 else name
 
 
 def page_documents(config: WebSource, raw: RawPage, intake: Intake) -> Iterator[Document]:
