@@ -16,6 +16,17 @@ TEMPLATE_TASKS = (
     "multiple_choice",
     "refuse",
     "assist",
+    "weakness",
+    "technique",
+    "severity",
+    "false_positives",
+    "log_source",
+    "write_rule",
+    "implement",
+    "check",
+    "guidance",
+    "triage",
+    "agent_answer",
     "general",
 )
 """What `synthesis=template` can write; docs/outputs.md tells what each one looks like."""

@@ -37,11 +37,8 @@ from secft.progress import meter
 from secft.records import Document, Example, Message, Provenance, Tally, example_from_record
 
 EXAMPLES, REJECTED, SHARDS = "examples.jsonl", "rejected.jsonl", "shards"
-SYNTHESIS_VERSION = 2
+SYNTHESIS_VERSION = 3
 """Raised when the same documents would give other examples."""
-
-TEMPLATED = ("weakness", "technique")
-"""Kinds of documents that the templates write about."""
 
 Tallies = dict[str, Tally]
 
@@ -143,10 +140,10 @@ def write_examples(
         seed: decides phrasings and the places of right options.
         tallies: task -> documents seen, used, and dropped by reason; filled here.
     """
-    tasks = [task for task in WRITERS if task in config.tasks]
     for document in documents:
-        for task in tasks if document.kind in TEMPLATED else ():
-            written = WRITERS[task](document, setting, dice(seed, document.id, task))
+        writers = WRITERS.get(document.kind, {})
+        for task in (task for task in writers if task in config.tasks):
+            written = writers[task](document, setting, dice(seed, document.id, task))
             tally = tallies.setdefault(task, Tally())
             if isinstance(written, Skip):
                 tally.drop(written.reason)
@@ -158,7 +155,8 @@ def write_examples(
 
 def writing_setting(documents: Mapping[str, Document], config: TemplateSynthesis) -> Setting:
     """Return what writers may use besides the document that they write about."""
-    near = neighbours(documents.values()) if "multiple_choice" in config.tasks else {}
+    asked = "multiple_choice" in config.tasks
+    near = neighbours(one for one in documents.values() if asked and "multiple_choice" in WRITERS.get(one.kind, {}))
     return Setting(config.max_answer_characters, near, documents)
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from secft.config.source_files import JsonlSource
-from secft.config.synthesis import TEMPLATE_TASKS, NoSynthesis, TemplateSynthesis
+from secft.config.synthesis import NoSynthesis, TemplateSynthesis
 from secft.dataset import sources
 from secft.dataset.clean import comparable
 from secft.dataset.curate import read_examples
 from secft.dataset.synthesise import synthesise
+from secft.dataset.templates import WRITERS
 from secft.dataset.templates.general import assist_items, general_items, refusal_items
 from secft.dataset.templates.mapping import CONSEQUENCES, TACTICS, primary_impact
 from secft.dataset.text import sentences, squeeze
@@ -41,7 +42,7 @@ def by_task(examples: list[Example], task: str) -> list[Example]:
 
 def test_every_task_is_written(examples: list[Example]) -> None:
     counts = Counter(example.task for example in examples)
-    assert set(counts) == set(TEMPLATE_TASKS)
+    assert set(counts) == {*WRITERS["weakness"], *WRITERS["technique"], "general"}
     assert counts["tactic"] > 1000
     assert counts["consequence"] > 600
     assert counts["multiple_choice"] > 1500

@@ -17,6 +17,8 @@ _LETTERS = "ABCD"
 _IDENTIFY = {
     "weakness": ("Which weakness is described?\n{text}", "Pick the CWE title that fits.\n{text}"),
     "technique": ("Which ATT&CK technique is described?\n{text}", "Pick the ATT&CK technique that fits.\n{text}"),
+    "attack_pattern": ("Which attack pattern is described?\n{text}", "Pick the CAPEC title that fits.\n{text}"),
+    "control": ("Which control requires this?\n{text}", "Pick the control that states this requirement.\n{text}"),
 }
 _MITIGATION = (
     "Which mitigation does ATT&CK list for {name}?",
@@ -24,8 +26,14 @@ _MITIGATION = (
 )
 
 
+def _told(document: Document) -> str:
+    """Return the text that a question shows; controls without a statement of their own have titles that say it all."""
+    text: str = document.fields.get("statement" if document.kind == "control" else "description") or ""
+    return text
+
+
 def _words(document: Document) -> frozenset[str]:
-    text = f"{document.title} {document.fields.get('description', '')}"[:600].lower()
+    text = f"{document.title} {_told(document)}"[:600].lower()
     return frozenset(re.findall(r"[a-z][a-z0-9]{2,}", text))
 
 
@@ -97,7 +105,7 @@ def _identify(document: Document, setting: Setting, dice: Random) -> Draft | Non
     wrong = _distractors((full_title(other) for other in near), {full_title(document)})
     if len(wrong) < 3:
         return None
-    text = without_name(excerpt(document.fields["description"], 240), document)
+    text = without_name(excerpt(_told(document), 240), document)
     return _draft(dice.choice(_IDENTIFY[document.kind]).format(text=text), full_title(document), wrong, "title", dice)
 
 
@@ -117,6 +125,8 @@ def _mitigation(document: Document, setting: Setting, dice: Random) -> Draft | N
 
 def multiple_choice(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
     """Ask for the entry that is described, or for one of a technique's mitigations."""
+    if not _told(document):
+        return Skip("no statement to choose a title for")
     drafts = [_identify(document, setting, dice), _mitigation(document, setting, dice)]
     dice.shuffle(drafts)
     written = [draft for draft in drafts if draft is not None]

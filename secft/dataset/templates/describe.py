@@ -23,6 +23,13 @@ _EXPLAIN = {
         "Describe technique {name} from MITRE ATT&CK.",
         "A report refers to {id}. What does it mean?",
     ),
+    "attack_pattern": (
+        "What is the attack pattern {name}?",
+        "Explain {name} to a developer who has to defend against it.",
+        "Describe {name} from CAPEC.",
+        "What happens in an attack of the kind {name}?",
+        "A threat model names {id}. What does it stand for?",
+    ),
 }
 _EXPLAIN_ANSWERS = ("{text}", "{id} is titled {title}. {text}", "{title} ({id}). {text}")
 
@@ -38,6 +45,12 @@ _CLASSIFY = {
         "Name the ATT&CK technique that matches: {text}",
         'An incident report says: "{text}" Which technique is that?',
         "Map this behaviour to an ATT&CK technique. {text}",
+    ),
+    "attack_pattern": (
+        "Which CAPEC attack pattern is this? {text}",
+        "Name the CAPEC entry that matches: {text}",
+        'A threat model says: "{text}" Which attack pattern is that?',
+        "Map this attack to CAPEC. {text}",
     ),
 }
 

@@ -78,7 +78,7 @@ def _views(document: Document, limit: int) -> list[str]:
     return [beginning[: limit + 4], other.strip()]
 
 
-def _tactic_hidden(text: str, names: list[str]) -> str:
+def tactic_hidden(text: str, names: list[str]) -> str:
     """Remove words that state the tactic outright, such as ``Tactic: Persistence``."""
     pattern = "|".join(re.escape(name) for name in names)
     return re.sub(rf"\b(tactics?)\s*(?:[:=]|is|of|are)\s*(?:{pattern})\b", r"\1", text, flags=re.IGNORECASE)
@@ -99,7 +99,7 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
     single = len(names) == 1
     forms = dice.sample(_TACTIC if single else _TACTICS, 2)
     questions = [
-        form.format(title=_title(document), text=_tactic_hidden(view, names))
+        form.format(title=_title(document), text=tactic_hidden(view, names))
         for form, view in zip(forms, _views(document, 300), strict=True)
     ]
     if not single:

@@ -25,14 +25,27 @@ _DETECT = (
 )
 _DETECT_LEADS = ("", "Ways to detect it:\n", "Look for the following:\n")
 
+_DETECTION = {"technique": "detection", "weakness": "detection_methods", "attack_pattern": "indicators"}
 
 NO_MEASURES = ("Do Not Mitigate", "Pre-compromise")
 """Entries of ATT&CK's list of mitigations that say that there is none."""
 
 
+def without_code(text: str) -> str:
+    """Return the paragraphs of a text before the first one that announces a piece of code."""
+    kept = []
+    for paragraph in text.split("\n\n"):
+        kept.append(paragraph)
+        if paragraph.rstrip().endswith(":"):
+            break
+    return "\n\n".join(kept)
+
+
 def mitigation_texts(document: Document, limit: int) -> list[str]:
     """Return a document's mitigations, each cut to whole sentences of at most ``limit`` characters."""
     rows: list[dict[str, Any]] = document.fields.get("mitigations", [])
+    if document.kind == "attack_pattern":
+        return first_sentences([without_code(row["description"]) for row in rows], limit)
     if document.kind != "technique":
         return first_sentences([row["description"] for row in rows], limit)
     texts = []
@@ -48,6 +61,8 @@ def detection_texts(document: Document, limit: int) -> list[str]:
     if document.kind == "technique":
         rows: list[dict[str, Any]] = document.fields.get("detection", [])
         return first_sentences([text for row in rows for text in row["analytics"]], limit)
+    if document.kind == "attack_pattern":
+        return first_sentences(document.fields.get("indicators", []), limit)
     methods: list[dict[str, Any]] = document.fields.get("detection_methods", [])
     texts = []
     for row in methods:
@@ -80,5 +95,4 @@ def detect(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
     if not texts:
         return Skip("no detection advice")
     question, answer = _advice(texts, _DETECT, _DETECT_LEADS, document, setting.max_answer, dice)
-    field = "detection" if document.kind == "technique" else "detection_methods"
-    return [Draft(question, answer, (field,))]
+    return [Draft(question, answer, (_DETECTION[document.kind],))]

@@ -78,8 +78,9 @@ def without_name(text: str, document: Document) -> str:
     Weaknesses have descriptive titles that their text does not repeat word by word; short names in quotes do count.
     """
     names = [document.id, document.title, *re.findall(r"\('([^']+)'\)", document.title)]
-    names += [item["term"] for item in document.fields.get("alternate_terms", [])]
-    noun = "this technique" if document.kind == "technique" else "this weakness"
+    terms = document.fields.get("alternate_terms", [])
+    names += [item if isinstance(item, str) else item["term"] for item in terms]
+    noun = f"this {document.kind.replace('_', ' ')}"
     for name in sorted(filter(None, names), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", noun, text, flags=re.IGNORECASE)
     return text
