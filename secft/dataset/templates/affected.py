@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from secft.dataset.sources.version_ranges import between
 from secft.records import Document
 
 _FIRST = ("", "0", "0.0.0-0")
@@ -21,7 +20,9 @@ def _named(entry: dict[str, Any]) -> str:
 
 def _bounds(item: dict[str, str]) -> str:
     start = "" if item["introduced"] in _FIRST else item["introduced"]
-    return between(start, item["fixed"] or item["last_affected"], end_included=not item["fixed"]) or "all versions"
+    end = f"before {item['fixed']}" if item["fixed"] else f"through {item['last_affected']}"
+    bounds = [f"from {start}" if start else "", end if item["fixed"] or item["last_affected"] else ""]
+    return " ".join(filter(None, bounds)) or "all versions"
 
 
 def _either(requirements: list[str]) -> str:

@@ -64,12 +64,12 @@ def implement(document: Document, setting: Setting, dice: Random) -> list[Draft]
     of_benchmark = bool(fields.get("benchmark"))
     field = ("fix" if fields.get("fix") else "description") if of_benchmark else "guidance"
     stated = fields.get(field) or ""
-    text = passage(stated, setting.max_answer)
-    if not text:
-        return Skip("no guidance that fits")
     if of_benchmark and len(stated) > setting.max_answer:
         # Half of the steps would pass for all of them.
         return Skip("steps longer than an answer")
+    text = passage(stated, setting.max_answer)
+    if not text:
+        return Skip("no guidance that fits")
     return [Draft(_question(_SETTING if of_benchmark else _GUIDANCE, document, dice), text, (field,))]
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from secft.dataset.sources.cvss import severity_of
-
 SEVERITIES = ("None", "Low", "Medium", "High", "Critical")
 """Classes of CVSS 3 and 4, the mildest first."""
 
@@ -50,4 +48,6 @@ def base_score(vector: str) -> float | None:
 def severity(vector: str) -> str:
     """Return the class of a CVSS 3 vector, or an empty string for anything else."""
     score = base_score(vector)
-    return "" if score is None else severity_of(score, "3.1")
+    if score is None:
+        return ""
+    return SEVERITIES[(score > 0) + (score >= 4) + (score >= 7) + (score >= 9)]

@@ -59,6 +59,8 @@ _OF_A_PAGE = (
     "{topic}: what matters?",
 )
 _ABOUT_ALL = ("What is {book} about?", "Introduce {book} to me.", "What does {book} cover?")
+_UNFINISHED = re.compile(r"\b(FIXME|TODO|TBD|BE WRITTEN)\b")
+_FIRST_HEADING = re.compile(r"\A(?:introduction|overview|summary)\n+", re.I)
 _CHAPTER = re.compile(r"^V\d+\s")
 _CODE = re.compile(r"[\[\]{}<>_=;|]")
 _SAID_SHORT = {"do": "what to do", "dos": "what to do"}
@@ -122,6 +124,8 @@ def _text_fault(text: str, of_whole: bool) -> str:
         return "begins in the middle of a sentence"
     if _ELSEWHERE.search(text):
         return "refers to another place"
+    if _UNFINISHED.search(text):
+        return "unfinished"
     return "code where the text is about attacks" if FENCE in text and _ATTACK.search(text) else ""
 
 
@@ -159,7 +163,7 @@ def guidance(document: Document, setting: Setting, dice: Random) -> list[Draft] 
     headings = _asked(document, book)
     if not headings and (not book or document.fields.get("chunk", 1) > 2):
         return Skip("no heading of its own")
-    text = passage(_ASIDE.sub("", document.text), setting.max_answer)
+    text = passage(_FIRST_HEADING.sub("", _ASIDE.sub("", document.text)), setting.max_answer)
     fault = (_heading_fault(headings) if headings else "") or _text_fault(text, not headings)
     if fault:
         return Skip(fault)

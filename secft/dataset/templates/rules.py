@@ -16,6 +16,7 @@ NEWER_TACTICS = tuple(
 )
 """The tactics since ATT&CK 19, which divides Defense Evasion in two; rules are tagged with either list."""
 
+_MOST_LISTED = 12
 _SAYS_NOTHING = ("unknown", "unlikely", "likely", "none", "n/a", "low", "high", "medium", "rare", "to be determined")
 _EXPLAIN = (
     'What does the Sigma rule "{title}" detect?',
@@ -119,6 +120,8 @@ def write_rule(document: Document, setting: Setting, dice: Random) -> list[Draft
     answer, source = document.fields["detection"], _log_source(document)
     if len(answer) > setting.max_answer:
         return Skip("detection longer than an answer")
+    if answer.count("- ") > _MOST_LISTED:
+        return Skip("a list of indicators that nobody can tell from a description")
     if not source:
         return Skip("no log source named")
     return [Draft(dice.choice(_WRITE).format(source=source, **_about(document)), answer, ("detection",))]
