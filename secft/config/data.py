@@ -12,4 +12,6 @@ class DatasetConfig:
     """Name of the frozen dataset: data/<provider>/<name>-vN."""
 
     name: str | None = setting(None, about="Null means the names of the sources, joined.")
-    provider: str | None = setting(None, about="Who wrote the examples; null means the client of the asked model, or the name of the synthesis.")
+    provider: str | None = setting(
+        None, about="Who wrote the examples; null means the client of the asked model, or the name of the synthesis."
+    )

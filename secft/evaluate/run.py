@@ -24,9 +24,9 @@ from secft.evaluate.compare import METRICS, Bootstrap, compare_task
 from secft.evaluate.items import Item, build_items, read_test_split, sample_questions
 from secft.evaluate.loading import Contestants, Hardware, Side, find_hardware, load_tokenizer
 from secft.evaluate.measure import go_offline, measure, write_prepared
-from secft.progress import Meter, meter
 from secft.evaluate.prompts import prepare, render, rows_digest
 from secft.files import read_json, write_json, write_jsonl
+from secft.progress import Meter, meter
 
 FORMAT = 1
 SAMPLES = "samples"
