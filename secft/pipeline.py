@@ -47,6 +47,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("documents", "examples"),
         settings=data.dataset_settings,
         work=data.freeze_dataset,
+        volatile=(data.DATASET_REPORT,),
         external=data.dataset_digests,
         resumable=True,
     ),

@@ -23,6 +23,7 @@ from secft.files import plain, storage_errors, write_json, write_text
 from secft.stage import StageResult
 
 SHOWN = {
+    "dataset": ("dataset_report.html",),
     "train": ("metrics.jsonl", "engine.log", "tensorboard"),
     "evaluate": ("eval", "results.json", "samples.jsonl"),
     "gates": ("gates.json",),

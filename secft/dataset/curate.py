@@ -50,7 +50,7 @@ class Curated:
     splits: Splits
     tokens: dict[str, int]
     funnel: list[dict[str, Any]]
-    lengths: list[dict[str, Any]]
+    lengths: dict[str, Any]
     duplicates: list[dict[str, Any]]
 
 

@@ -85,7 +85,7 @@ def freeze(
     tokens: Mapping[str, int],
     rules: Mapping[str, Any],
     describe: DatasetDescription,
-    lengths: Sequence[Mapping[str, Any]] = (),
+    lengths: Mapping[str, Any] | None = None,
     duplicates: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Write rows, card, Croissant metadata and, last, the manifest.
@@ -120,7 +120,7 @@ def freeze(
         "splits": {split: {"examples": len(splits[split]), "tokens": tokens[split]} for split in SPLITS},
         "counts": _counts(splits),
         "funnel": list(funnel),
-        "lengths": list(lengths),
+        "lengths": dict(lengths or {}),
         "teacher": plain(dict(describe.teacher)),
         "sources": plain(dict(describe.sources)),
         "licenses": _licenses(splits),

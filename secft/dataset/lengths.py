@@ -9,11 +9,11 @@ from typing import Any
 
 from secft.records import Example
 
-EDGES = (0, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
+EDGES = (0, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 4096)
 """Lower bounds of the bins, in tokens; the last bin has no upper bound."""
 
 
-def length_table(splits: Mapping[str, Sequence[Example]], tokens: Mapping[str, int]) -> list[dict[str, Any]]:
+def length_table(splits: Mapping[str, Sequence[Example]], tokens: Mapping[str, int]) -> dict[str, Any]:
     """Return how long the examples of each task and split are.
 
     Args:
@@ -21,8 +21,9 @@ def length_table(splits: Mapping[str, Sequence[Example]], tokens: Mapping[str, i
         tokens: id of an example -> tokens of the whole conversation.
 
     Returns:
-        Rows with ``task``, ``split``, ``examples``, ``tokens`` (of all), ``shortest``, ``median``, ``longest`` and
-        ``bins`` (number of examples in each bin of EDGES); tasks in order of names, splits in the order given.
+        ``edges`` (lower bounds of the bins) and ``rows``, each with ``task``, ``split``, ``examples``, ``tokens`` (of
+        all), ``shortest``, ``median``, ``longest`` and ``bins`` (number of examples in each); tasks in order of names,
+        splits in the order given.
     """
     tasks = sorted({example.task for rows in splits.values() for example in rows})
     table = []
@@ -31,7 +32,7 @@ def length_table(splits: Mapping[str, Sequence[Example]], tokens: Mapping[str, i
             lengths = [tokens[example.id] for example in rows if example.task == task]
             if lengths:
                 table.append({"task": task, "split": split, **_described(lengths)})
-    return table
+    return {"edges": list(EDGES), "rows": table}
 
 
 def _described(lengths: Sequence[int]) -> dict[str, Any]:

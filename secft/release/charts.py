@@ -11,49 +11,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from secft.release.drawing import Point, bar, line, nice_ticks, svg, text
 from secft.release.figures import ResultRow
 
-Point = tuple[float, float]
-_WIDTH = 720
-
-
-def _svg(height: float, name: str, title: str, description: str, parts: Sequence[Markup]) -> Markup:
-    head = Markup(
-        '<svg class="chart" viewBox="0 0 {w} {h:.0f}" role="img" aria-labelledby="{n}-t {n}-d">'
-        '<title id="{n}-t">{t}</title><desc id="{n}-d">{d}</desc>'
-    ).format(w=_WIDTH, h=height, n=name, t=title, d=description)
-    return head + Markup("").join(parts) + Markup("</svg>")
-
-
-def _text(x: float, y: float, text: Any, css: str = "", anchor: str = "start") -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(x, y, css, anchor, text)
-
-
-def _line(start: Point, end: Point, css: str) -> Markup:
-    template = Markup('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>')
-    return template.format(*start, *end, css)
-
-
-def _bar(x: float, y: float, width: float, height: float, css: str) -> Markup:
-    template = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2" class="{}"/>')
-    return template.format(x, y, max(width, 0.5), height, css)
-
-
-def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Return round numbers that cover a range.
-
-    Source: Heckbert 1990, Nice Numbers for Graph Labels, Graphics Gems.
-    """
-    if not high > low:
-        high = low + max(abs(low), 1.0) * 0.1
-    raw = (high - low) / max(count - 1, 1)
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(nice for nice in (1, 2, 2.5, 5, 10) if nice * magnitude >= raw * 0.999) * magnitude
-    first = math.floor(low / step + 1e-9)
-    ticks = [first * step]
-    while ticks[-1] < high - step * 1e-9:
-        ticks.append((first + len(ticks)) * step)
-    return [round(tick, 12) for tick in ticks]
+_LABEL_CHARACTERS = 25
 
 
 def before_after(rows: Sequence[ResultRow], name: str) -> Markup:
@@ -75,30 +36,30 @@ def before_after(rows: Sequence[ResultRow], name: str) -> Markup:
     def x(value: float) -> float:
         return left + (right - left) * min(max(value / ticks[-1], 0.0), 1.0)
 
-    parts = [_line((x(tick), 8), (x(tick), bottom), "grid") for tick in ticks]
-    parts += [_text(x(tick), bottom + 16, f"{tick:.0%}" if share else f"{tick:g}", "tick", "middle") for tick in ticks]
+    parts = [line((x(tick), 8), (x(tick), bottom), "grid") for tick in ticks]
+    parts += [text(x(tick), bottom + 16, f"{tick:.0%}" if share else f"{tick:g}", "tick", "middle") for tick in ticks]
     for index, row in enumerate(rows):
         top = 16 + pitch * index
-        parts += [_text(0, top + 15, row.title, "label"), _text(0, top + 32, row.metric_title, "tick")]
+        parts += [text(0, top + 15, row.title, "label"), text(0, top + 32, row.metric_title, "tick")]
         for offset, side in ((0.0, "base"), (19.0, "candidate")):
             parts += _measured_bar(row.numbers[side], x, left, top + offset, side, share)
     told = "; ".join(f"{row.title}, {row.metric_title}: base {row.base}, candidate {row.candidate}" for row in rows)
-    return _svg(bottom + 24, name, "Base and candidate with intervals", told, parts)
+    return svg(bottom + 24, name, "Base and candidate with intervals", told, parts)
 
 
 def _measured_bar(
     numbers: tuple[float, float, float] | None, x: Any, left: float, y: float, css: str, share: bool
 ) -> list[Markup]:
     if numbers is None:
-        return [_text(left + 6, y + 12, "not a number", "tick")]
+        return [text(left + 6, y + 12, "not a number", "tick")]
     value, low, high = numbers
     middle = y + 8
     return [
-        _bar(left, y, x(value) - left, 16, css),
-        _line((x(low), middle), (x(high), middle), "whisker"),
-        _line((x(low), middle - 4), (x(low), middle + 4), "whisker"),
-        _line((x(high), middle - 4), (x(high), middle + 4), "whisker"),
-        _text(
+        bar(left, y, x(value) - left, 16, css),
+        line((x(low), middle), (x(high), middle), "whisker"),
+        line((x(low), middle - 4), (x(low), middle + 4), "whisker"),
+        line((x(high), middle - 4), (x(high), middle + 4), "whisker"),
+        text(
             x(max(high, value)) + 8, y + 12.5, f"{100 * value:.1f} %" if share else f"{value:.2f}", f"value {css}-text"
         ),
     ]
@@ -137,16 +98,16 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> Mark
     for tick in y_ticks:
         height = place((min(steps), tick))[1]
         parts += [
-            _line((left, height), (right, height), "grid"),
-            _text(left - 8, height + 4, f"{tick:g}", "tick", "end"),
+            line((left, height), (right, height), "grid"),
+            text(left - 8, height + 4, f"{tick:g}", "tick", "end"),
         ]
-    parts += [_text(place((tick, y_ticks[0]))[0], bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_ticks]
-    parts.append(_text(right, bottom + 36, "optimizer step", "tick", "end"))
+    parts += [text(place((tick, y_ticks[0]))[0], bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_ticks]
+    parts.append(text(right, bottom + 36, "optimizer step", "tick", "end"))
     parts += [_curve([place(point) for point in train], "curve raw")]
     parts += [_curve([place(point) for point in smoothed(train, max(1, len(train) // 40))], "curve candidate-line")]
     parts += [_curve([place(point) for point in validation], "curve validation-line")]
     parts += [_dot(place(point)) for point in validation]
-    return _svg(bottom + 42, name, "Loss during training", _told_losses(train, validation), parts)
+    return svg(bottom + 42, name, "Loss during training", _told_losses(train, validation), parts)
 
 
 def _curve(points: Sequence[Point], css: str) -> Markup:
@@ -170,8 +131,10 @@ def _told_losses(train: Sequence[Point], validation: Sequence[Point]) -> str:
     return ". ".join(told)
 
 
-def funnel(steps: Sequence[Mapping[str, Any]], name: str = "funnel") -> Markup:
-    """Draw how many records each step let through."""
+def funnel(
+    steps: Sequence[Mapping[str, Any]], name: str = "funnel", title: str = "Records that each step let through"
+) -> Markup:
+    """Draw how many records each step let through: ``step``, ``seen`` and ``kept``."""
     if not steps:
         return Markup('<p class="quiet">The dataset records no steps.</p>')
     most = max(max(int(step["seen"]) for step in steps), 1)
@@ -181,10 +144,15 @@ def funnel(steps: Sequence[Mapping[str, Any]], name: str = "funnel") -> Markup:
         y = 4 + pitch * index
         seen, kept = ((right - left) * int(step[key]) / most for key in ("seen", "kept"))
         dropped = int(step["seen"]) - int(step["kept"])
-        parts.append(_text(0, y + 17, escape(str(step["step"])), "label"))
-        parts += [_bar(left, y, seen, 24, "dropped")] if dropped else []
-        parts.append(_bar(left, y, kept, 24, "kept"))
+        parts.append(text(0, y + 17, escape(shortened(str(step["step"]))), "label"))
+        parts += [bar(left, y, seen, 24, "dropped")] if dropped else []
+        parts.append(bar(left, y, kept, 24, "kept"))
         shown = f"{int(step['kept']):,}" + (f"  (−{dropped:,})" if dropped else "")
-        parts.append(_text(left + seen + 8, y + 17, shown, "value"))
+        parts.append(text(left + seen + 8, y + 17, shown, "value"))
     told = "; ".join(f"{step['step']}: {step['seen']} in, {step['kept']} kept" for step in steps)
-    return _svg(6 + pitch * len(steps), name, "Records that each step let through", told, parts)
+    return svg(6 + pitch * len(steps), name, title, told, parts)
+
+
+def shortened(label: str) -> str:
+    """Return a label that does not run into the bars."""
+    return label if len(label) <= _LABEL_CHARACTERS else label[: _LABEL_CHARACTERS - 1] + "…"

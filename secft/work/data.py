@@ -20,10 +20,12 @@ from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthe
 from secft.engine import Workplace
 from secft.engine.open import open_engine
 from secft.errors import InputError
-from secft.files import plain, read_jsonl, sha256_file
+from secft.files import plain, read_jsonl, sha256_file, write_text
 from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
 from secft.records import Document, Message
+from secft.release.dataset_facts import read_dataset_facts
+from secft.release.dataset_report import dataset_report
 from secft.stage import Inputs
 from secft.work.guard import guard_digests, guard_sets
 
@@ -33,6 +35,8 @@ TURN_TOKENS = 5
 """About what a chat template adds to a turn."""
 DATASET = "dataset"
 """The frozen dataset is a directory of its own inside the artifact, with a manifest of its own."""
+DATASET_REPORT = "dataset_report.html"
+"""Stands beside the frozen dataset, not in it: it tells what asking cost, which is not the same in every run."""
 
 
 def source_digests(config: RunConfig) -> dict[str, str]:
@@ -143,6 +147,9 @@ def dataset_digests(config: RunConfig) -> dict[str, str]:
 def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate the examples and write the frozen dataset."""
     summary = _curate(config, inputs, out, *token_counters(find_base_model(config.model).path))
+    documents, examples = inputs["documents"], inputs["examples"]
+    facts = read_dataset_facts(summary, out / DATASET, documents.path, examples.path, examples.summary, config.seed)
+    write_text(out / DATASET_REPORT, dataset_report(facts))
     return {**summary, "headline": headline(summary)}
 
 
@@ -205,6 +212,7 @@ def describe_dataset(config: RunConfig, inputs: Inputs) -> DatasetDescription:
         sources=inputs["documents"].summary["sources"],
         parents={name: artifact.digest for name, artifact in inputs.items()},
         synthesis=plain(config.synthesis),
+        teacher=inputs["examples"].summary.get("teacher") or {},
         tokenizer=config.model.id,
     )
 
