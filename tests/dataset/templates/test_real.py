@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,7 @@ _QUOTED = ("mitigate", "implement", "check", "guidance", "triage", "false_positi
 @pytest.fixture(scope="module", params=list(SOURCES))
 def made(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, dict[str, Document], list[Example]]]:
+) -> tuple[str, dict[str, Document], list[Example]]:
     if not SHARED.is_dir():
         pytest.skip("the real data (../shared/data) is not there")
     name: str = request.param
@@ -71,7 +71,7 @@ def made(
         if not task.endswith("(pool)"):
             assert tally.seen == tally.kept + sum(tally.dropped.values())
             assert tally.seen == sum(count for kind, count in kinds.items() if task in WRITERS.get(kind, {}))
-    yield name, documents, examples
+    return name, documents, examples
 
 
 def test_enough_examples_without_a_fault(made: tuple[str, dict[str, Document], list[Example]]) -> None:
@@ -93,6 +93,7 @@ def test_answers_stand_in_their_documents(made: tuple[str, dict[str, Document], 
         strings = [value for value in document.fields.values() if isinstance(value, str)]
         said = comparable(f"{document.id} is titled {document.title} {document.text} {' '.join(strings)}")
         said += comparable(canonical_json(document.fields))
+        said += comparable(re.sub(r"\s*\((?:see|cf\.?) [^()]*\)", "", document.text, flags=re.IGNORECASE))
         for line in example.messages[-1]["content"].splitlines():
             for sentence in sentences(line.removeprefix("- ")):
                 plain = comparable(sentence)
