@@ -82,6 +82,11 @@ def tree_digests(directory: Path, leave_out: Iterable[str] = ("manifest.json",))
     return {name: sha256_file(path) for name, path in names.items() if name not in skip}
 
 
+def writable(text: str) -> str:
+    """Return a text that UTF-8 can hold: what it cannot, such as an odd byte of a file's name, is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, creating its directory.
 

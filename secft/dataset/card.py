@@ -84,7 +84,8 @@ def _sources(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]
     for name, source in manifest["sources"].items():
         dropped = ", ".join(f"{reason}: {count}" for reason, count in source.get("dropped", {}).items()) or "-"
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
-        rows.append([name, *values, dropped])
+        tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
+        rows.append([name, *values, dropped + tagged])
     pools = {example.entity: example for rows_of in splits.values() for example in rows_of if _from_pool(example)}
     if pools:
         first = next(iter(pools.values())).provenance

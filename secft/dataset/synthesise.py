@@ -40,6 +40,10 @@ EXAMPLES, REJECTED, SHARDS = "examples.jsonl", "rejected.jsonl", "shards"
 SYNTHESIS_VERSION = 3
 """Raised when the same documents would give other examples."""
 
+INJECTED = "the document holds instructions to a model"
+CATALOGUED = ("weakness", "technique", "attack_pattern")
+"""Kinds whose owners write every word: an injection there is an example of one, which is told as such."""
+
 Tallies = dict[str, Tally]
 
 
@@ -143,8 +147,11 @@ def write_examples(
     for document in documents:
         writers = WRITERS.get(document.kind, {})
         for task in (task for task in writers if task in config.tasks):
-            written = writers[task](document, setting, dice(seed, document.id, task))
             tally = tallies.setdefault(task, Tally())
+            if document.fields.get("injection") and document.kind not in CATALOGUED:
+                tally.drop(INJECTED)
+                continue
+            written = writers[task](document, setting, dice(seed, document.id, task))
             if isinstance(written, Skip):
                 tally.drop(written.reason)
                 continue

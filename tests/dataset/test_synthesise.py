@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,13 @@ from secft.dataset.synthesise import synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.general import assist_items, general_items, refusal_items
 from secft.dataset.templates.mapping import CONSEQUENCES, TACTICS, primary_impact
+from secft.dataset.templates.writing import Setting
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError
 from secft.files import digest, sha256_file
-from secft.records import Document, Example
+from secft.records import Document, Example, Tally
 
+synthesis = importlib.import_module("secft.dataset.synthesise")
 GROUNDED = ("explain", "mitigate", "detect")
 
 
@@ -228,6 +232,18 @@ def test_records_pass_unchanged(tmp_path: Path) -> None:
     assert (first.task, first.entity, first.choices, first.answer) == ("quiz", "e", ("x", "y"), 0)
     assert (second.entity, question(second)) == (second.id, "a\n b")
     assert second.provenance.license == "mit"
+
+
+def test_injected_documents_are_not_quoted(collected: Path) -> None:
+    config = TemplateSynthesis(tasks=["explain", "mitigate", "guidance"])
+    found = next(item for item in synthesis.read_documents(collected).values() if item.kind == "weakness")
+    tagged = replace(found, fields={**found.fields, "injection": ["override"]})
+    tallies: dict[str, Tally] = {}
+    setting = Setting(config.max_answer_characters, {}, {})
+    written = list(synthesis.write_examples([replace(tagged, kind="guide")], config, setting, 7, tallies))
+    assert written == []
+    assert {task: tally.dropped for task, tally in tallies.items()} == {"guidance": {synthesis.INJECTED: 1}}
+    assert list(synthesis.write_examples([tagged], config, setting, 7, tallies)), "its owner wrote about injections"
 
 
 def test_none_refuses_documents_that_are_no_records(collected: Path, tmp_path: Path) -> None:

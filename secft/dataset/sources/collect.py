@@ -21,7 +21,7 @@ from secft.dataset.sources.table import VERSION, natural, reader_of
 from secft.engine import Engine, InProcess
 from secft.engine.shards import Rows, Shard, Task, run_shards
 from secft.errors import InputError
-from secft.files import digest, plain, read_jsonl, sha256_file, write_jsonl
+from secft.files import digest, plain, read_jsonl, sha256_file, writable, write_jsonl
 from secft.records import Document, Tally
 
 DOCUMENTS, REFUSED, SHARDS = "documents.jsonl", "refused.jsonl", "shards"
@@ -219,7 +219,7 @@ def _read_piece(piece: Piece) -> Rows:
     else:
         found = [document for part in piece.parts for document in reader.read_part(piece.config, part, intake)]
     found.sort(key=lambda document: natural(document.id))
-    rows = (replace(document, digest=_digest(document)) for document in map(_tagged, found))
+    rows = (replace(one, path=writable(one.path), digest=_digest(one)) for one in map(_tagged, found))
     return rows, lambda: {"refused": intake.refused}
 
 

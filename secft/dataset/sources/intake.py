@@ -9,6 +9,7 @@ from typing import Any
 
 from secft.dataset.chunk import token_counter
 from secft.errors import Problem
+from secft.files import writable
 from secft.records import Document, Tally
 
 
@@ -29,7 +30,8 @@ class Intake:
     def refuse(self, record: str, reason: str, detail: str = "") -> None:
         """Count a record that becomes no document; the reason is a class, the detail is about this one."""
         self.tally.drop(reason)
-        self.refused.append({"record": record, "reason": reason, **({"detail": detail} if detail else {})})
+        row = {"record": record, "reason": reason, **({"detail": detail} if detail else {})}
+        self.refused.append({key: writable(value) for key, value in row.items()})
 
 
 @dataclass(frozen=True)

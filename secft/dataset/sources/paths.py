@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from secft.errors import InputError, Problem
+from secft.files import writable
 
 MAX_FILES = 1_000_000
 """Most files of one source."""
@@ -188,6 +189,11 @@ def is_refused_link(paths: Sequence[str], part: str) -> bool:
     return all(_leads_out(Path(part), os.path.realpath(root)) for root in _roots_of(paths, Path(part)))
 
 
+def _printable(name: str) -> str:
+    """Return a name in which line breaks and odd bytes are written as escapes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
+
+
 def shown_name(paths: Sequence[str], part: str) -> str:
     """Return a file's name for ids, the same on every machine: below the folder that was named, with its name.
 
@@ -197,9 +203,9 @@ def shown_name(paths: Sequence[str], part: str) -> str:
     here = Path(part)
     roots = _roots_of(paths, here)
     if not roots:
-        return here.name
+        return _printable(here.name)
     hidden = len(roots[-1].parts) - _shown_parts(tuple(paths))[roots[-1]]
-    return Path(*here.parts[hidden:]).as_posix()
+    return _printable(Path(*here.parts[hidden:]).as_posix())
 
 
 def named_files(paths: Sequence[str], suffixes: Collection[str] = ()) -> dict[str, Path]:
@@ -211,7 +217,7 @@ def named_files(paths: Sequence[str], suffixes: Collection[str] = ()) -> dict[st
     found: dict[str, Path] = {}
     for part in expand_paths(paths, suffixes):
         name = shown_name(paths, part)
-        found[part if name in found else name] = Path(part)
+        found[writable(part) if name in found else name] = Path(part)
     return found
 
 

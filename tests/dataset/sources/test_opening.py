@@ -187,3 +187,8 @@ def test_paths_of_the_same_name_are_told_apart(tree: Path, named: list[str], sho
 def test_many_files_are_named_in_no_time(tmp_path: Path) -> None:
     named = [f"{number}/same/report.json" for number in range(3000)]
     assert paths.shown_name(named, named[7]) == "7/same/report.json"
+
+
+def test_odd_bytes_and_line_breaks_in_names_are_escaped() -> None:
+    odd = os.fsdecode(b"d/a\xff\nb.json")
+    assert paths.shown_name(["d"], odd) == "d/a\\udcff\\nb.json"
