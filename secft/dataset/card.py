@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from secft.dataset.card_tables import short_tables
 from secft.dataset.rows import features
 from secft.dataset.split import SPLITS
 from secft.records import Example
@@ -190,11 +191,13 @@ def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Exam
     parts = [
         f"---\n{head}---\n\n# {manifest['name']}",
         "Conversations for fine-tuning a security assistant, made by secft from published knowledge. Each row says "
-        "which document and which of its fields its answer comes from.",
+        "which document and which of its fields its answer comes from. `croissant.json` says the same to "
+        "machines.",
         f"## Sources\n\n{_sources(manifest, splits)}\n\n{_notices(manifest)}",
         f"## Contents\n\n{_counts(manifest)}",
         f"## How rows were dropped\n\n{_funnel(manifest)}",
         "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),
+        *short_tables(manifest, table),
         f"## Samples\n\n{_samples(splits)}",
         f"## Limits\n\n{_LIMITS}",
         "## How to load\n\nThe JSONL files hold the same rows as the Parquet files.\n\n```python\n"

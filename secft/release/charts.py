@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from secft.release.drawing import Point, bar, line, nice_ticks, svg, text
 from secft.release.figures import ResultRow
 
-_LABEL_CHARACTERS = 25
+_LABEL_CHARACTERS = 22
 
 
 def before_after(rows: Sequence[ResultRow], name: str) -> Markup:

@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 from secft.release.charts import funnel
 from secft.release.dataset_facts import SPLITS, DatasetFacts
-from secft.release.figures import MISSING, clock
+from secft.release.figures import clock
 from secft.release.histogram import histogram
 from secft.release.rendering import render
 
-_SHOWN_CHARACTERS = 1_200
+_SHOWN_CHARACTERS, _PASSAGE_CHARACTERS = 1_200, 700
 
 
 def dataset_report(facts: DatasetFacts) -> str:
@@ -147,22 +147,27 @@ def _lengths(lengths: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _balance(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for each task of the training split its classes before and after balancing."""
+    mixture = _details(steps, "balance of tasks")
+    classed = {row["task"] for row in mixture if row["class"]}
     by_task: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for row in _details(steps, "balance of tasks"):
-        counts = by_task[row["task"]][row["class"] or row["source"]]
+    for row in mixture:
+        name = (row["class"] or "no class") if row["task"] in classed else row["source"]
+        counts = by_task[row["task"]][name]
         counts[0] += row["before"]
         counts[1] += row["after"]
-    return [_balanced(number, task, classes) for number, (task, classes) in enumerate(sorted(by_task.items()))]
+    ordered = enumerate(sorted(by_task.items()))
+    return [_balanced(number, task, groups, by_class=task in classed) for number, (task, groups) in ordered]
 
 
-def _balanced(number: int, task: str, classes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+def _balanced(number: int, task: str, classes: Mapping[str, Sequence[int]], *, by_class: bool) -> dict[str, Any]:
     rows = sorted(classes.items(), key=lambda pair: (-pair[1][0], pair[0]))
     before, after = (sum(counts[side] for counts in classes.values()) for side in (0, 1))
     steps = [{"step": name, "seen": first, "kept": last} for name, (first, last) in rows]
     chart: Markup = funnel(steps, f"balance-{number}", f"Training examples of {task} before and after balancing")
     kept = [last for _, (_, last) in rows if last]
-    skew = f"{max(kept) / min(kept):.1f} : 1" if kept else MISSING
-    return {"task": task, "classes": len(rows), "before": before, "after": after, "skew": skew, "chart": chart}
+    kind = ("class" if by_class else "source") + ("" if len(rows) == 1 else "es" if by_class else "s")
+    told = f"{len(rows)} {kind}" + (f", {max(kept) / min(kept):.1f} : 1" if by_class and kept else "")
+    return {"task": task, "before": before, "after": after, "groups": told, "chart": chart}
 
 
 def _matrix(matrix: Mapping[tuple[str, str], int]) -> dict[str, Any]:
@@ -184,8 +189,8 @@ def _clusters(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, list[M
     return [(step["step"], step["seen"] - step["kept"], list(step.get("details", ()))) for step in found]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …"
+def _cut(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= characters else text[:characters] + " …"
 
 
 def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +208,7 @@ def _accepted(row: Mapping[str, Any]) -> dict[str, str]:
         "title": f"{row['id']} · {row['provenance']['teacher']} · {row['provenance']['prompt']}",
         "question": _cut("\n".join(turns[:-1])),
         "answer": _cut(turns[-1]),
-        "passage": _cut(row["passage"]),
+        "passage": _cut(row["passage"], _PASSAGE_CHARACTERS),
     }
 
 
@@ -213,5 +218,5 @@ def _rejected(row: Mapping[str, Any]) -> dict[str, str]:
         "reason": row["reason"],
         "question": _cut(row.get("question", "")),
         "answer": _cut(row.get("answer", "")),
-        "passage": _cut(row.get("passage", "")),
+        "passage": _cut(row.get("passage", ""), _PASSAGE_CHARACTERS),
     }

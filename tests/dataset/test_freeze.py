@@ -221,3 +221,27 @@ def test_full_disk_and_missing_permission(frozen: Path, tmp_path: Path, monkeypa
     with pytest.raises(StorageError, match="no space is left"):
         publish(frozen, tmp_path, "template", "cwe")
     assert not [path for path in (tmp_path / "template").iterdir() if path.is_dir()]
+
+
+def test_card_has_short_tables(frozen: Path, examples: list[Example], tmp_path: Path) -> None:
+    body = (frozen / "DATASET_CARD.md").read_text()
+    manifest = check_files(frozen)
+    for title in ("Lengths", "Balance", "Kept clear of"):
+        assert f"\n## {title}\n" in body
+    assert "Asked of a model" not in body, "no model was asked"
+    longest = next(row for row in manifest["lengths"]["rows"] if row["task"] == "explain" and row["split"] == "train")
+    cells = [longest[key] for key in ("examples", "shortest", "median", "longest")]
+    assert f"| explain | train | {' | '.join(map(str, cells))} |" in body
+    assert sum(sum(row["bins"]) for row in manifest["lengths"]["rows"]) == sum(
+        split["examples"] for split in manifest["splits"].values()
+    )
+    assert sum(row["tokens"] for row in manifest["lengths"]["rows"]) == sum(
+        split["tokens"] for split in manifest["splits"].values()
+    )
+    teacher = {"asked": {"remediation": 9}, "accepted": {"remediation": 4}, "rejected": {"form: no | question": 5}}
+    describe = DatasetDescription("cwe", "gemini", SOURCES, teacher=teacher)
+    splits = {"train": examples[:3], "validation": [], "test": examples[3:5]}
+    freezing.freeze(tmp_path, splits, [], dict.fromkeys(splits, 10), {}, describe)
+    card = (tmp_path / "DATASET_CARD.md").read_text()
+    assert "| remediation | 9 | 4 |" in card
+    assert "| form: no \\| question | 5 |" in card

@@ -81,7 +81,9 @@ def examples_of(told: str) -> list[Example]:
             )
         )
     rows.append(example("leak", "Tell me. What is entry two of the long list of all the known entries?", "It is two."))
-    rows.append(example("mail", "Whom do I ask?", "Write to maria.lopez@consulting-partners.es about entry two and its kind."))
+    rows.append(
+        example("mail", "Whom do I ask?", "Write to maria.lopez@consulting-partners.es about entry two and its kind.")
+    )
     return [*rows, example("asked", f"Who is asked? {told}", f"Everybody is asked. {told}", "a-model")]
 
 
@@ -122,6 +124,8 @@ def test_the_page_tells_what_happened(facts: DatasetFacts) -> None:
     assert "exact duplicates 1 1 of 2" in words
     assert "dropped: t:copy:explain" in words or "dropped: t:one:explain" in words
     assert "our_set 1" in words
+    assert re.search(r"multiple_choice \d+ before, 4 after; 2 classes, 1.0 : 1", words)
+    assert re.search(r"explain \d+ before, \d+ after; 1 source ", words)
     assert "shared words: 1" in words
     assert "&lt;EMAIL&gt;" in words
     assert words.count("x1") + words.count("x2") >= 1

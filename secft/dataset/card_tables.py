@@ -1,0 +1,85 @@
+"""Short tables of a dataset card: what a model wrote, lengths, balance, and what training is kept clear of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Table = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
+
+_REASONS = 10
+
+
+def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
+    """Return the sections that have something to tell, as Markdown.
+
+    Args:
+        manifest: of the dataset.
+        table: writes a Markdown table of a header and rows.
+    """
+    steps = {step["step"]: step for step in manifest["funnel"]}
+    sections = [
+        ("Asked of a model", _teacher(manifest.get("teacher") or {}, table)),
+        ("Lengths", _lengths((manifest.get("lengths") or {}).get("rows", ()), table)),
+        ("Balance", _balance(steps.get("balance of tasks", {}).get("details", ()), table)),
+        ("Kept clear of", _guards(manifest, steps, table)),
+    ]
+    return [f"## {title}\n\n{text}" for title, text in sections if text]
+
+
+def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
+    if not teacher:
+        return ""
+    asked, accepted = teacher["asked"], teacher["accepted"]
+    rows: list[list[object]] = [[task, count, accepted.get(task, 0)] for task, count in asked.items()]
+    rows.append(["**all**", sum(asked.values()), sum(accepted.values())])
+    reasons = sorted(teacher["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
+    told = table(["rejected because", "pairs"], [list(pair) for pair in reasons[:_REASONS]]) if reasons else ""
+    more = len(reasons) - _REASONS
+    rest = f"\n\n{more} more reasons are in `manifest.json`." if more > 0 else ""
+    first = "What a model wrote was checked by rules against its passage; only what passed is in the dataset."
+    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), told) if part) + rest
+
+
+def _lengths(rows: Sequence[Mapping[str, Any]], table: Table) -> str:
+    if not rows:
+        return ""
+    kept = ("task", "split", "examples", "shortest", "median", "longest")
+    return "Tokens of whole conversations.\n\n" + table(kept, [[row[key] for key in kept] for row in rows])
+
+
+def _balance(mixture: Sequence[Mapping[str, Any]], table: Table) -> str:
+    """Return the training examples of each task before and after, and the share of its most frequent class."""
+    by_task: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for row in mixture:
+        counts = by_task[row["task"]][row["class"]]
+        counts[0] += row["before"]
+        counts[1] += row["after"]
+    rows = []
+    for task, classes in sorted(by_task.items()):
+        before, after = (sum(counts[side] for counts in classes.values()) for side in (0, 1))
+        named = {name: counts[1] for name, counts in classes.items() if name}
+        most = max(sorted(named), key=lambda name: named[name]) if named else ""
+        share = f"{most}: {100 * named[most] / after:.0f} %" if most and after else "-"
+        rows.append([task, before, after, len(named) or "-", share])
+    if not rows:
+        return ""
+    header = ["task", "before", "after", "classes", "most frequent class"]
+    return "Training examples before and after the mixture was evened out.\n\n" + table(header, rows)
+
+
+def _guards(manifest: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]], table: Table) -> str:
+    if "decontamination" not in steps:
+        return ""
+    own = steps["decontamination"]["dropped"]
+    rows: list[list[object]] = [
+        ["own test split", manifest["splits"]["test"]["examples"], _hits(own), sum(own.values())]
+    ]
+    for row in steps.get("evaluation sets", {}).get("details", ()):
+        rows.append([row["set"], row["items"], _hits(row["hits"]), row["dropped"]])
+    return table(["evaluation set", "items", "hits", "examples dropped"], rows)
+
+
+def _hits(hits: Mapping[str, int]) -> str:
+    return "; ".join(f"{rule}: {count}" for rule, count in hits.items()) or "-"
