@@ -38,7 +38,8 @@ _POINTS_BACK = re.compile(
     re.I,
 )
 _OF_A_WHOLE = re.compile(r"^this (cheat ?sheet|article|guide|document|manual|page|standard|checklist)\b", re.I)
-_ASIDE = re.compile(r"\s*\((?:see|cf\.?) [^()]*\)", re.I)
+_ASIDE = re.compile(r"\s*\((?:see|cf\.?) [^()]*\)|(?<=[\w.,;)])\[\d{1,3}\](?!\w)", re.I)
+"""References to other places: in brackets, and marks of footnotes."""
 _ELSEWHERE = re.compile(
     r"(?<!and )(?<!or )\b(above|below)\b(?! all)|"
     r"\b(as|see|shown|mentioned|described|listed|discussed|noted|given)\s+(earlier|previously|before)\b|"
@@ -60,7 +61,7 @@ _OF_A_PAGE = (
 )
 _ABOUT_ALL = ("What is {book} about?", "Introduce {book} to me.", "What does {book} cover?")
 _UNFINISHED = re.compile(r"\b(FIXME|TODO|TBD|BE WRITTEN)\b")
-_FIRST_HEADING = re.compile(r"\A(?:introduction|overview|summary)\n+", re.I)
+_FIRST_HEADING = re.compile(r"\A(?:introduction|overview|summary|control objective)\n+", re.I)
 _CHAPTER = re.compile(r"^V\d+\s")
 _CODE = re.compile(r"[\[\]{}<>_=;|]")
 _SAID_SHORT = {"do": "what to do", "dos": "what to do"}
@@ -145,6 +146,12 @@ def _question(headings: list[str], book: str, dice: Random) -> str:
     return dice.choice(_ABOUT_A_PART if book else _OF_A_PAGE).format(book=book, topic=_topic(headings))
 
 
+def _without_asides(text: str) -> str:
+    """Return a text without references to other places; code, where such marks are indices, stays as it is."""
+    parts = text.split(FENCE)
+    return FENCE.join(part if place % 2 else _ASIDE.sub("", part) for place, part in enumerate(parts))
+
+
 def _asked(document: Document, book: str) -> list[str]:
     """Return the headings that a question names: none for a text as a whole, a page's title where it has no other."""
     fields = document.fields
@@ -163,7 +170,7 @@ def guidance(document: Document, setting: Setting, dice: Random) -> list[Draft] 
     headings = _asked(document, book)
     if not headings and (not book or document.fields.get("chunk", 1) > 2):
         return Skip("no heading of its own")
-    text = passage(_FIRST_HEADING.sub("", _ASIDE.sub("", document.text)), setting.max_answer)
+    text = passage(_FIRST_HEADING.sub("", _without_asides(document.text)), setting.max_answer)
     fault = (_heading_fault(headings) if headings else "") or _text_fault(text, not headings)
     if fault:
         return Skip(fault)

@@ -58,8 +58,10 @@ def test_a_page_is_its_own_topic(make_document: Any, questions: Any) -> None:
 
 
 def test_asides_are_left_out(section: Any, write: Any) -> None:
-    text = PROSE.replace("Argon2id", "Argon2id (see Section 5.1)")
+    text = PROSE.replace("Argon2id", "Argon2id (see Section 5.1)").replace("each.", "each.[12]")
     assert write("guidance", section(text))[0].answer == PROSE
+    code = f"{PROSE}\n\n```\nprint(rows[12])\n```"
+    assert write("guidance", section(code))[0].answer == code
 
 
 @pytest.mark.parametrize(
