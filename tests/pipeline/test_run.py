@@ -65,7 +65,8 @@ def test_a_run_that_does_not_pass_ends_with_3_and_keeps_its_papers(
         "documents", "examples", "dataset", "train", "evaluate", "gates", "papers",
     ]  # fmt: skip
     assert (run / "eval" / "technique_to_tactic.jsonl").is_file()
-    assert (run / "report.html").is_file()
+    assert 'href="dataset_report.html"' in (run / "report.html").read_text()
+    assert "Source and task" in (run / "dataset_report.html").read_text()
     assert len(list(run.glob("EVIDENCE_Finetuning_1_*.md"))) == 1
     assert record["verdict"] in (run / "MODEL_CARD.md").read_text()
     assert not (cwd / "models").exists()
