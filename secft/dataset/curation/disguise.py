@@ -146,7 +146,8 @@ def decoded(text: str) -> Iterator[str]:
     """Yield the readable texts that stand encoded in a text (base64, base32, hex, binary, Morse, ascii85, escapes)."""
     words = text.split()
     long_words = "\n".join([word for word in words if len(word) >= _LONG_WORD])
-    may_hold_spaces = "<~" in text or sum([not word.strip(".-/01") for word in words]) > 3
+    signs = [len(word) for word in words if not word.strip(".-/01")]
+    may_hold_spaces = "<~" in text or (len(signs) > 3 and max(signs) > 1)
     spaced = text if may_hold_spaces and _MAY_HOLD_SPACES.search(text) else long_words
     if not spaced:
         return

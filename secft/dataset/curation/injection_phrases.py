@@ -189,8 +189,12 @@ def _start(trigger: str) -> str:
     return max(trigger.translate(_SPACES).split(), key=len)[:_START]
 
 
-_NEEDED = tuple(frozenset(map(_start, phrase.triggers)) for phrase in PHRASES)
-"""Per rule how a word of the text must begin, so that most texts are judged by one look at their words."""
+_BY_START: dict[str, list[tuple[int, str]]] = {}
+for _number, _rule in enumerate(PHRASES):
+    for _trigger in _rule.triggers:
+        _BY_START.setdefault(_start(_trigger), []).append((_number, _trigger))
+_STARTS = frozenset(_BY_START)
+"""How words begin that a text must have before anything else is looked at; most texts have few of them."""
 
 
 def matched(text: str) -> list[str]:
@@ -199,16 +203,6 @@ def matched(text: str) -> list[str]:
     Args:
         text: lower case.
     """
-    starts = {word[:_START] for word in text.translate(_SPACES).split()}
-    return [
-        phrase.name
-        for phrase, needed in zip(PHRASES, _NEEDED, strict=True)
-        if not needed.isdisjoint(starts) and _triggered(phrase.triggers, text) and phrase.pattern.search(text)
-    ]
-
-
-def _triggered(triggers: tuple[str, ...], text: str) -> bool:
-    for word in triggers:  # noqa: SIM110 - a generator costs as much as the search, on every text of a dataset
-        if word in text:
-            return True
-    return False
+    starts = _STARTS & {word[:_START] for word in text.translate(_SPACES).split()}
+    tried = {number for start in starts for number, trigger in _BY_START[start] if trigger in text}
+    return [PHRASES[number].name for number in sorted(tried) if PHRASES[number].pattern.search(text)]
