@@ -132,4 +132,6 @@ def _complete(technique: Record) -> bool:
     return all(isinstance(text, str) and text for text in texts) and _ID.fullmatch(texts[0] or "") is not None
 
 
-READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1, home="https://attack.mitre.org/")
+READER = Reader(
+    read=_read, external_files=_external_files, problems=_problems, version=1, home="https://attack.mitre.org/"
+)

@@ -175,4 +175,6 @@ def _read(config: CweSource, intake: Intake) -> Iterator[Document]:
         raise InputError(f"{catalogue.path}: contains no weakness; expected {EXPECTED}.")
 
 
-READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1, home="https://cwe.mitre.org/")
+READER = Reader(
+    read=_read, external_files=_external_files, problems=_problems, version=1, home="https://cwe.mitre.org/"
+)
