@@ -85,7 +85,7 @@ def show_dataset(asked: Asked) -> int:
 
 
 def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    counts = [[task, *numbers.values()] for task, numbers in manifest["counts"].items()]
+    counts = [[task, *(numbers[split] for split in SPLITS)] for task, numbers in manifest["counts"].items()]
     counts += [[kind, *(manifest["splits"][split][kind] for split in SPLITS)] for kind in ("examples", "tokens")]
     steps = [
         [step["step"], step["seen"], step["kept"], "; ".join(f"{n} {why}" for why, n in step["dropped"].items())]

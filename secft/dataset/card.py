@@ -120,21 +120,13 @@ def _funnel(manifest: Mapping[str, Any]) -> str:
 
 
 def _more(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what steps have to tell besides what they dropped: replacements, flags, evaluation sets, mixture."""
+    """Return what steps have to tell besides what they dropped: replacements and flags."""
     parts = []
     for step in funnel:
         for name in ("changed", "flagged"):
             told = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
             parts += [f"{step['step']}, {name}: {told}."] if told else []
-        details = step.get("details") or []
-        if details:
-            rows = [[_cell(value) for value in row.values()] for row in details]
-            parts.append(f"### {step['step'].capitalize()}\n\n{table(list(details[0]), rows)}")
     return parts
-
-
-def _cell(value: object) -> object:
-    return ", ".join(f"{key}: {count}" for key, count in value.items()) or "-" if isinstance(value, dict) else value
 
 
 def _samples(splits: Mapping[str, Sequence[Example]]) -> str:

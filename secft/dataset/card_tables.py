@@ -1,4 +1,4 @@
-"""Short tables of a dataset card: what a model wrote, lengths, balance, and what training is kept clear of."""
+"""Short tables of a dataset card: what a model wrote, lengths, balance, duplicates, what training is kept clear of."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
         ("Asked of a model", _teacher(manifest.get("teacher") or {}, table)),
         ("Lengths", _lengths((manifest.get("lengths") or {}).get("rows", ()), table)),
         ("Balance", _balance(steps.get("balance of tasks", {}).get("details", ()), table)),
+        ("Duplicates", _clusters(manifest["funnel"])),
         ("Kept clear of", _guards(manifest, steps, table)),
     ]
     return [f"## {title}\n\n{text}" for title, text in sections if text]
@@ -67,6 +68,16 @@ def _balance(mixture: Sequence[Mapping[str, Any]], table: Table) -> str:
         return ""
     header = ["task", "before", "after", "classes", "most frequent class"]
     return "Training examples before and after the mixture was evened out.\n\n" + table(header, rows)
+
+
+def _clusters(funnel: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line for each step that found duplicates: how many clusters of which size."""
+    told = []
+    for step in funnel:
+        if step["step"].endswith("duplicates") and step.get("details"):
+            sizes = ", ".join(f"{row['clusters']} of {row['size']}" for row in step["details"])
+            told.append(f"- {step['step']}, clusters by size: {sizes}")
+    return "\n".join([*told, "", "Some of them stand in `duplicates.jsonl`."]) if told else ""
 
 
 def _guards(manifest: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]], table: Table) -> str:

@@ -104,6 +104,9 @@ def test_show_finds_a_dataset_by_every_name(published: Path, capsys: pytest.Capt
     for part in ("exact duplicates", "cc0-1.0", "2 empty", "[explain]", "What is entry", "ab" * 32):
         assert part in text
     found = asked_json(capsys, published, "show", word)
+    numbers = [found["counts"]["explain"][split] for split in ("train", "validation", "test")]
+    (line,) = (line for line in text.splitlines() if line.startswith("explain "))
+    assert line.split() == ["explain", *map(str, numbers)]
     assert found["samples"]["explain"]["user"].startswith("What is entry")
     assert found["sources"]["test"]["version"] == "2"
 

@@ -35,6 +35,6 @@ def test_the_card_shows_replacements_evaluation_sets_and_mixture(make_example: M
     freeze(tmp_path, curated.splits, curated.funnel, curated.tokens, {}, DatasetDescription("a", "b", {}))
     card = (tmp_path / CARD).read_text(encoding="utf-8")
     assert "secrets, changed: &lt;EMAIL>: 40." in card
-    assert "| source | task | class | before | after |" in card
+    assert "| task | before | after | classes | most frequent class |" in card
     assert "| held | 1 | " in card
     assert "lab-sur.es" not in card
