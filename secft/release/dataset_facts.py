@@ -28,6 +28,7 @@ class DatasetFacts:
         samples: task -> rows of the training split, drawn by seed.
         duplicates: some pairs that were taken for duplicates, of every step.
         refused: source -> records that became no document, drawn by seed.
+        written: task -> documents ``seen``, ``kept`` and ``dropped`` (reason -> number) when examples were written.
         teacher: ``asked``, ``accepted`` and ``rejected``, each a name -> number; empty where no model was asked.
         spent: tokens, cost and seconds of this run; empty where no model was asked.
         accepted: examples that a model wrote, drawn by seed, each with ``passage``.
@@ -39,6 +40,7 @@ class DatasetFacts:
     samples: Mapping[str, list[Row]]
     duplicates: list[Row] = field(default_factory=list)
     refused: Mapping[str, list[Row]] = field(default_factory=dict)
+    written: Mapping[str, Row] = field(default_factory=dict)
     teacher: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     spent: Row = field(default_factory=dict)
     accepted: list[Row] = field(default_factory=list)
@@ -55,7 +57,7 @@ def read_dataset_facts(
         dataset: directory of the frozen dataset.
         documents: directory with ``documents.jsonl`` and ``refused.jsonl``.
         examples: directory with ``examples.jsonl`` and, where a model was asked, ``rejected.jsonl``.
-        summary: of the synthesis, with ``teacher`` and ``spent`` where a model was asked.
+        summary: of the synthesis, with ``documents``, and with ``teacher`` and ``spent`` where a model was asked.
         seed: decides which samples are shown.
 
     Raises:
@@ -72,6 +74,7 @@ def read_dataset_facts(
         samples=drawn_of_each(read_jsonl(dataset / "train.jsonl"), "task", SAMPLES_PER_TASK, seed),
         duplicates=first_of_each(_rows(dataset / "duplicates.jsonl"), "step", PAIRS),
         refused=drawn_of_each(_rows(documents / "refused.jsonl"), "source", REFUSED, seed),
+        written=summary.get("documents") or {},
         teacher=summary.get("teacher") or {},
         spent=summary.get("spent") or {},
         accepted=with_passages(accepted, documents / "documents.jsonl"),

@@ -33,6 +33,7 @@ def dataset_report(facts: DatasetFacts) -> str:
             "splits": SPLITS,
             "tiles": _tiles(facts),
             "sources": _sources(facts),
+            "written": sorted(facts.written.items()),
             "funnel": funnel(steps, title="Examples that each step let through"),
             "reasons": [(step["step"], why, count) for step in steps for why, count in step["dropped"].items()],
             "changes": _noted(steps, "changed"),
@@ -76,6 +77,7 @@ def _sources(facts: DatasetFacts) -> list[dict[str, Any]]:
             "documents": source["documents"],
             "refused": sum(source.get("dropped", {}).values()),
             "reasons": source.get("dropped", {}),
+            "tagged": source.get("tagged", {}),
             "license": source.get("license", ""),
             "records": facts.refused.get(name, []),
         }

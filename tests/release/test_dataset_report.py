@@ -24,6 +24,7 @@ from secft.release.histogram import histogram
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7 * 7 }}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SUMMARY = {
+    "documents": {"explain": {"seen": 12, "kept": 5, "dropped": {f"no text {EVIL}": 7}}},
     "teacher": {
         "asked": {"question_answer": 4},
         "accepted": {"question_answer": 1},
@@ -54,7 +55,16 @@ def build(root: Path, examples: list[Example], summary: Mapping[str, Any], hosti
     sets = {"our_set": [f"What is entry {NUMBERS[1]} of the long list of all the known entries?"]}
     dedup = DedupConfig(name="exact")
     curated = curate(examples, rules, dedup, length, lambda text: len(text.split()), 300, 7, sets)
-    sources = {"test": {"version": "1", "documents": 12, "license": told, "url": "", "dropped": {f"reason {told}": 3}}}
+    sources = {
+        "test": {
+            "version": "1",
+            "documents": 12,
+            "license": told,
+            "url": "",
+            "dropped": {f"reason {told}": 3},
+            "tagged": {"odd": 2},
+        }
+    }
     teacher = summary.get("teacher", {})
     describe = DatasetDescription(f"set {told}", "template", sources, teacher=teacher)
     manifest = freeze(
@@ -123,6 +133,8 @@ def test_the_page_tells_what_happened(facts: DatasetFacts) -> None:
     assert "A passage plain" in words
     assert "exact duplicates 1 1 of 2" in words
     assert "dropped: t:copy:explain" in words or "dropped: t:one:explain" in words
+    assert re.search(r"explain 12 5 no text .*?: 7 ", words)
+    assert "tagged odd: 2" in words
     assert "our_set 1" in words
     assert re.search(r"multiple_choice \d+ before, 4 after; 2 classes, 1.0 : 1", words)
     assert re.search(r"explain \d+ before, \d+ after; 1 source ", words)
