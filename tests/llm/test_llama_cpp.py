@@ -145,7 +145,8 @@ def test_strangers_are_not_answered(client: LlamaCppClient) -> None:
 
 
 PARENT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
 from secft.config.llm import LlamaCppLlm
 from secft.llm.llama_cpp import LlamaCppClient
 from secft.llm.protocol import Request
@@ -166,8 +167,11 @@ def test_nothing_is_left_behind(number: signal.Signals) -> None:
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     assert is_running(pid)
-    parent.send_signal(number)
-    parent.communicate(timeout=20)
+    try:
+        parent.send_signal(number)
+        parent.communicate(timeout=20)
+    finally:
+        parent.kill()
     assert ends(pid)
 
 
