@@ -90,7 +90,9 @@ def test_curation_drops_what_means_the_same(make_example: Callable[..., Example]
         make_example("q:3", "How do I stop phishing?", "Train the users and filter e-mail at the gateway."),
     ]
     funnel = Funnel()
-    assert [example.id for example in _drop_duplicates(rows, SETTINGS, funnel)] == ["q:2", "q:3"]
+    kept, pairs = _drop_duplicates(rows, SETTINGS, None, funnel)
+    assert [example.id for example in kept] == ["q:2", "q:3"]
+    assert len(pairs) == 1
     assert [(step["step"], step["seen"], step["kept"]) for step in funnel.steps] == [
         ("exact duplicates", 3, 3),
         ("near duplicates", 3, 3),

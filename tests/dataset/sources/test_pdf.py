@@ -326,6 +326,10 @@ LOOP = raw_pdf(
 )
 
 
+STOPPED = ("out of memory", "timed out", "crashed")
+"""A library that gets no memory may end its process in any of these ways; what counts is that ours goes on."""
+
+
 @pytest.mark.parametrize(
     ("content", "reasons"),
     [
@@ -337,10 +341,10 @@ LOOP = raw_pdf(
         pytest.param(lambda: LOOP, ["not a readable PDF", "no text"], id="page tree loop"),
         pytest.param(lambda: raw_pdf([CATALOG, b"<< /Type /Pages /Kids [2 0 R] /Count 99999 >>"]), ["too many pages"],
                      id="claims many pages"),
-        pytest.param(lambda: one_page(inflating(b" " * 16, 1 << 30)), ["out of memory", "timed out"], id="bomb"),
+        pytest.param(lambda: one_page(inflating(b" " * 16, 1 << 30)), STOPPED, id="bomb"),
         pytest.param(lambda: one_page(inflating(b"BT /F1 9 Tf 9 9 Td (ab) Tj ET   ", 256 << 20)),
-                     ["out of memory", "timed out"], id="bomb of text"),
-        pytest.param(lambda: nested_forms(12), ["out of memory", "timed out"], id="forms in forms"),
+                     STOPPED, id="bomb of text"),
+        pytest.param(lambda: nested_forms(12), STOPPED, id="forms in forms"),
     ],
 )  # fmt: skip
 def test_hostile_files_are_counted_refusals(tmp_path: Path, content: Callable[[], bytes], reasons: list[str]) -> None:
