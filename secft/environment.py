@@ -15,7 +15,8 @@ from typing import Any
 
 REPORTED_PACKAGES = (
     "secft", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "lm_eval", "datasketch", "pyarrow",
-    "hydra-core", "numpy", "safetensors", "bitsandbytes",
+    "hydra-core", "numpy", "safetensors", "bitsandbytes", "detect-secrets", "xllamacpp",
+    "openai", "google-genai", "ray",
 )  # fmt: skip
 
 
