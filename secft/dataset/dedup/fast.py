@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -13,12 +13,14 @@ from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
-from secft.dataset.dedup.verify import MemoryStore, Sets
-from secft.dataset.dedup.words import Rows, with_tail
+from secft.dataset.dedup.verify import MemoryStore, sets_in_memory
+from secft.dataset.dedup.words import Rows
 from secft.dataset.sources import natural
 from secft.engine import Engine, InProcess
 
 _SHARD = 2000
+_SHARDS_PER_CORE = 4
+"""Threads: few enough that they seldom wait for each other, enough that they end together."""
 
 
 def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
@@ -34,15 +36,14 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine |
         settings: threshold, permutations, shingle length and seed.
         engine: on what shards are sketched; None is threads of this process.
     """
-    shards = [texts[start : start + _SHARD] for start in range(0, len(texts), _SHARD)]
-    if not shards:
+    if not texts:
         return {}
-    whole = _joined(_sketches(shards, settings, engine))
-    starts = np.cumsum(whole.sizes) - whole.sizes
-    store = MemoryStore(Sets(with_tail(whole.shingles, whole.sizes), starts, whole.sizes, whole.groups))
+    size = _SHARD if engine else max(_SHARD, len(texts) // (_SHARDS_PER_CORE * (os.cpu_count() or 1)) + 1)
+    whole = _joined(_sketches([texts[start : start + size] for start in range(0, len(texts), size)], settings, engine))
+    store = MemoryStore(sets_in_memory(whole.shingles, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
     components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())
-    return dict(zip((text.key for text in texts), _first_keys([text.key for text in texts], components), strict=True))
+    return _first_keys([text.key for text in texts], components)
 
 
 def _sketches(shards: list[Sequence[Text]], settings: DedupConfig, engine: Engine | None) -> list[Sketch]:
@@ -64,11 +65,13 @@ def _joined(sketches: list[Sketch]) -> Sketch:
     )
 
 
-def _first_keys(keys: Sequence[str], components: Rows) -> Iterator[str]:
-    """Yield for each text the first key of its component in natural order."""
-    counts = np.bincount(components)
-    members: dict[int, list[str]] = {int(name): [] for name in np.flatnonzero(counts > 1)}
-    for place in np.flatnonzero(counts[components] > 1).tolist():
-        members[int(components[place])].append(keys[place])
-    firsts = {name: min(group, key=natural) for name, group in members.items()}
-    return (firsts.get(int(name), key) for name, key in zip(components, keys, strict=True))
+def _first_keys(keys: Sequence[str], components: Rows) -> dict[str, str]:
+    """Return for each key the first one of its component in natural order."""
+    shared = np.bincount(components)[components] > 1
+    members: dict[int, list[str]] = {}
+    for place, name in zip(np.flatnonzero(shared).tolist(), components[shared].tolist(), strict=True):
+        members.setdefault(name, []).append(keys[place])
+    result = dict(zip(keys, keys, strict=True))
+    for group in members.values():
+        result.update(dict.fromkeys(group, min(group, key=natural)))
+    return result

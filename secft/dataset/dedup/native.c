@@ -1,4 +1,4 @@
-/* The two inner loops of the fast engine, for where a C compiler is: same results as the numpy code, bit by bit.
+/* The inner loops of the fast engine, for where a C compiler is: same results as the numpy code, bit by bit.
  *
  * See words.py, sketch.py and verify.py for what is computed; tests compare both.
  */
@@ -11,6 +11,11 @@
 #define SPACE 32
 #define RUN 12
 #define MOST_SPREAD 4096
+#define BAND_MULTIPLIER 0xFF51AFD7ED558CCDULL
+#define FIRST_SALT 0xA0761D6478BD642FULL
+#define SECOND_SALT 0xE7037ED1A0B428DBULL
+#define MAP_WORDS 8
+#define TOGETHER 8
 
 static inline uint64_t mixed(uint64_t value) {
     value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -83,53 +88,183 @@ static void sort(uint64_t *values, uint64_t *space, int64_t count) {
     if (from != values) memcpy(values, from, (size_t)count * sizeof(uint64_t));
 }
 
-/* Shingle sets and signatures of texts.
+/* Lower case for letters of ASCII; a space for what else of ASCII is no word. Returns whether all of it was ASCII. */
+static int fold_ascii(const uint8_t *from, uint8_t *to, int64_t count) {
+    uint8_t every = 0;
+    for (int64_t place = 0; place < count; place++) {
+        uint8_t byte = from[place], lower = byte | 0x20;
+        int letter = (uint8_t)(lower - 'a') < 26 && byte < 128, digit = (uint8_t)(byte - '0') < 10;
+        to[place] = letter ? lower : (digit | (byte == '_') | (byte >= 128)) ? byte : SPACE;
+        every |= byte;
+    }
+    return every < 128;
+}
+
+/* How many bytes of UTF-8 are a sign of typography, see words.py; 0 for another character. */
+static int typography(const uint8_t *bytes, int64_t rest) {
+    if (rest >= 2 && bytes[0] == 0xC2) return bytes[1] == 0xA0 || bytes[1] == 0xB7 ? 2 : 0;
+    if (rest < 3 || bytes[0] != 0xE2) return 0;
+    uint8_t last = bytes[2];
+    int dash_or_quote = (last >= 0x90 && last <= 0x95) || (last >= 0x98 && last <= 0x9F) || last == 0xA2 || last == 0xA6;
+    if (bytes[1] == 0x80) return dash_or_quote ? 3 : 0;
+    if (bytes[1] == 0x86) return last >= 0x90 && last <= 0x93 ? 3 : 0;
+    return bytes[1] == 0x88 && last == 0x92 ? 3 : 0;
+}
+
+/* Put a space for everything of texts in UTF-8 that is no word, as far as it is ASCII or typography.
  *
- * data: bytes in which everything that is no word is a space; at least nine spaces at the end.
- * ends: where each text ends, a space.
- * space: room for as many values as `shingles` has.
+ * data: bytes; folded: room for as many. ends: where each text ends; one byte lies between texts.
+ * odd: (texts), becomes 1 for texts with other characters, which are for the caller to fold.
+ */
+void fold_texts(const uint8_t *data, const int64_t *ends, int64_t texts, uint8_t *folded, uint8_t *odd) {
+    int64_t start = 0;
+    for (int64_t text = 0; text < texts; start = ends[text++] + 1) {
+        int64_t size = ends[text] - start;
+        odd[text] = 0;
+        folded[start + size] = SPACE;
+        if (fold_ascii(data + start, folded + start, size)) continue;
+        for (int64_t place = start; place < ends[text] && !odd[text]; place++) {
+            if (data[place] < 128) continue;
+            int length = typography(data + place, ends[text] - place);
+            odd[text] = length == 0;
+            memset(folded + place, SPACE, (size_t)length);
+            place += length ? length - 1 : 0;
+        }
+    }
+}
+
+/* One bit for each of eight bytes: is it no space? */
+static inline uint64_t eight_flags(const uint8_t *bytes) {
+    uint64_t eight, low = 0x7F7F7F7F7F7F7F7FULL;
+    memcpy(&eight, bytes, 8);
+    eight ^= 0x2020202020202020ULL;
+    eight = ((((eight & low) + low) | eight) & ~low) >> 7;
+    return eight * 0x0102040810204080ULL >> 56;
+}
+
+/* Where words of a text begin and end, in turn. Returns how many edges there are. */
+static int64_t word_edges(const uint8_t *text, int64_t size, int32_t *edges) {
+    int64_t count = 0;
+    uint64_t before = 0;
+    for (int64_t start = 0; start < size; start += 64) {
+        uint64_t flags = 0;
+        int64_t rest = size - start < 64 ? size - start : 64;
+        for (int64_t done = 0; done < rest; done += 8) flags |= eight_flags(text + start + done) << done;
+        if (rest < 64) flags &= (1ULL << rest) - 1;
+        for (uint64_t changes = flags ^ (flags << 1 | before); changes; changes &= changes - 1)
+            edges[count++] = (int32_t)(start + __builtin_ctzll(changes));
+        before = flags >> 63;
+    }
+    if (before) edges[count++] = (int32_t)size;
+    return count;
+}
+
+/* The set of shingles of a text, sorted. Returns its size. */
+static int64_t shingle_set(const uint64_t *hashes, int64_t count, int64_t words, uint64_t *set, uint64_t *space) {
+    int64_t runs = count - words + 1, size = 1;
+    for (int64_t run = 0; run < runs; run++) {
+        uint64_t hash = hashes[run];
+        for (int64_t word = 1; word < words; word++) hash = hash * MULTIPLIER + hashes[run + word];
+        hash = mixed(hash);
+        set[run] = hash == PADDING ? PADDING - 1 : hash;
+    }
+    sort(set, space, runs);
+    for (int64_t place = 1; place < runs; place++)
+        if (set[place] != set[size - 1]) set[size++] = set[place];
+    return size;
+}
+
+/* TOGETHER values at once, because then `least` is seldom loaded and stored. */
+static void signature(const uint64_t *set, int64_t size, const uint32_t *factors, const uint32_t *summands,
+                      int64_t permutations, uint32_t *least) {
+    for (int64_t place = 0; place < permutations; place++) least[place] = UINT32_MAX;
+    for (int64_t item = 0; item < size; item += TOGETHER) {
+        uint32_t high[TOGETHER];
+        for (int64_t more = 0; more < TOGETHER; more++)
+            high[more] = (uint32_t)(set[item + more < size ? item + more : size - 1] >> 32);
+        for (int64_t place = 0; place < permutations; place++) {
+            uint32_t lowest = least[place], factor = factors[place], summand = summands[place];
+            for (int64_t more = 0; more < TOGETHER; more++) {
+                uint32_t value = high[more] * factor + summand;
+                lowest = value < lowest ? value : lowest;
+            }
+            least[place] = lowest;
+        }
+    }
+}
+
+static uint64_t band_key(const uint32_t *values, int64_t rows, uint64_t key) {
+    for (int64_t row = 0; row < rows; row++) {
+        key = (key ^ values[row]) * BAND_MULTIPLIER;
+        key ^= key >> 32;
+    }
+    return key;
+}
+
+static void digest(const uint64_t *set, int64_t size, uint64_t group, uint64_t *both) {
+    uint64_t first = 0, second = 0;
+    for (int64_t item = 0; item < size; item++) {
+        first += mixed(set[item] ^ FIRST_SALT);
+        second += mixed(set[item] ^ SECOND_SALT);
+    }
+    both[0] = mixed(first + group);
+    both[1] = mixed(second ^ group);
+}
+
+/* Shingle sets, digests and band keys of texts.
+ *
+ * data: bytes in which everything that is no word is a space; at least nine more after the end of every text.
+ * starts, ends, groups: (texts), where each text lies, and the hash of its group.
+ * factors, summands, least: (permutations), at least bands * rows; `least` is room to work in.
+ * edges: room for two values more than the longest text has bytes.
+ * space: room for as many values as the longest text has bytes, plus `words`.
  * shingles: room for the sets, at most half of the bytes plus `words` values for each text.
- * sizes: (texts). signatures: (texts, permutations), written only where permutations is above 0.
+ * sizes: (texts). digests: (texts, 2). keys: (bands, texts).
  * Returns how many values `shingles` holds.
  */
-int64_t sketch_texts(const uint8_t *data, const int64_t *ends, int64_t texts, int64_t words, const uint32_t *factors,
-                     const uint32_t *summands, int64_t permutations, uint64_t *space, uint64_t *shingles,
-                     int64_t *sizes, uint32_t *signatures) {
-    int64_t position = 0, total = 0;
+int64_t sketch_texts(const uint8_t *data, const int64_t *starts, const int64_t *ends, const uint64_t *groups,
+                     int64_t texts, int64_t words, const uint32_t *factors, const uint32_t *summands,
+                     int64_t permutations, int64_t bands, int64_t rows, uint32_t *least, int32_t *edges,
+                     uint64_t *space, uint64_t *shingles, int64_t *sizes, uint64_t *digests, uint64_t *keys) {
+    int64_t total = 0;
     for (int64_t text = 0; text < texts; text++) {
-        uint64_t *set = shingles + total, *hashes = space;
-        int64_t count = 0;
-        while (position < ends[text]) {
-            while (position < ends[text] && data[position] == SPACE) position++;
-            int64_t start = position;
-            while (position < ends[text] && data[position] != SPACE) position++;
-            if (position > start) hashes[count++] = word_hash(data + start, position - start);
-        }
-        while (count < words) hashes[count++] = FILLER;
-        int64_t runs = count - words + 1;
-        for (int64_t run = 0; run < runs; run++) {
-            uint64_t hash = hashes[run];
-            for (int64_t word = 1; word < words; word++) hash = hash * MULTIPLIER + hashes[run + word];
-            hash = mixed(hash);
-            set[run] = hash == PADDING ? PADDING - 1 : hash;
-        }
-        sort(set, space, runs);
-        int64_t size = 1;
-        for (int64_t place = 1; place < runs; place++)
-            if (set[place] != set[size - 1]) set[size++] = set[place];
-        uint32_t *least = signatures + text * permutations;
-        for (int64_t place = 0; place < permutations; place++) least[place] = UINT32_MAX;
-        for (int64_t item = 0; item < size; item++) {
-            uint32_t high = (uint32_t)(set[item] >> 32);
-            for (int64_t place = 0; place < permutations; place++) {
-                uint32_t value = high * factors[place] + summands[place];
-                least[place] = value < least[place] ? value : least[place];
-            }
-        }
+        const uint8_t *bytes = data + starts[text];
+        uint64_t *set = shingles + total;
+        int64_t count = word_edges(bytes, ends[text] - starts[text], edges) / 2;
+        for (int64_t word = 0; word < count; word++)
+            space[word] = word_hash(bytes + edges[2 * word], edges[2 * word + 1] - edges[2 * word]);
+        while (count < words) space[count++] = FILLER;
+        int64_t size = shingle_set(space, count, words, set, space);
+        signature(set, size, factors, summands, permutations, least);
+        for (int64_t band = 0; band < bands; band++)
+            keys[band * texts + text] = band_key(least + band * rows, rows, groups[text] + (uint64_t)band);
+        digest(set, size, groups[text], digests + 2 * text);
         sizes[text] = size;
         total += size;
     }
     return total;
+}
+
+/* A bit of 512 for each value of a set, shape (sets, MAP_WORDS). Bits that only one of two sets has are values that
+ * only one of them has, so they tell most pairs that share too little. */
+void bit_maps(const uint64_t *values, const int64_t *sizes, int64_t sets, uint64_t *maps) {
+    memset(maps, 0, (size_t)sets * MAP_WORDS * sizeof(uint64_t));
+    for (int64_t set = 0; set < sets; values += sizes[set++])
+        for (int64_t item = 0; item < sizes[set]; item++)
+            maps[set * MAP_WORDS + (values[item] >> 6) % MAP_WORDS] |= 1ULL << values[item] % 64;
+}
+
+static inline int64_t differing(const uint64_t *left, const uint64_t *right) {
+    int64_t count = 0;
+    for (int64_t word = 0; word < MAP_WORDS; word++) count += __builtin_popcountll(left[word] ^ right[word]);
+    return count;
+}
+
+/* Mark the pairs whose bit maps differ in at most `spare` bits. */
+void maps_agree(const uint64_t *maps, const int64_t *left, const int64_t *right, const int64_t *spare, int64_t pairs,
+                uint8_t *agree) {
+    for (int64_t pair = 0; pair < pairs; pair++)
+        agree[pair] = differing(maps + left[pair] * MAP_WORDS, maps + right[pair] * MAP_WORDS) <= spare[pair];
 }
 
 /* How many values each pair of sorted sets shares; less where more than `spare` values of both stand alone. */

@@ -38,7 +38,8 @@ def library() -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError):
         return None
     loaded.sketch_texts.restype = ctypes.c_int64
-    loaded.count_shared.restype = None
+    for loop in (loaded.fold_texts, loaded.count_shared, loaded.bit_maps, loaded.maps_agree):
+        loop.restype = None
     return loaded
 
 
@@ -66,44 +67,115 @@ def _address(array: NDArray[Any], dtype: type[np.generic]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
+def fold_texts(
+    loaded: ctypes.CDLL, data: NDArray[np.uint8], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the bytes with a space for all of ASCII and typography that is no word, and which texts have more.
+
+    Args:
+        loaded: the compiled loops.
+        data: UTF-8 of all texts, one byte between them, nine more at the end.
+        ends: shape (texts,), where each text ends.
+    """
+    folded, odd = np.full(data.size, ord(" "), np.uint8), np.empty(ends.size, np.bool_)
+    places = _address(data, np.uint8), _address(ends, np.int64)
+    loaded.fold_texts(*places, ctypes.c_int64(ends.size), _address(folded, np.uint8), _address(odd, np.bool_))
+    return folded, odd
+
+
+Made = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]
+
+
 def sketch_texts(
     loaded: ctypes.CDLL,
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]],
+    groups: NDArray[np.uint64],
     words: int,
     factors: NDArray[np.uint32],
-) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint32]]:
-    """Return shingle sets, their sizes, and signatures.
+) -> Made:
+    """Return shingle sets, their sizes, digests and band keys.
 
     Args:
         loaded: the compiled loops.
         data: bytes of all texts, everything that is no word a space, with nine spaces at the end.
-        ends: shape (texts,), where each text ends, at a space.
+        spans: where each text starts and ends, shape (texts,) each.
+        groups: shape (texts,), hash of each text's group.
         words: words in a shingle.
-        factors: factors and summands, shape (2, permutations).
+        factors: factors and summands, shape (2, bands, rows).
 
     Returns:
-        Flat sorted sets, shape (texts,), shape (permutations, texts).
+        Flat sorted sets, shape (texts,), shape (texts, 2), shape (bands, texts).
     """
-    permutations = factors.shape[1]
+    starts, ends = spans
+    _, bands, rows = factors.shape
+    # A multiple of what a vector register holds, so that no loop has a slow end.
+    permutations = -(-bands * rows // 16) * 16
+    padded = np.zeros((2, permutations), np.uint32)
+    padded[:, : bands * rows] = factors.reshape(2, -1)
+    longest = int((ends - starts).max(initial=0))
     room = data.size // 2 + (words + 1) * (ends.size + 1)
-    space, shingles = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    sizes = np.empty(ends.size, np.int64)
-    signatures = np.empty((ends.size, permutations), np.uint32)
+    shingles, sizes = np.empty(room, np.uint64), np.empty(ends.size, np.int64)
+    digests, keys = np.empty((ends.size, 2), np.uint64), np.empty((bands, ends.size), np.uint64)
+    least, edges = np.empty(permutations, np.uint32), np.empty(longest + 2, np.int32)
+    space = np.empty(longest + words + 1, np.uint64)
     count = loaded.sketch_texts(
         _address(data, np.uint8),
+        _address(starts, np.int64),
         _address(ends, np.int64),
-        ctypes.c_int64(ends.size),
-        ctypes.c_int64(words),
-        _address(factors[0], np.uint32),
-        _address(factors[1], np.uint32),
-        ctypes.c_int64(permutations),
+        _address(groups, np.uint64),
+        *map(ctypes.c_int64, (ends.size, words)),
+        _address(padded[0], np.uint32),
+        _address(padded[1], np.uint32),
+        *map(ctypes.c_int64, (permutations, bands, rows)),
+        _address(least, np.uint32),
+        _address(edges, np.int32),
         _address(space, np.uint64),
         _address(shingles, np.uint64),
         _address(sizes, np.int64),
-        _address(signatures, np.uint32),
+        _address(digests, np.uint64),
+        _address(keys, np.uint64),
     )
-    return shingles[:count].copy(), sizes, signatures.T
+    return shingles[:count], sizes, digests, keys
+
+
+def bit_maps(loaded: ctypes.CDLL, values: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return 512 bits of each set, shape (sets, 8): as many as differ, so many values only one of two sets has."""
+    maps = np.empty((sizes.size, 8), np.uint64)
+    places = _address(values, np.uint64), _address(sizes, np.int64)
+    loaded.bit_maps(*places, ctypes.c_int64(sizes.size), _address(maps, np.uint64))
+    return maps
+
+
+def maps_agree(
+    loaded: ctypes.CDLL,
+    maps: NDArray[np.uint64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    both: NDArray[np.int64],
+    threshold: float,
+) -> NDArray[np.bool_]:
+    """Mark the pairs whose similarity can reach the threshold by the bits of their sets, shape (pairs,).
+
+    Args:
+        loaded: the compiled loops.
+        maps: see bit_maps.
+        left: shape (pairs,), numbers of sets.
+        right: those of the other sets.
+        both: shape (pairs,), sizes of both sets together.
+        threshold: Jaccard similarity that matters.
+    """
+    agree = np.empty(both.size, np.bool_)
+    places = [_address(part, np.int64) for part in (left, right, _spare(both, threshold))]
+    loaded.maps_agree(_address(maps, np.uint64), *places, ctypes.c_int64(both.size), _address(agree, np.bool_))
+    return agree
+
+
+def _spare(both: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:
+    """Return how many values of two sets may stand alone; both: sizes of the two sets together."""
+    # At least threshold / (1 + threshold) of both sizes must be shared; what is taken off is for rounding.
+    least: NDArray[np.int64] = np.ceil(both * (threshold / (1 + threshold)) * (1 - 1e-9)).astype(np.int64)
+    return both - 2 * least
 
 
 def count_shared(
@@ -125,8 +197,7 @@ def count_shared(
         threshold: Jaccard similarity that matters.
     """
     both = left[1] + right[1]
-    # At least threshold / (1 + threshold) of both sizes must be shared; one more is allowed for rounding.
-    spare = both - 2 * (np.floor(both * (threshold / (1 + threshold))).astype(np.int64) - 1)
+    spare = _spare(both, threshold)
     shared = np.empty(both.size, np.int64)
     places = [_address(part, np.int64) for part in (*left, *right, spare)]
     loaded.count_shared(_address(values, np.uint64), *places, ctypes.c_int64(both.size), _address(shared, np.int64))

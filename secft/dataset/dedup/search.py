@@ -33,6 +33,7 @@ SECOND_BANDS = 10
 _SECOND_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 BandKeys = Callable[[int], Hashes]
+"""Number of a band -> key of every text."""
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Search:
             self.forest.join(left[good], right[good])
 
     def _apart(self, proposals: Iterator[Links]) -> Iterator[Links]:
-        for left, right in proposals:
+        for left, right in batched(proposals):
             apart = self.forest.apart(left, right)
             yield left[apart], right[apart]
 
@@ -99,13 +100,13 @@ def search_band(search: Search, band: int, bands: int, keys: BandKeys) -> None:
         search: what is connected so far; changed.
         band: number of the band.
         bands: how many bands there are.
-        keys: number of a band -> key of every text, shape (texts,).
+        keys: number of a band -> key of every text in the store, of which only those of the search count.
     """
-    own = keys(band)
+    own = keys(band)[search.rows]
     too_big = _search_runs(search, runs_of(own, np.arange(own.size, dtype=np.int64)))
     for step in range(1, min(SECOND_BANDS, bands - 1) + 1 if too_big.members.size else 1):
         members = np.sort(too_big.members)
-        both = own[members] * _SECOND_MULTIPLIER ^ keys((band + step) % bands)[members]
+        both = own[members] * _SECOND_MULTIPLIER ^ keys((band + step) % bands)[search.rows[members]]
         _search_runs(search, runs_of(both, members))
 
 
@@ -176,7 +177,7 @@ def connected(
     done, search.forest.parent = progress.load() or (0, search.forest.parent)
     bands, _ = bands_and_rows(settings.threshold, settings.permutations)
     for band in range(done, bands):
-        search_band(search, band, bands, lambda number: keys(number)[distinct])
+        search_band(search, band, bands, keys)
         progress.save(band + 1, search.forest.parent)
     components = np.empty(first.size, dtype=np.int64)
     components[distinct] = search.forest.all_roots()

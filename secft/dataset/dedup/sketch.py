@@ -18,12 +18,12 @@ from secft.dataset.dedup.words import (
     Hashes,
     Rows,
     blocks,
+    compiled_word_bytes,
     mixed,
     padded,
     shingle_hashes,
     text_hash,
     with_tail,
-    word_bytes,
 )
 
 SCHEME = "affine32"
@@ -82,7 +82,7 @@ def _signatures(matrix: Hashes, factors: NDArray[np.uint32], out: NDArray[np.uin
 
 def _band_keys(signatures: NDArray[np.uint32], groups: Hashes, bands: int, rows: int) -> Hashes:
     """Return one key per band and text, shape (bands, n)."""
-    values = signatures[: bands * rows].reshape(bands, rows, -1)
+    values = signatures.reshape(bands, rows, -1)
     keys = np.broadcast_to(groups, (bands, groups.size)).copy()
     keys += np.arange(bands, dtype=np.uint64)[:, None]
     for row in range(rows):
@@ -102,11 +102,7 @@ def _digests(shingles: Hashes, sizes: Rows, groups: Hashes) -> Hashes:
 def _sets_and_signatures(
     texts: Sequence[str], words: int, factors: NDArray[np.uint32]
 ) -> tuple[Hashes, Rows, NDArray[np.uint32]]:
-    """Return flat sorted sets, their sizes, and signatures of shape (permutations, n): compiled, or by numpy."""
-    loaded = library()
-    if loaded is not None:
-        data, ends = word_bytes(texts)
-        return sketch_texts(loaded, data, ends, words, factors[..., 0, 0])
+    """Return flat sorted sets, their sizes, and signatures of shape (permutations, n)."""
     raw, counts = shingle_hashes(texts, words)
     signatures = np.empty((factors.shape[1], len(texts)), dtype=np.uint32)
     starts = np.cumsum(counts) - counts
@@ -136,14 +132,19 @@ def sketch(texts: Sequence[Text], settings: DedupConfig) -> Sketch:
     The result for a text depends on nothing but the text and the settings.
     """
     bands, rows = bands_and_rows(settings.threshold, settings.permutations)
-    names = {group: text_hash(group) for group in {text.group for text in texts}}
-    groups = np.fromiter((names[text.group] for text in texts), np.uint64, len(texts))
     if not texts:
-        return Sketch(
-            groups, np.zeros(0, np.int64), groups, np.zeros((0, 2), np.uint64), np.zeros((bands, 0), np.uint64)
-        )
-    factors = _coefficients(settings.permutations, settings.seed)
-    plain = [text.text for text in texts]
+        none = np.zeros(0, np.uint64)
+        return Sketch(none, np.zeros(0, np.int64), none, np.zeros((0, 2), np.uint64), np.zeros((bands, 0), np.uint64))
+    _, names, plain = zip(*texts, strict=True)
+    hashes = {name: text_hash(name) for name in set(names)}
+    groups = np.fromiter(map(hashes.__getitem__, names), np.uint64, len(texts))
+    # Permutations that are in no band are not needed.
+    factors = _coefficients(settings.permutations, settings.seed)[:, : bands * rows]
+    if (loaded := library()) is not None:
+        data, spans = compiled_word_bytes(loaded, plain)
+        shape = factors.reshape(2, bands, rows)
+        shingles, sizes, digests, keys = sketch_texts(loaded, data, spans, groups, settings.shingle_words, shape)
+        return Sketch(shingles, sizes, groups, digests, keys)
     shingles, sizes, signatures = _sets_and_signatures(plain, settings.shingle_words, factors)
     keys = _band_keys(signatures, groups, bands, rows)
     return Sketch(shingles, sizes, groups, _digests(shingles, sizes, groups), keys)

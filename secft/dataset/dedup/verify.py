@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.dataset.dedup.native import count_shared, library
-from secft.dataset.dedup.words import Hashes, Rows, blocks, padded
+from secft.dataset.dedup.native import bit_maps, count_shared, library, maps_agree
+from secft.dataset.dedup.words import Hashes, Rows, blocks, padded, with_tail
 
 _BLOCK = 65_536
 
@@ -23,12 +23,29 @@ class Sets:
         starts: shape (n,), where the set of each text starts in ``values``.
         sizes: shape (n,), size of each set.
         groups: shape (n,), hash of each text's group.
+        maps: shape (n, 8), bits of each set that tell most pairs that share too little; None leaves it to the sets.
     """
 
     values: Hashes
     starts: Rows
     sizes: Rows
     groups: Hashes
+    maps: Hashes | None = None
+
+
+def sets_in_memory(values: Hashes, sizes: Rows, groups: Hashes) -> Sets:
+    """Return sets out of which many pairs will be compared.
+
+    Args:
+        values: flat sorted hashes of all sets.
+        sizes: shape (n,), size of each set.
+        groups: shape (n,), hash of each text's group.
+    """
+    loaded = library()
+    maps = None if loaded is None else bit_maps(loaded, values, sizes)
+    # Only numpy reads beyond the last set.
+    values = with_tail(values, sizes) if loaded is None else values
+    return Sets(values, np.cumsum(sizes) - sizes, sizes, groups, maps)
 
 
 class Store(Protocol):
@@ -77,6 +94,10 @@ def verified(candidates: Candidates) -> NDArray[np.bool_]:
     open_ = np.flatnonzero(result)
     total = sets.sizes[left] + sets.sizes[right]
     if (loaded := library()) is not None:
+        if sets.maps is not None:
+            agree = maps_agree(loaded, sets.maps, left[open_], right[open_], total[open_], candidates.threshold)
+            result[open_] = agree
+            open_ = open_[agree]
         one, other = left[open_], right[open_]
         ways = (sets.starts[one], sets.sizes[one]), (sets.starts[other], sets.sizes[other])
         shared = count_shared(loaded, sets.values, *ways, candidates.threshold)

@@ -8,6 +8,7 @@ secret: who wants to can make two words that collide, and gains that their text 
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import re
 import unicodedata
@@ -17,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+from secft.dataset.dedup.native import fold_texts
 
 Hashes = NDArray[np.uint64]
 Rows = NDArray[np.int64]
@@ -68,11 +71,31 @@ def word_bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Rows]:
     a word, which is done here on the bytes of all texts at once. Every text ends at a space, and at the end there are
     eight more, so that eight bytes can be read from wherever a word begins.
     """
-    encoded = [_plain(text).encode() for text in texts]
-    data = np.frombuffer(b" ".join([*encoded, b" " * 9]).translate(_WORDS_ONLY), dtype=np.uint8)
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    ends: Rows = np.cumsum(lengths + 1) - 1
-    return data, ends
+    data, ends = _joined([_plain(text).encode() for text in texts])
+    return np.frombuffer(data.translate(_WORDS_ONLY), dtype=np.uint8), ends
+
+
+def _joined(encoded: Sequence[bytes]) -> tuple[bytes, Rows]:
+    ends: Rows = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)) + 1) - 1
+    return b" ".join([*encoded, b" " * 9]), ends
+
+
+def compiled_word_bytes(loaded: ctypes.CDLL, texts: Sequence[str]) -> tuple[NDArray[np.uint8], tuple[Rows, Rows]]:
+    """Return the same as `word_bytes` in no particular order, and where each text starts and ends.
+
+    Args:
+        loaded: the compiled loops.
+        texts: texts.
+    """
+    joined, ends = _joined(list(map(str.encode, texts)))
+    data, odd = fold_texts(loaded, np.frombuffer(joined, dtype=np.uint8), ends)
+    starts: Rows = np.concatenate([[0], ends[:-1] + 1])
+    if odd.any():
+        places = np.flatnonzero(odd)
+        more, more_ends = word_bytes([texts[place] for place in places.tolist()])
+        starts[places], ends[places] = data.size + np.concatenate([[0], more_ends[:-1] + 1]), data.size + more_ends
+        data = np.concatenate([data, more])
+    return data, (starts, ends)
 
 
 def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Rows]:
