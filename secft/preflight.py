@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from secft.base import find_base_model
@@ -121,7 +122,11 @@ def _gate_problems(config: RunConfig) -> list[Problem]:
 
 
 def _teacher_problems(config: RunConfig) -> list[Problem]:
-    return llm_problems(config.llm) if asks_a_model(config.synthesis) else []
+    if not asks_a_model(config.synthesis):
+        return []
+    other = "Or use synthesis=template, which asks no model."
+    found = llm_problems(config.llm)
+    return [replace(problem, remedy=f"{problem.remedy.rstrip('.')}. {other}".lstrip(". ")) for problem in found]
 
 
 def _extra_problems(config: RunConfig) -> list[Problem]:
