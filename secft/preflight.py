@@ -126,7 +126,7 @@ def _teacher_problems(config: RunConfig) -> list[Problem]:
         return []
     other = "Or use synthesis=template, which asks no model."
     found = llm_problems(config.llm)
-    return [replace(problem, remedy=f"{problem.remedy.rstrip('.')}. {other}".lstrip(". ")) for problem in found]
+    return [replace(problem, remedy=f"{problem.remedy} {other}".strip()) for problem in found]
 
 
 def _extra_problems(config: RunConfig) -> list[Problem]:
