@@ -14,7 +14,7 @@
 #define BAND_MULTIPLIER 0xFF51AFD7ED558CCDULL
 #define FIRST_SALT 0xA0761D6478BD642FULL
 #define SECOND_SALT 0xE7037ED1A0B428DBULL
-#define MAP_WORDS 8
+#define MAP_WORDS 32
 #define TOGETHER 8
 
 static inline uint64_t mixed(uint64_t value) {
@@ -245,7 +245,7 @@ int64_t sketch_texts(const uint8_t *data, const int64_t *starts, const int64_t *
     return total;
 }
 
-/* A bit of 512 for each value of a set, shape (sets, MAP_WORDS). Bits that only one of two sets has are values that
+/* A bit of 2048 for each value of a set, shape (sets, MAP_WORDS). Bits that only one of two sets has are values that
  * only one of them has, so they tell most pairs that share too little. */
 void bit_maps(const uint64_t *values, const int64_t *sizes, int64_t sets, uint64_t *maps) {
     memset(maps, 0, (size_t)sets * MAP_WORDS * sizeof(uint64_t));

@@ -64,7 +64,8 @@ def _compile(compiler: str, path: Path) -> None:
 def _address(array: NDArray[Any], dtype: type[np.generic]) -> ctypes.c_void_p:
     if array.dtype != dtype or not array.flags.c_contiguous:
         raise TypeError(f"expected contiguous {dtype.__name__}, found {array.dtype}")
-    return ctypes.c_void_p(array.ctypes.data)
+    # Unlike the bare number, this keeps the array alive.
+    return array.ctypes.data_as(ctypes.c_void_p)
 
 
 def fold_texts(
@@ -140,8 +141,8 @@ def sketch_texts(
 
 
 def bit_maps(loaded: ctypes.CDLL, values: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return 512 bits of each set, shape (sets, 8): as many as differ, so many values only one of two sets has."""
-    maps = np.empty((sizes.size, 8), np.uint64)
+    """Return 2048 bits of each set, shape (sets, 32): as many as differ, so many values only one of two sets has."""
+    maps = np.empty((sizes.size, 32), np.uint64)
     places = _address(values, np.uint64), _address(sizes, np.int64)
     loaded.bit_maps(*places, ctypes.c_int64(sizes.size), _address(maps, np.uint64))
     return maps
@@ -165,8 +166,8 @@ def maps_agree(
         both: shape (pairs,), sizes of both sets together.
         threshold: Jaccard similarity that matters.
     """
-    agree = np.empty(both.size, np.bool_)
-    places = [_address(part, np.int64) for part in (left, right, _spare(both, threshold))]
+    agree, spare = np.empty(both.size, np.bool_), _spare(both, threshold)
+    places = [_address(part, np.int64) for part in (left, right, spare)]
     loaded.maps_agree(_address(maps, np.uint64), *places, ctypes.c_int64(both.size), _address(agree, np.bool_))
     return agree
 

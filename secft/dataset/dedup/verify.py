@@ -23,7 +23,7 @@ class Sets:
         starts: shape (n,), where the set of each text starts in ``values``.
         sizes: shape (n,), size of each set.
         groups: shape (n,), hash of each text's group.
-        maps: shape (n, 8), bits of each set that tell most pairs that share too little; None leaves it to the sets.
+        maps: shape (n, 32), bits of each set that tell most pairs that share too little; None leaves it to the sets.
     """
 
     values: Hashes
