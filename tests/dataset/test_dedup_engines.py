@@ -13,12 +13,13 @@ import pytest
 from secft.config.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.dedup import ENGINES, Text, clusters, jaccard, shingles
+from secft.dataset.dedup.buckets import runs_of
 from secft.dataset.dedup.compared import compared_text
 from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.join import exact_join
 from secft.dataset.dedup.native import library
 from secft.dataset.dedup.sketch import sketch
-from secft.dataset.dedup.verify import Candidates, MemoryStore, Sets, verified
+from secft.dataset.dedup.verify import Candidates, MemoryStore, Sets, sets_in_memory, verified
 from secft.dataset.dedup.words import blocks, shingle_hashes, with_tail, word_hashes
 from secft.dataset.sources import natural
 from secft.records import Example
@@ -115,7 +116,7 @@ def test_compiled_loops_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, setting
         pytest.skip("no C compiler")
     texts = [*(Text(str(place), "", text) for place, text in enumerate(ODD)), *varied(3000)]
     compiled, clusters_compiled = sketch(texts, settings), ENGINES["fast"](texts, settings)
-    for module in ("sketch", "verify"):
+    for module in ("sketch", "verify", "buckets"):
         monkeypatch.setattr(f"secft.dataset.dedup.{module}.library", lambda: None)
     plain = sketch(texts, settings)
     for part in ("shingles", "sizes", "groups", "digests", "bands"):
@@ -127,7 +128,7 @@ def test_compiled_loops_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, setting
 def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test of this file with the compiled loops and without them."""
     if request.param == "numpy":
-        for module in ("sketch", "verify"):
+        for module in ("sketch", "verify", "buckets"):
             monkeypatch.setattr(f"secft.dataset.dedup.{module}.library", lambda: None)
 
 
@@ -137,6 +138,22 @@ def test_nothing_and_next_to_nothing() -> None:
     for find in ENGINES.values():
         assert find([], DedupConfig()) == {}
         assert find([Text("b", "", "!"), Text("a", "", "")], DedupConfig()) == {"b": "a", "a": "a"}
+
+
+def test_buckets_hold_equal_keys() -> None:
+    random_ = random.Random(11)
+    for highest in (3, 4000, 2**64 - 1):
+        keys = np.array([random_.randrange(highest) for _ in range(3000)] + [5, 5], dtype=np.uint64)
+        members = np.arange(keys.size, dtype=np.int64) * 2
+        made = runs_of(keys, members)
+        expected: dict[int, list[int]] = {}
+        for key, member in zip(keys.tolist(), members.tolist(), strict=True):
+            expected.setdefault(key, []).append(member)
+        found: dict[int, list[int]] = {}
+        for bucket, member in zip(made.buckets.tolist(), made.members.tolist(), strict=True):
+            found.setdefault(bucket, []).append(member)
+        assert sorted(found.values()) == sorted(group for group in expected.values() if len(group) > 1)
+        assert (np.diff(made.buckets) >= 0).all()
 
 
 def test_blocks_hold_every_row_once() -> None:
@@ -151,7 +168,8 @@ def test_verification_is_exact() -> None:
     texts = varied(300, groups=2)
     made = sketch(texts, DedupConfig())
     values = with_tail(made.shingles, made.sizes)
-    store = MemoryStore(Sets(values, np.cumsum(made.sizes) - made.sizes, made.sizes, made.groups))
+    plain = Sets(values, np.cumsum(made.sizes) - made.sizes, made.sizes, made.groups)
+    mapped = sets_in_memory(made.shingles, made.sizes, made.groups)
     sets = [shingles(comparable(text.text), 3) for text in texts]
     left, right = np.array(list(combinations(range(len(texts)), 2)), dtype=np.int64).T
     for threshold in (0.3, 0.5, 0.8, 1.0):
@@ -159,7 +177,9 @@ def test_verification_is_exact() -> None:
             texts[one].group == texts[other].group and jaccard(sets[one], sets[other]) >= threshold
             for one, other in zip(left, right, strict=True)
         ]
-        assert verified(Candidates(store, left, right, threshold)).tolist() == expected
+        for sets_compared in (plain, mapped):
+            store = MemoryStore(sets_compared)
+            assert verified(Candidates(store, left, right, threshold)).tolist() == expected
         assert any(expected)
 
 

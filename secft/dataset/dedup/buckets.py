@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from secft.dataset.dedup.native import library, repeated
 from secft.dataset.dedup.words import Hashes, Rows
 
 WINDOW = 64
@@ -53,6 +54,10 @@ def runs_of(keys: Hashes, members: Rows) -> Runs:
         keys: shape (n,), key of each text.
         members: shape (n,), their numbers, ascending.
     """
+    if (loaded := library()) is not None:
+        # Most keys are there once, and need not be sorted.
+        places = repeated(loaded, keys)
+        keys, members = keys[places], members[places]
     order = np.argsort(keys)
     ordered = keys[order]
     same = ordered[1:] == ordered[:-1]

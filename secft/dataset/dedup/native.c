@@ -286,3 +286,20 @@ void count_shared(const uint64_t *values, const int64_t *left_starts, const int6
         shared[pair] = count;
     }
 }
+
+/* Find the keys that may stand there more than once: all that do, and a few others.
+ *
+ * seen: 2**bits zeros. found: room for the places of all keys, ascending. Returns how many were found.
+ */
+int64_t repeated(const uint64_t *keys, int64_t count, int64_t bits, uint8_t *seen, int64_t *found) {
+    int64_t total = 0;
+    for (int64_t place = 0; place < count; place++) {
+        uint8_t *here = seen + (keys[place] * MULTIPLIER >> (64 - bits));
+        *here = *here ? 2 : 1;
+    }
+    for (int64_t place = 0; place < count; place++) {
+        found[total] = place;
+        total += seen[keys[place] * MULTIPLIER >> (64 - bits)] == 2;
+    }
+    return total;
+}

@@ -37,7 +37,8 @@ def library() -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError):
         return None
-    loaded.sketch_texts.restype = ctypes.c_int64
+    for counting in (loaded.sketch_texts, loaded.repeated):
+        counting.restype = ctypes.c_int64
     for loop in (loaded.fold_texts, loaded.count_shared, loaded.bit_maps, loaded.maps_agree):
         loop.restype = None
     return loaded
@@ -203,3 +204,13 @@ def count_shared(
     places = [_address(part, np.int64) for part in (*left, *right, spare)]
     loaded.count_shared(_address(values, np.uint64), *places, ctypes.c_int64(both.size), _address(shared, np.int64))
     return shared
+
+
+def repeated(loaded: ctypes.CDLL, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the places of all keys that are there more than once, ascending, and of a few others."""
+    bits = int(keys.size).bit_length() + 3
+    seen, found = np.zeros(1 << bits, np.uint8), np.empty(keys.size, np.int64)
+    places = _address(seen, np.uint8), _address(found, np.int64)
+    sizes = ctypes.c_int64(keys.size), ctypes.c_int64(bits)
+    count = loaded.repeated(_address(keys, np.uint64), *sizes, *places)
+    return found[:count]
