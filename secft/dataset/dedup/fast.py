@@ -18,9 +18,8 @@ from secft.dataset.dedup.words import Rows
 from secft.dataset.sources import natural
 from secft.engine import Engine, InProcess
 
-_SHARD = 2000
-_SHARDS_PER_CORE = 4
-"""Threads: few enough that they seldom wait for each other, enough that they end together."""
+_SHARD, _SHARD_OF_A_THREAD = 2000, 4000
+"""Texts. Threads wait for each other between shards, so theirs are larger, but still stay in the cache of a core."""
 
 
 def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
@@ -38,7 +37,7 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine |
     """
     if not texts:
         return {}
-    size = _SHARD if engine else max(_SHARD, len(texts) // (_SHARDS_PER_CORE * (os.cpu_count() or 1)) + 1)
+    size = _SHARD if engine else _SHARD_OF_A_THREAD
     whole = _joined(_sketches([texts[start : start + size] for start in range(0, len(texts), size)], settings, engine))
     store = MemoryStore(sets_in_memory(whole.shingles, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.

@@ -42,10 +42,11 @@ def sets_in_memory(values: Hashes, sizes: Rows, groups: Hashes) -> Sets:
         groups: shape (n,), hash of each text's group.
     """
     loaded = library()
-    maps = None if loaded is None else bit_maps(loaded, values, sizes)
+    starts = np.cumsum(sizes) - sizes
+    if loaded is not None:
+        return Sets(values, starts, sizes, groups, bit_maps(loaded, values, sizes))
     # Only numpy reads beyond the last set.
-    values = with_tail(values, sizes) if loaded is None else values
-    return Sets(values, np.cumsum(sizes) - sizes, sizes, groups, maps)
+    return Sets(with_tail(values, sizes), starts, sizes, groups)
 
 
 class Store(Protocol):
