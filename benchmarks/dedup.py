@@ -48,11 +48,6 @@ def ours(texts: list[str]) -> int:
     return len(set(ENGINES["fast"](rows, SETTINGS).values()))
 
 
-def ours_in_one_thread(texts: list[str]) -> int:
-    rows = [Text(str(place), "", text) for place, text in enumerate(texts)]
-    return len(set(ENGINES["fast"](rows, SETTINGS, InProcess()).values()))
-
-
 def datasketch_loop(texts: list[str]) -> int:
     """MinHash and MinHashLSH in the loop of datasketch's documentation, on the shingles that secft compares."""
     from datasketch import MinHash, MinHashLSH
@@ -103,7 +98,6 @@ def rensa_shingles(texts: list[str]) -> int:
 
 ARMS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "secft, fast": ("3-word shingles, every cluster verified exactly", ours),
-    "secft, fast, one thread": ("3-word shingles, every cluster verified exactly", ours_in_one_thread),
     "datasketch, MinHash + MinHashLSH loop": ("3-word shingles, candidates not verified", datasketch_loop),
     "rensa README, RMinHashDeduplicator": ("single words, similarity estimated", rensa_words),
     "rensa, RMinHash + RMinHashLSH loop": ("single words, candidates not verified", rensa_loop),
@@ -205,8 +199,7 @@ def compare(rounds: int, seeds: int) -> list[str]:
         "",
         *correctness(texts, seeds),
         "",
-        "Times from raw text to the texts that stay, one process (secft: with a thread per core and with one), best of "
-        f"up to {rounds}.",
+        f"Times from raw text to the texts that stay, one process, best of up to {rounds}.",
         "",
         "| | what is compared | s | texts/s | against secft | texts kept |",
         "|---|---|---|---|---|---|",
