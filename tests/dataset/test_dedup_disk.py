@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from secft.config.dedup import DedupConfig
+from secft.dataset import dedup
 from secft.dataset.dedup import ENGINES, Text
 from secft.dataset.dedup import search as searching
 from secft.dataset.dedup import shards as sharding
 from secft.dataset.dedup.disk import clusters_on_disk
 from secft.dataset.dedup.shards import Shards, write_shard
 from secft.dataset.dedup.sketch import sketch
+from secft.engine import InProcess, Workplace
 from secft.errors import InputError
+from secft.records import Example
 
 from .test_dedup_engines import Pool, varied
 
@@ -127,3 +131,39 @@ def test_broken_and_repeated_input_is_told(tmp_path: Path) -> None:
 
 def test_nothing_to_compare(tmp_path: Path) -> None:
     assert found(clusters_on_disk([], DedupConfig(), tmp_path, 10)) == {}
+
+
+def test_many_examples_are_compared_on_disk_with_the_same_result(
+    make_example: Callable[..., Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "omicron",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+    ]
+    texts = [" ".join(words[shift:] + words[:shift]) + f" {shift // 2}" for shift in range(len(words))]
+    rows = [make_example(f"e:{number}", answer=f"{text} {copy}") for copy in "ab" for number, text in enumerate(texts)]
+    rows = [replace(row, id=f"{row.id}:{place}") for place, row in enumerate(rows)]
+    settings = DedupConfig(name="minhash", threshold=0.7)
+    in_memory = dedup.near_duplicates(rows, settings)
+    assert in_memory
+    monkeypatch.setattr(dedup, "IN_MEMORY", 5)
+    place = Workplace(InProcess(), tmp_path / "shards", shard_size=7)
+    assert dedup.near_duplicates(rows, settings, place) == in_memory
+    assert any((tmp_path / "shards").iterdir())
