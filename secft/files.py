@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ _STORAGE_ERRORS = {
     errno.EPERM: "no permission to write there",
     errno.EROFS: "the file system is read-only",
 }
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_LINES = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 @contextmanager
@@ -47,8 +50,23 @@ def storage_errors(place: Path) -> Iterator[None]:
 
 def plain(value: Any) -> Any:
     """Turn dataclasses, paths, tuples and sets into plain JSON values, recursively."""
+    # Most values are plain already, and most rows hold many: their exact types are asked first.
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is list:
+        return [item if type(item) in _SCALARS else plain(item) for item in value]
+    if kind is dict:
+        return {
+            key if type(key) is str else str(key): item if type(item) in _SCALARS else plain(item)
+            for key, item in value.items()
+        }
+    return _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -127,8 +145,13 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not valid JSON ({error}).") from error
 
 
+def json_line(row: Any) -> str:
+    """Return a row as one line of JSON without its end, keys in their own order; a text is a line already."""
+    return row if isinstance(row, str) else _LINES.encode(plain(row))
+
+
 def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
-    """Write rows as JSON lines (keys in their own order) into a file of an unfinished directory.
+    """Write rows as JSON lines (see json_line) into a file of an unfinished directory.
 
     Returns:
         The number of rows written.
@@ -141,7 +164,7 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as stream:
             for row in rows:
-                stream.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+                stream.write(json_line(row) + "\n")
                 count += 1
     return count
 
