@@ -52,9 +52,16 @@ def _dataset() -> Verbs:
     return DATASET
 
 
+def _doctor() -> Verbs:
+    from secft.commands.doctor import DOCTOR
+
+    return DOCTOR
+
+
 COMMANDS = {
     "run": Command("sources to a gated, carded adapter (the default)", call=_run),
     "dataset": Command("list, show, diff or verify frozen datasets", verbs=_dataset),
+    "doctor": Command("this machine, what backends train here, what is missing; --fix makes it", verbs=_doctor),
 }
 
 

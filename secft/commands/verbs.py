@@ -56,22 +56,25 @@ class Verbs:
     Attributes:
         command: its name.
         about: one sentence about the command.
-        table: name of a verb -> verb.
+        table: name of a verb -> verb; a command that does one thing has one verb, named with an empty text.
         notes: more for the usage text: how things are named.
+        place: the setting below ``paths`` that the command reads.
     """
 
     command: str
     about: str
     table: Mapping[str, Verb]
     notes: str = ""
+    place: str = "data"
 
     def usage(self) -> str:
         """Return what ``--help`` prints, and what follows an error in how the command was used."""
         lines = [f"secft {self.command}: {self.about}", "", "Usage:"]
         for name, verb in self.table.items():
-            flags = " ".join(f"[--{flag}]" for flag in verb.flags)
+            flags = " ".join(f"[--{flag}]" for flag in verb.flags if f"--{flag} " not in verb.words)
             shown = " ".join(part for part in (name, verb.words, flags) if part)
-            lines += [f"  python -m secft {self.command} {shown} [paths.data=DIR]", f"      {verb.about}"]
+            line = " ".join(part for part in (self.command, shown, f"[paths.{self.place}=DIR]") if part)
+            lines += [f"  python -m secft {line}", f"      {verb.about}"]
         known = {flag: about for verb in self.table.values() for flag, about in verb.flags.items()}
         lines += ["", "Flags:", *(f"  {f'--{flag}':<10}{about}" for flag, about in known.items())]
         lines += ["", self.notes] if self.notes else []
@@ -87,23 +90,22 @@ class Verbs:
             InputError: the command is used in a wrong way; the message ends with the usage text.
             ConfigError: an override is wrong.
         """
-        if not arguments or "--help" in arguments or "-h" in arguments:
+        single = "" in self.table
+        if "--help" in arguments or "-h" in arguments or not (arguments or single):
             print(self.usage())
             return 0 if arguments else InputError.exit_code
-        name, rest = arguments[0], list(arguments[1:])
+        name, rest = ("", list(arguments)) if single else (arguments[0], list(arguments[1:]))
         if name not in self.table:
             close = did_you_mean(name, self.table)
             raise self._wrong(f"{name!r} is nothing that {self.command} can do.", close)
-        verb = self.table[name]
+        verb, asked = self.table[name], f"{self.command} {name}".strip()
         flags, overrides, words = _sorted(rest)
         for flag in flags:
             if flag not in verb.flags:
                 close = did_you_mean(flag, verb.flags)
-                raise self._wrong(f"--{flag} is no option of {self.command} {name}.", f"--{close}" if close else None)
+                raise self._wrong(f"--{flag} is no option of {asked}.", f"--{close}" if close else None)
         if len(words) < verb.least or (verb.most is not None and len(words) > verb.most):
-            raise self._wrong(
-                f"{self.command} {name} takes {verb.words or 'no names'}, not {' '.join(words) or 'none'}."
-            )
+            raise self._wrong(f"{asked} takes {verb.words or 'no names'}, not {' '.join(words) or 'none'}.")
         return verb.call(Asked(tuple(words), frozenset(flags), _paths(overrides)))
 
     def _wrong(self, told: str, close: str | None = None) -> InputError:

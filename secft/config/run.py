@@ -34,6 +34,7 @@ class PathsConfig:
     models: str = setting("models", about="Registered adapters.", internal=True)
     outputs: str = setting("outputs", about="One directory per run.", internal=True)
     cache: str = setting(".secft", about="Artifacts of stages, shared by all runs.", internal=True)
+    backends: str = setting(".backends", about="Environments of training backends.", internal=True)
 
 
 @dataclass

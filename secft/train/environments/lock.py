@@ -1,0 +1,86 @@
+"""The locks of the training backends: which packages, in which versions, an environment of a backend holds.
+
+A lock is a text file of pinned requirements, ``name==version`` a line, and comments. ``secft/train/locks`` has one for
+each backend that needs an environment of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from secft.errors import InputError, did_you_mean
+
+LOCKS = Path(__file__).resolve().parents[1] / "locks"
+SEPARATE = ("axolotl", "llama_factory", "unsloth")
+"""Backends that live in an environment of their own."""
+
+_GIB = 2**30
+SIZES = {"axolotl": int(2.6 * _GIB), "llama_factory": int(1.7 * _GIB), "unsloth": int(1.4 * _GIB)}
+"""Measured size of an environment with the CPU build of torch, in bytes."""
+CUDA_SIZE = 6 * _GIB
+"""What the CUDA libraries add that the usual build of torch brings along, in bytes."""
+
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+-]+)")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The packages of one environment.
+
+    Attributes:
+        name: the backend.
+        path: the file.
+        versions: normalised name of a package -> version.
+        digest: SHA-256 of the pins and of the modules that are added, in hexadecimal; comments do not count.
+        added: modules that are put beside the packages, each a file.
+    """
+
+    name: str
+    path: Path
+    versions: dict[str, str]
+    digest: str
+    added: tuple[Path, ...] = ()
+
+
+def normal(name: str) -> str:
+    """Return the normalised name of a package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def lock_of(name: str, locks: Path = LOCKS) -> Lock:
+    """Read the lock of a backend.
+
+    Args:
+        name: the backend.
+        locks: directory of the locks.
+
+    Raises:
+        InputError: the backend has no lock, or the lock has a line that is no pin.
+    """
+    path = locks / f"{name}.lock"
+    if not path.is_file():
+        known = sorted(found.stem for found in locks.glob("*.lock"))
+        close = did_you_mean(name, known)
+        hint = f" Did you mean {close!r}?" if close else ""
+        raise InputError(f"{name!r} is no backend with an environment of its own.{hint} There are: {', '.join(known)}.")
+    versions = _pins(path)
+    added = tuple(sorted((locks / name).glob("*.py")))
+    texts = [f"{package}=={version}" for package, version in sorted(versions.items())]
+    texts += [f"{module.name}\n{module.read_text(encoding='utf-8')}" for module in added]
+    return Lock(name, path, versions, hashlib.sha256("\n".join(texts).encode()).hexdigest(), added)
+
+
+def _pins(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        pin = _PIN.fullmatch(text)
+        if pin is None:
+            raise InputError(f"{path}:{number}: expected name==version, found {text!r}.")
+        found[normal(pin["name"])] = pin["version"]
+    return found
