@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from secft.dataset.card_tables import short_tables
+from secft.dataset.contents import Contents
 from secft.dataset.rows import features
 from secft.dataset.split import SPLITS
-from secft.records import Example
 
 _HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -52,12 +52,12 @@ def hub_licenses(licenses: Sequence[str]) -> dict[str, Any]:
     return {**metadata, "license_name": "; ".join(others)} if others else metadata
 
 
-def metadata(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+def metadata(manifest: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
     """Return the metadata of the card."""
-    total = sum(len(rows) for rows in splits.values())
-    files = [{"split": split, "path": f"{split}.parquet"} for split in SPLITS if splits[split]]
+    total = sum(map(contents.rows, SPLITS))
+    files = [{"split": split, "path": f"{split}.parquet"} for split in SPLITS if contents.rows(split)]
     tasks = ["text-generation", "question-answering"]
-    if any(example.choices for rows in splits.values() for example in rows):
+    if contents.choices:
         tasks.append("multiple-choice")
     return {
         **hub_licenses(manifest["licenses"]),
@@ -80,22 +80,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([line(header), line(["---"] * len(header)), *map(line, rows)])
 
 
-def _sources(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> str:
+def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
     rows = []
     for name, source in manifest["sources"].items():
         dropped = ", ".join(f"{reason}: {count}" for reason, count in source.get("dropped", {}).items()) or "-"
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
         rows.append([name, *values, dropped + tagged])
-    pools = {example.entity: example for rows_of in splits.values() for example in rows_of if _from_pool(example)}
-    if pools:
-        first = next(iter(pools.values())).provenance
-        rows.append([first.source, first.source_version, len(pools), first.license, "original texts of secft", "-"])
+    own = contents.own
+    if own is not None:
+        told = [own["source_version"], len(contents.own_entities), own["license"]]
+        rows.append([own["source"], *told, "original texts of secft", "-"])
     return table(["source", "version", "documents", "licence", "where from", "records left out"], rows)
-
-
-def _from_pool(example: Example) -> bool:
-    return example.provenance.source == "secft"
 
 
 def _counts(manifest: Mapping[str, Any]) -> str:
@@ -129,18 +125,15 @@ def _more(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
     return parts
 
 
-def _samples(splits: Mapping[str, Sequence[Example]]) -> str:
-    first: dict[str, Example] = {}
-    for example in splits["train"]:
-        first.setdefault(example.task, example)
+def _samples(contents: Contents) -> str:
     blocks = []
-    for task in sorted(first):
+    for task, row in sorted(contents.first.items()):
         turns = "\n\n".join(
-            f"{item['role']}: {item['content']}" for item in first[task].messages if item["role"] != "system"
+            f"{item['role']}: {item['content']}" for item in row["messages"] if item["role"] != "system"
         )
         shown = turns if len(turns) <= _SAMPLE_CHARACTERS else turns[:_SAMPLE_CHARACTERS] + " ..."
         quoted = "\n".join(f"> {line}" if line else ">" for line in shown.splitlines())
-        blocks.append(f"**{task}** (`{first[task].id}`)\n\n{quoted}")
+        blocks.append(f"**{task}** (`{row['id']}`)\n\n{quoted}")
     return "\n\n".join(blocks)
 
 
@@ -165,35 +158,35 @@ _LIMITS = """- Answers of templates are sentences of the source, cut at a length
   sources name authors and actors. Languages are judged only where the configuration lists them."""
 
 
-def _load_arguments(place: str, splits: Mapping[str, Sequence[Example]]) -> str:
+def _load_arguments(place: str, contents: Contents) -> str:
     # Splits without rows are left out, because datasets refuses to load them.
-    files = {split: f"{place}/{split}.parquet" for split in SPLITS if splits[split]}
+    files = {split: f"{place}/{split}.parquet" for split in SPLITS if contents.rows(split)}
     return f'"parquet", data_files={json.dumps(files, indent=4)}'
 
 
-def dataset_card(manifest: Mapping[str, Any], splits: Mapping[str, Sequence[Example]]) -> str:
+def dataset_card(manifest: Mapping[str, Any], contents: Contents) -> str:
     """Return the text of ``DATASET_CARD.md``.
 
     Args:
         manifest: the manifest, apart from the digests of files.
-        splits: split -> examples, for samples and sizes.
+        contents: of the rows, for samples and sizes.
     """
-    head = yaml.safe_dump(metadata(manifest, splits), sort_keys=False, allow_unicode=True, width=100)
+    head = yaml.safe_dump(metadata(manifest, contents), sort_keys=False, allow_unicode=True, width=100)
     place = f"data/{manifest['provider']}/{manifest['name']}-vN"
     parts = [
         f"---\n{head}---\n\n# {manifest['name']}",
         "Conversations for fine-tuning a security assistant, made by secft from published knowledge. Each row says "
         "which document and which of its fields its answer comes from. `croissant.json` says the same to "
         "machines.",
-        f"## Sources\n\n{_sources(manifest, splits)}\n\n{_notices(manifest)}",
+        f"## Sources\n\n{_sources(manifest, contents)}\n\n{_notices(manifest)}",
         f"## Contents\n\n{_counts(manifest)}",
         f"## How rows were dropped\n\n{_funnel(manifest)}",
         "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),
         *short_tables(manifest, table),
-        f"## Samples\n\n{_samples(splits)}",
+        f"## Samples\n\n{_samples(contents)}",
         f"## Limits\n\n{_LIMITS}",
         "## How to load\n\nThe JSONL files hold the same rows as the Parquet files.\n\n```python\n"
-        f"from datasets import load_dataset\n\ndataset = load_dataset({_load_arguments(place, splits)})\n```",
+        f"from datasets import load_dataset\n\ndataset = load_dataset({_load_arguments(place, contents)})\n```",
         f"## Identity\n\nContent digest (SHA-256): `{manifest['digest']}`. `manifest.json` holds the digest of every "
         "file, the configuration and the digests of the inputs.",
     ]

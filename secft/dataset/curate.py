@@ -1,37 +1,45 @@
-"""From examples to a frozen dataset, step by step; every example that is dropped is counted with its reason."""
+"""From examples to a frozen dataset, step by step; every example that is dropped is counted with its reason.
+
+Examples stay on disk: workers screen them in shards, and what they must be compared by is kept as numbers
+(secft.dataset.curation.facts), so memory grows by a few hundred bytes an example.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.dataset import dedup as duplicates
 from secft.dataset.curation.balance import OVER, mixture, over_share
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG
 from secft.dataset.curation.funnel import Funnel
-from secft.dataset.curation.screens import judged, normalised, scrubbed, without_injection
-from secft.dataset.decontaminate import Embed, GuardSets, contaminated, guarded
+from secft.dataset.curation.label_noise import CONTRADICTION, conflicts
+from secft.dataset.curation.screening import Screening, screened
+from secft.dataset.curation.sieve import Sieve, by_reason
+from secft.dataset.curation.table import ExampleTable
+from secft.dataset.decontaminate import SAME_QUESTION, Embed, GuardSets, Watch, add_similar, answer_runs, guarded, watch
+from secft.dataset.dedup.compared import Text, compared
 from secft.dataset.dedup.found import cluster_sizes, shown_pairs
+from secft.dataset.dedup.words import Rows, distinct
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.lengths import length_table
-from secft.dataset.sources import natural
-from secft.dataset.split import SPLITS, assign, only_first_phrasings, over_caps
+from secft.dataset.split import SPLITS, TEST, assign, only_first_phrasings, over_cap
 from secft.engine import Workplace
 from secft.errors import InputError
-from secft.files import read_jsonl
-from secft.records import Example, Message, example_from_record
+from secft.files import storage_errors
+from secft.records import Example
 
 CURATION_VERSION = 3
 """Raised when the same examples would give another dataset."""
 
-CountTokens = Callable[[Sequence[Message]], int]
-CountAnswerTokens = Callable[[str], int]
-Splits = dict[str, list[Example]]
+Splits = dict[str, Rows]
 
 
 @dataclass(frozen=True)
@@ -39,105 +47,174 @@ class Curated:
     """What curation leaves.
 
     Attributes:
-        splits: train, validation and test -> examples; no entity stands in two of them.
-        tokens: split -> tokens in the model's chat template.
+        table: the examples.
+        splits: train, validation and test -> rows of the table; no entity stands in two of them.
         funnel: steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number); what one step keeps is what
             the next one sees. Steps may add ``changed``, ``flagged`` and ``details``, see Funnel.
         lengths: how long the examples of each task and split are, see length_table.
         duplicates: some of the pairs that were taken for duplicates, see shown_pairs.
     """
 
+    table: ExampleTable
     splits: Splits
-    tokens: dict[str, int]
     funnel: list[dict[str, Any]]
     lengths: dict[str, Any]
     duplicates: list[dict[str, Any]]
 
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the examples of a split in natural order of ids."""
+        return self.table.examples(self.splits[split])
 
-def read_examples(path: Path) -> list[Example]:
-    """Read the examples that ``synthesise`` wrote, in natural order of ids.
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Split -> tokens in the model's chat template."""
+        tokens = self.table.columns["tokens"]
+        return {split: int(tokens[rows].sum(dtype=np.int64)) for split, rows in self.splits.items()}
 
-    Raises:
-        InputError: a line is broken, lacks a column, or repeats an id.
+
+@dataclass
+class _Comparing:
+    """The steps that compare examples with each other.
+
+    Attributes:
+        table: the examples.
+        sieve: which are left.
+        screening: rules.
+        dedup: what a duplicate is.
+        place: on what and where shards are made.
+        pairs: pairs that were taken for duplicates; filled here.
     """
-    try:
-        examples = [example_from_record(row) for row in read_jsonl(path)]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: an example lacks a column ({error}).") from None
-    ids = Counter(example.id for example in examples)
-    repeated = [identifier for identifier, count in ids.items() if count > 1]
-    if repeated:
-        raise InputError(f"{path}: {len(repeated)} example id(s) come twice, for example {repeated[0]!r}.")
-    return sorted(examples, key=lambda example: natural(example.id))
+
+    table: ExampleTable
+    sieve: Sieve
+    screening: Screening
+    dedup: DedupConfig
+    place: Workplace
+    pairs: list[dict[str, Any]]
+
+    @property
+    def settings(self) -> CurationConfig:
+        return self.screening.settings
+
+    def column(self, name: str, rows: Rows | slice = slice(None)) -> Any:
+        return self.table.columns[name][rows]
+
+    def labels(self) -> None:
+        """Drop labels that contradict each other or their document."""
+        questions, nearby, labels = (self.column(name) for name in ("question_key", "near_key", "label_key"))
+        wrong, counted = conflicts(questions, nearby, labels, self.settings.labels)
+        contradicting = np.flatnonzero(self.column("contradicts"))
+        self.sieve.drop("labels", [*by_reason(wrong), (contradicting, CONTRADICTION)], flagged=counted)
+
+    def lengths(self) -> None:
+        """Drop examples that are too short or too long."""
+        reasons = {
+            ANSWER_TOO_SHORT: f"answer shorter than {self.settings.min_answer_tokens} tokens",
+            TOO_LONG: f"longer than {self.screening.max_tokens} tokens",
+        }
+        fault = self.column("fault")
+        self.sieve.drop("length", [(np.flatnonzero(fault == code), reason) for code, reason in reasons.items()])
+
+    def duplicates(self) -> None:
+        """Drop what says the same as an earlier example."""
+        name, rows = self.dedup.name, self.sieve.rows
+        exact = duplicates.exact_duplicates(self.column("text", rows)) if name != "none" else {}
+        found = {int(rows[dropped]): int(rows[kept]) for dropped, kept in exact.items()}
+        self._drop_duplicates("exact duplicates", found, "same text as another example")
+        near = {}
+        if name in ("minhash", "semantic"):
+            rows = self.sieve.rows
+            near = duplicates.near_duplicates(self._texts(rows), rows.size, self.dedup, self.place)
+        reason = f"Jaccard similarity to another example is {self.dedup.threshold:g} or more"
+        self._drop_duplicates("near duplicates", _rows_of(near), reason)
+        if name == "semantic":
+            same = duplicates.semantic_duplicates(self._texts(self.sieve.rows), self.dedup)
+            reason = f"cosine to the embedding of another example is {self.dedup.cosine:g} or more"
+            self._drop_duplicates("semantic duplicates", _rows_of(same), reason)
+
+    def _texts(self, rows: Rows) -> Iterator[Text]:
+        """Yield what is compared; the key is the row, so the first of a cluster is the first by natural order."""
+        for row, example in zip(rows.tolist(), self.table.examples(rows), strict=True):
+            yield compared(example, str(row))
+
+    def _drop_duplicates(self, step: str, found: Mapping[int, int], reason: str) -> None:
+        self.pairs.extend(shown_pairs(step, found, self._read))
+        self.sieve.drop(step, [(np.fromiter(found, np.int64, len(found)), reason)], details=cluster_sizes(found))
+
+    def _read(self, rows: Sequence[int]) -> Iterator[Example]:
+        return self.table.examples(np.asarray(rows, np.int64))
+
+    def split(self) -> Splits:
+        """Divide what is left; what cannot measure is not held out."""
+        rows = self.sieve.rows
+        of = np.full(len(self.table), -1, np.int8)
+        of[rows] = assign(self.column("entity_rank", rows), self.settings.split)
+        held_out = np.flatnonzero(of == TEST)
+        repeated = only_first_phrasings(held_out, self.column("subject", held_out), self.column("choices", held_out))
+        taught = held_out[self.column("taught", held_out)]
+        self.sieve.drop(
+            f"split by {self.settings.split.by}",
+            [(repeated, "another phrasing of a held-out choice"), (taught, "written by a model: not used to measure")],
+        )
+        return {name: np.flatnonzero(self.sieve.alive & (of == number)) for number, name in enumerate(SPLITS)}
+
+    def keep_clear(self, splits: Splits, sets: GuardSets, embed: Embed | None) -> Splits:
+        """Drop training and validation examples that give away what is measured."""
+        learned, test = np.union1d(splits["train"], splits["validation"]), splits["test"]
+        words = self.settings.decontamination_words
+        runs = self._write_runs(test, words)
+        hits: dict[str, dict[int, str]] = {name: {} for name in sets}
+        sharing: list[Rows] = []
+        look = partial(watch, Watch(words, runs, sets, self.settings.guard))
+        parts = self.table.parts(learned, self.place.shard_size)
+        for seen in self.place.engine.map(look, parts):
+            sharing.append(seen.sharing)
+            for name, found in seen.forbidden.items():
+                hits[name].update(found)
+        same = learned[np.isin(self.column("asked", learned), self.column("asked", test))]
+        together = np.concatenate([*sharing, np.zeros(0, np.int64)])
+        told = f"shares {words} words in a row with a test answer"
+        self.sieve.drop("decontamination", [(together, told), (same, SAME_QUESTION)])
+        if sets:
+            self._guard(learned[self.sieve.alive[learned]], sets, hits, embed)
+        return {name: rows[self.sieve.alive[rows]] for name, rows in splits.items()}
+
+    def _write_runs(self, test: Rows, words: int) -> Path:
+        path = self.place.directory / "test_runs.npy"
+        parts = self.table.parts(test, self.place.shard_size) if words else iter(())
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, distinct(self.place.engine.map(partial(answer_runs, words=words), parts)))
+        return path
+
+    def _guard(self, learned: Rows, sets: GuardSets, hits: dict[str, dict[int, str]], embed: Embed | None) -> None:
+        hits = {name: {row: rule for row, rule in of.items() if self.sieve.alive[row]} for name, of in hits.items()}
+        if embed is not None and self.settings.guard.similarity is not None:
+            pairs = zip(learned.tolist(), self.table.examples(learned), strict=True)
+            add_similar(pairs, sets, self.settings.guard.similarity, embed, hits)
+        found, table = guarded(hits, sets, learned.size)
+        self.sieve.drop("evaluation sets", by_reason(found), details=table)
+
+    def balance(self, splits: Splits) -> Splits:
+        """Even out the mixture of the training split, then cap its tasks."""
+        train = splits["train"]
+        groups, names = self.column("group", train), self.table.names["group"].all()
+        over = train[over_share(groups, names, self.column("rank", train), self.settings.balance)]
+        dropped: list[tuple[Rows, str]] = [(over, OVER)]
+        rest = np.setdiff1d(train, over, assume_unique=True)
+        tasks = self.table.names["task"].all()
+        for task, cap in self.settings.max_examples_per_task.items():
+            own = rest[self.column("task", rest) == tasks.index(task)] if task in tasks else rest[:0]
+            beyond = own[over_cap(self.column("label", own), self.column("rank", own), cap)]
+            dropped.append((beyond, f"over the cap of {task}"))
+        gone = np.concatenate([rows for rows, _ in dropped])
+        after = np.setdiff1d(train, gone, assume_unique=True)
+        self.sieve.drop("balance of tasks", dropped, details=mixture(groups, self.column("group", after), names))
+        return {**splits, "train": after}
 
 
-def _length_faults(
-    examples: Iterable[Example],
-    tokens: Mapping[str, int],
-    count_answer_tokens: CountAnswerTokens,
-    min_answer: int,
-    max_tokens: int,
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for example in examples:
-        # An answer that is not empty has a token, so the default needs no counting.
-        if min_answer > 1 and count_answer_tokens(example.messages[-1]["content"]) < min_answer:
-            found[example.id] = f"answer shorter than {min_answer} tokens"
-        elif tokens[example.id] > max_tokens:
-            found[example.id] = f"longer than {max_tokens} tokens"
-    return found
-
-
-def _drop_duplicates(
-    examples: list[Example], dedup: DedupConfig, place: Workplace | None, funnel: Funnel
-) -> tuple[list[Example], list[dict[str, Any]]]:
-    pairs: list[dict[str, Any]] = []
-
-    def drop(step: str, found: Mapping[str, str], reason: str) -> list[Example]:
-        pairs.extend(shown_pairs(step, found, examples))
-        return funnel.drop(step, examples, dict.fromkeys(found, reason), details=cluster_sizes(found))
-
-    exact = duplicates.exact_duplicates(examples) if dedup.name != "none" else {}
-    examples = drop("exact duplicates", exact, "same text as another example")
-    near = duplicates.near_duplicates(examples, dedup, place) if dedup.name in ("minhash", "semantic") else {}
-    reason = f"Jaccard similarity to another example is {dedup.threshold:g} or more"
-    examples = drop("near duplicates", near, reason)
-    if dedup.name == "semantic":
-        same = duplicates.semantic_duplicates(examples, dedup)
-        reason = f"cosine to the embedding of another example is {dedup.cosine:g} or more"
-        examples = drop("semantic duplicates", same, reason)
-    return examples, pairs
-
-
-def _split(examples: list[Example], settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
-    names = {example.id: _together(example, settings.split.by) for example in examples}
-    groups = assign(names.values(), settings.split, seed)
-    held_out = [example for example in examples if groups[names[example.id]] == "test"]
-    generated = {row.id: "written by a model: not used to measure" for row in held_out if row.provenance.teacher}
-    reasons = {**only_first_phrasings(held_out), **generated}
-    kept = funnel.drop(f"split by {settings.split.by}", examples, reasons)
-    return {split: [example for example in kept if groups[names[example.id]] == split] for split in SPLITS}
-
-
-def _together(example: Example, by: str) -> str:
-    return example.family if by == "family" else example.entity
-
-
-def _protect_test(splits: Splits, words: int, funnel: Funnel) -> Splits:
-    learned = splits["train"] + splits["validation"]
-    reasons = contaminated(learned, splits["test"], words)
-    funnel.record("decontamination", sum(map(len, splits.values())), reasons.values())
-    return {split: [example for example in rows if example.id not in reasons] for split, rows in splits.items()}
-
-
-def _guard(splits: Splits, sets: GuardSets, settings: CurationConfig, funnel: Funnel) -> Splits:
-    learned = splits["train"] + splits["validation"]
-    reasons, table = guarded(learned, sets, settings.guard, _embedding(settings))
-    funnel.record("evaluation sets", sum(map(len, splits.values())), reasons.values(), details=table)
-    return {
-        split: rows if split == "test" else [example for example in rows if example.id not in reasons]
-        for split, rows in splits.items()
-    }
+def _rows_of(found: Mapping[str, str]) -> dict[int, int]:
+    return {int(dropped): int(kept) for dropped, kept in found.items()}
 
 
 def _embedding(settings: CurationConfig) -> Embed | None:
@@ -148,31 +225,7 @@ def _embedding(settings: CurationConfig) -> Embed | None:
     return embed
 
 
-def _balance(splits: Splits, settings: CurationConfig, seed: int, funnel: Funnel) -> Splits:
-    """Even out the mixture of the training split, then cap its tasks."""
-    before = splits["train"]
-    shared = over_share(before, settings.balance, seed)
-    train = [example for example in before if example.id not in shared]
-    caps = settings.max_examples_per_task
-    over = over_caps(train, caps, seed)
-    reasons = [OVER for _ in shared] + [f"over the cap of {row.task}" for row in train if row.id in over]
-    after = [example for example in train if example.id not in over]
-    funnel.record("balance of tasks", sum(map(len, splits.values())), reasons, details=mixture(before, after))
-    return {**splits, "train": after}
-
-
-def curate(
-    examples: Sequence[Example],
-    settings: CurationConfig,
-    dedup: DedupConfig,
-    count_tokens: CountTokens,
-    count_answer_tokens: CountAnswerTokens,
-    max_tokens: int,
-    seed: int,
-    guard_sets: GuardSets | None = None,
-    known: Catalogue | None = None,
-    place: Workplace | None = None,
-) -> Curated:
+def curate(screening: Screening, dedup: DedupConfig, place: Workplace, guard_sets: GuardSets | None = None) -> Curated:
     """Turn raw examples into three disjoint splits.
 
     The order matters: hidden characters are judged before normalising removes them; texts are normalised and scrubbed
@@ -181,71 +234,49 @@ def curate(
     against it; the mixture and the caps come last and only touch training examples.
 
     Args:
-        examples: with unique ids; their order does not matter.
-        settings: rules.
+        screening: which examples, with unique ids in any order, and the rules for each.
         dedup: what a duplicate is.
-        count_tokens: tokens of a whole conversation in the model's chat template.
-        count_answer_tokens: tokens of an answer.
-        max_tokens: longest conversation.
-        seed: seed of split, mixture and caps.
+        place: on what and where shards are made.
         guard_sets: name of an evaluation set -> texts of its items; training and validation are kept clear of them.
-        known: what the documents say; without it, identifiers and labels are not checked against them.
-        place: on what and where duplicates of many examples are found; None works here and in memory.
 
     Returns:
-        Splits in natural order of ids, their tokens, and the funnel.
+        Splits in natural order of ids, their tokens, and the funnel. The texts stay in the directory of ``place``.
 
     Raises:
+        InputError: the file of examples is broken.
         MissingExtraError: a package that a rule needs is not installed.
+        StorageError: the disk is full or cannot be written.
     """
     funnel = Funnel()
-    rows = sorted(examples, key=lambda example: natural(example.id))
-    rows = without_injection(rows, settings, funnel)
-    rows = normalised(rows, funnel)
-    rows = scrubbed(rows, settings, funnel)
-    rows = judged(rows, settings, known, funnel)
-    tokens = {example.id: count_tokens(example.messages) for example in rows}
-    lengths = _length_faults(rows, tokens, count_answer_tokens, settings.min_answer_tokens, max_tokens)
-    rows = funnel.drop("length", rows, lengths)
-    rows, pairs = _drop_duplicates(rows, dedup, place, funnel)
-    splits = _split(rows, settings, seed, funnel)
-    splits = _protect_test(splits, settings.decontamination_words, funnel)
-    if guard_sets:
-        splits = _guard(splits, guard_sets, settings, funnel)
-    splits = _balance(splits, settings, seed, funnel)
-    lengths_of = {split: sum(tokens[example.id] for example in rows) for split, rows in splits.items()}
-    return Curated(splits, lengths_of, funnel.steps, length_table(splits, tokens), pairs)
+    table = screened(screening, place, funnel)
+    steps = _Comparing(table, Sieve(len(table), funnel), screening, dedup, place, [])
+    steps.labels()
+    steps.lengths()
+    steps.duplicates()
+    splits = steps.split()
+    splits = steps.keep_clear(splits, guard_sets or {}, _embedding(screening.settings))
+    splits = steps.balance(splits)
+    lengths = length_table(table.columns["task"], table.names["task"].all(), splits, table.columns["tokens"])
+    return Curated(table, splits, funnel.steps, lengths, steps.pairs)
 
 
 def curate_dataset(
-    examples_file: Path,
+    screening: Screening,
     out: Path,
-    settings: CurationConfig,
     dedup: DedupConfig,
-    count_tokens: CountTokens,
-    count_answer_tokens: CountAnswerTokens,
-    max_tokens: int,
-    seed: int,
+    place: Workplace,
     describe: DatasetDescription,
     guard_sets: GuardSets | None = None,
-    known: Catalogue | None = None,
-    place: Workplace | None = None,
 ) -> dict[str, Any]:
     """Curate the examples of a file and freeze the result into a directory.
 
     Args:
-        examples_file: what ``synthesise`` wrote.
+        screening: which examples, and the rules for each.
         out: an existing or new directory of an unfinished stage.
-        settings: rules of curation.
         dedup: what a duplicate is.
-        count_tokens: tokens of a whole conversation in the model's chat template.
-        count_answer_tokens: tokens of an answer.
-        max_tokens: longest conversation.
-        seed: seed of the run.
+        place: on what and where shards are made.
         describe: what the card and the manifest say about where the examples come from.
         guard_sets: name of an evaluation set -> texts of its items.
-        known: what the documents say.
-        place: on what and where duplicates of many examples are found.
 
     Returns:
         The manifest of the dataset.
@@ -255,16 +286,20 @@ def curate_dataset(
         MissingExtraError: a package that a rule needs is not installed.
         StorageError: the disk is full or cannot be written.
     """
-    examples = read_examples(examples_file)
-    curated = curate(
-        examples, settings, dedup, count_tokens, count_answer_tokens, max_tokens, seed, guard_sets, known, place
-    )
-    if not curated.splits["train"]:
-        raise InputError(f"{examples_file}: no training example is left after curation: {_dropped(curated.funnel)}.")
-    rules = {"curation": settings, "max_tokens": max_tokens, "seed": seed, "dedup": duplicates.parameters(dedup)}
+    curated = curate(screening, dedup, place, guard_sets)
+    if not curated.splits["train"].size:
+        lost = _dropped(curated.funnel)
+        raise InputError(f"{screening.examples_file}: no training example is left after curation: {lost}.")
+    rules = {
+        "curation": screening.settings,
+        "max_tokens": screening.max_tokens,
+        "seed": screening.seed,
+        "dedup": duplicates.parameters(dedup),
+    }
+    records = {split: curated.table.records(rows) for split, rows in curated.splits.items()}
     return freeze(
         out,
-        curated.splits,
+        records,
         curated.funnel,
         curated.tokens,
         rules,

@@ -1,26 +1,39 @@
 """Keep what is measured out of what is learned: no shared question, no long shared run of words, no shared subject.
 
-The own test split is guarded by ``contaminated``; every other evaluation set (secft's own ones, files of the user's) is
-a guard set, a name with the texts of its items, and is guarded by ``guarded``. Rules of a guard set, in this order: the
-same question, a shared run of words, an item that stands whole in a text, an identifier that is named by both, and the
-cosine of embeddings.
+The own test split is guarded by equal questions and shared runs of words; every other evaluation set (secft's own ones,
+files of the user's) is a guard set, a name with the texts of its items. Rules of a guard set, in this order: the same
+question, a shared run of words, an item that stands whole in a text, an identifier that is named by both, and the
+cosine of embeddings. What training examples are looked at for is done in parts, by workers (``watch``).
 
 Source of the run of words: Brown et al., Language Models are Few-Shot Learners, 2020, appendix C (13-grams).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import cache
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from secft.config.curation import GuardConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.catalogue import identifiers
+from secft.dataset.curation.facts import asked_text
+from secft.dataset.curation.table import Places
+from secft.dataset.dedup.words import Hashes, Rows, shingle_hashes, word_hashes
+from secft.files import canonical_json
 from secft.records import Example
+
+EMBEDDED = 4096
+"""Examples whose questions are embedded at once."""
 
 SAME_QUESTION = "same question as a test example"
 _VULNERABILITY = re.compile(r"^(?:CVE|GHSA|RUSTSEC|PYSEC|GO)-")
@@ -29,43 +42,72 @@ Embed = Callable[[Sequence[str]], Any]
 GuardSets = Mapping[str, Sequence[str]]
 
 
-def _question(example: Example) -> str:
-    asked = [message["content"] for message in example.messages if message["role"] == "user"]
-    return comparable(" ".join(asked))
+def answer_runs(places: Places, words: int) -> Hashes:
+    """Return the hashes of all runs of exactly ``words`` words in answers, each once; runs in any process."""
+    hashes, _ = _runs([example.messages[-1]["content"] for example in places.examples()], words)
+    return np.unique(hashes)
 
 
-def _answer(example: Example) -> str:
-    return comparable(example.messages[-1]["content"])
+def _runs(answers: Sequence[str], words: int) -> tuple[Hashes, Rows]:
+    """Return the hash of every run of words, text after text, and how many each text has: none if it is shorter."""
+    counts = word_hashes(answers)[1]
+    hashes, numbers = shingle_hashes(answers, words)
+    # A shorter text is one shingle there; here it has no run.
+    short = counts < words
+    numbers[short] = 0
+    return hashes[~np.repeat(short, np.where(short, 1, counts - words + 1))], numbers
 
 
-def word_runs(text: str, words: int) -> set[str]:
-    """Return all runs of exactly ``words`` words; none if the text is shorter."""
-    parts = text.split()
-    return {" ".join(parts[start : start + words]) for start in range(len(parts) - words + 1)}
+@dataclass(frozen=True)
+class Watch:
+    """What examples that are learned from must not give away.
+
+    Attributes:
+        words: length of a shared run, in words, between a learned answer and a test answer; 0 is off.
+        runs: file with the sorted hashes of the runs in test answers.
+        sets: name of an evaluation set -> texts of its items.
+        guard: which rules guard the sets, and their limits.
+    """
+
+    words: int
+    runs: Path
+    sets: GuardSets
+    guard: GuardConfig
 
 
-def contaminated(train: Sequence[Example], test: Iterable[Example], words: int) -> dict[str, str]:
-    """Find training examples that give test examples away.
+@dataclass(frozen=True)
+class Seen:
+    """What a worker found: rows that share a run with a test answer, and rows that a set forbids by name and rule."""
+
+    sharing: Rows
+    forbidden: dict[str, dict[int, str]]
+
+
+def watch(settings: Watch, places: Places) -> Seen:
+    """Look at some examples; runs in any process.
 
     Args:
-        train: examples to be trained on.
-        test: held-out examples.
-        words: length of a shared run, in words, between a training answer and a test answer; 0 is off.
-
-    Returns:
-        Id of a training example -> reason.
+        settings: what must not be given away.
+        places: where the examples are.
     """
-    held_out = list(test)
-    questions = {_question(example) for example in held_out}
-    runs = {run for example in held_out for run in word_runs(_answer(example), words)} if words else set()
-    reason = f"shares {words} words in a row with a test answer"
-    found: dict[str, str] = {}
-    for example in train:
-        if _question(example) in questions:
-            found[example.id] = SAME_QUESTION
-        elif runs and not runs.isdisjoint(word_runs(_answer(example), words)):
-            found[example.id] = reason
-    return found
+    examples = list(places.examples())
+    rows = places.rows.tolist()
+    hits = hits_of(dict(zip(rows, examples, strict=True)), settings.sets, settings.guard)
+    return Seen(places.rows[_shares(examples, settings)], hits)
+
+
+def _shares(examples: Sequence[Example], settings: Watch) -> NDArray[np.bool_]:
+    """Mark the examples whose answer shares a run with a test answer."""
+    if not settings.words or not examples:
+        return np.zeros(len(examples), bool)
+    known = np.load(settings.runs, mmap_mode="r", allow_pickle=False)
+    hashes, numbers = _runs([example.messages[-1]["content"] for example in examples], settings.words)
+    places = np.searchsorted(known, hashes)
+    shared = np.zeros(hashes.size, bool)
+    inside = places < known.size
+    shared[inside] = known[places[inside]] == hashes[inside]
+    owners = np.repeat(np.arange(len(examples)), numbers)
+    return np.bincount(owners[shared], minlength=len(examples)) > 0
 
 
 @dataclass
@@ -121,61 +163,82 @@ def _rule(
     return "shared identifier" if named & index.ids or example.entity in index.ids else None
 
 
-def guarded(
-    train: Sequence[Example], sets: GuardSets, settings: GuardConfig, embed: Embed | None = None
-) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Find training examples that give items of evaluation sets away.
+@cache
+def _indexes(sets: str, guard: str) -> list[GuardIndex]:
+    rules = GuardConfig(**json.loads(guard))
+    return [guard_index(name, items, rules) for name, items in sorted(json.loads(sets).items())]
+
+
+def hits_of(examples: Mapping[int, Example], sets: GuardSets, guard: GuardConfig) -> dict[str, dict[int, str]]:
+    """Return name of a set -> row of an example that it forbids -> rule.
 
     Args:
-        train: examples to be trained on, validation included.
+        examples: row -> example.
         sets: name of an evaluation set -> texts of its items.
-        settings: which rules are used, and their limits.
-        embed: texts -> array of shape (n, d), rows of length 1; used where ``settings.similarity`` is set.
-
-    Returns:
-        Id of an example -> reason, and one row per set: ``set``, ``items``, ``checked``, ``hits`` (rule -> number) and
-        ``dropped``. An example that several sets forbid is counted as dropped by the first.
+        guard: which rules are used, and their limits.
     """
-    indexes = [guard_index(name, items, settings) for name, items in sorted(sets.items())]
-    hits: dict[str, dict[str, str]] = {index.name: {} for index in indexes}
-    for example in train:
-        question = _question(example)
+    # What is prepared of the sets is the same for all shards of a process.
+    indexes = _indexes(canonical_json(sets), canonical_json(guard))
+    hits: dict[str, dict[int, str]] = {index.name: {} for index in indexes}
+    for row, example in examples.items():
+        question = asked_text(example)
         text = "\n".join(message["content"] for message in example.messages if message["role"] != "system")
         words, named = comparable(text).split(), identifiers(text)
         for index in indexes:
             rule = _rule(example, index, question, words, named)
             if rule:
-                hits[index.name][example.id] = rule
-    if settings.similarity is not None and embed is not None and train:
-        _add_similar(train, indexes, settings.similarity, embed, hits)
-    found: dict[str, str] = {}
+                hits[index.name][row] = rule
+    return hits
+
+
+def guarded(
+    hits: Mapping[str, Mapping[int, str]], sets: GuardSets, checked: int
+) -> tuple[dict[int, str], list[dict[str, Any]]]:
+    """Say which examples go for which set.
+
+    Args:
+        hits: name of a set -> row -> rule.
+        sets: name of an evaluation set -> texts of its items.
+        checked: number of examples that were looked at.
+
+    Returns:
+        Row of an example -> reason, and one row per set: ``set``, ``items``, ``checked``, ``hits`` (rule -> number) and
+        ``dropped``. An example that several sets forbid is counted as dropped by the first.
+    """
+    found: dict[int, str] = {}
     table = []
-    for index in indexes:
-        new = {identifier: rule for identifier, rule in hits[index.name].items() if identifier not in found}
-        found.update({identifier: f"{rule}: {index.name}" for identifier, rule in new.items()})
+    for name in sorted(sets):
+        new = {row: rule for row, rule in hits[name].items() if row not in found}
+        found.update({row: f"{rule}: {name}" for row, rule in new.items()})
         table.append(
-            {"set": index.name, "items": len(index.items), "checked": len(train),
-             "hits": dict(sorted(Counter(hits[index.name].values()).items())), "dropped": len(new)}
+            {"set": name, "items": len(sets[name]), "checked": checked,
+             "hits": dict(sorted(Counter(hits[name].values()).items())), "dropped": len(new)}
         )  # fmt: skip
     return found, table
 
 
-def _add_similar(
-    train: Sequence[Example],
-    indexes: Sequence[GuardIndex],
+def add_similar(
+    examples: Iterable[tuple[int, Example]],
+    sets: GuardSets,
     threshold: float,
     embed: Embed,
-    hits: dict[str, dict[str, str]],
+    hits: Mapping[str, dict[int, str]],
 ) -> None:
-    """Add examples whose question is similar to an item: cosine at or above the threshold."""
-    import numpy as np
+    """Add examples whose question is similar to an item: cosine at or above the threshold.
 
-    questions = [_question(example) for example in train]
-    learned = np.asarray(embed(questions))
-    for index in indexes:
-        if not index.items:
-            continue
-        near = learned @ np.asarray(embed(list(index.items))).T
-        for example, best in zip(train, near.max(axis=1), strict=True):
-            if best >= threshold:
-                hits[index.name].setdefault(example.id, "similar meaning")
+    Args:
+        examples: row and example, one after the other.
+        sets: name of an evaluation set -> texts of its items.
+        threshold: least cosine.
+        embed: texts -> array of shape (n, d), rows of length 1.
+        hits: filled here; a rule that is there stays.
+    """
+    items = {name: np.asarray(embed(list(texts))).T for name, texts in sorted(sets.items()) if texts}
+    stream = iter(examples)
+    while batch := list(islice(stream, EMBEDDED)):
+        learned = np.asarray(embed([asked_text(example) for _, example in batch]))
+        for name, vectors in items.items():
+            best = (learned @ vectors).max(axis=1)
+            for (row, _), cosine in zip(batch, best, strict=True):
+                if cosine >= threshold:
+                    hits[name].setdefault(row, "similar meaning")

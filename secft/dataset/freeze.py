@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from secft.dataset.card import dataset_card
+from secft.dataset.contents import Contents, Record
 from secft.dataset.croissant import CROISSANT, croissant
 from secft.dataset.rows import write_rows
 from secft.dataset.split import SPLITS
@@ -28,7 +29,6 @@ from secft.files import (
     write_jsonl,
     write_text,
 )
-from secft.records import Example
 
 FORMAT = "secft-dataset/1"
 MANIFEST, CARD, DUPLICATES = "manifest.json", "DATASET_CARD.md", "duplicates.jsonl"
@@ -60,15 +60,6 @@ class DatasetDescription:
     teacher: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-def _counts(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
-    tasks = sorted({example.task for rows in splits.values() for example in rows})
-    return {task: {split: sum(row.task == task for row in splits[split]) for split in SPLITS} for task in tasks}
-
-
-def _licenses(splits: Mapping[str, Sequence[Example]]) -> list[str]:
-    return sorted({example.provenance.license for rows in splits.values() for example in rows})
-
-
 def content_digest(directory: Path, config: Any, parents: Any) -> str:
     """Return the digest that identifies a dataset: its rows, its configuration and its inputs.
 
@@ -80,7 +71,7 @@ def content_digest(directory: Path, config: Any, parents: Any) -> str:
 
 def freeze(
     out: Path,
-    splits: Mapping[str, Sequence[Example]],
+    splits: Mapping[str, Iterable[Record]],
     funnel: Sequence[Mapping[str, Any]],
     tokens: Mapping[str, int],
     rules: Mapping[str, Any],
@@ -92,7 +83,7 @@ def freeze(
 
     Args:
         out: an existing or new directory of an unfinished stage.
-        splits: split -> examples.
+        splits: split -> rows as ``Example.record`` gives them, with plain values only; each is read once.
         funnel: steps of curation.
         tokens: split -> number of tokens.
         rules: everything that decided about the rows, ``dedup`` among it.
@@ -106,8 +97,9 @@ def freeze(
     Raises:
         StorageError: the disk is full or cannot be written.
     """
+    contents = Contents()
     for split in SPLITS:
-        write_rows(out, split, splits[split])
+        write_rows(out, split, contents.seen(split, splits[split]))
     write_jsonl(out / DUPLICATES, duplicates)
     config = plain({"synthesis": describe.synthesis, **{key: rules[key] for key in rules if key != "dedup"}})
     dedup = plain(rules.get("dedup", {}))
@@ -117,20 +109,20 @@ def freeze(
         "name": describe.name,
         "provider": describe.provider,
         "digest": content_digest(out, {**config, "dedup": dedup}, parents),
-        "splits": {split: {"examples": len(splits[split]), "tokens": tokens[split]} for split in SPLITS},
-        "counts": _counts(splits),
+        "splits": {split: {"examples": contents.rows(split), "tokens": tokens[split]} for split in SPLITS},
+        "counts": contents.tasks(),
         "funnel": list(funnel),
         "lengths": dict(lengths or {}),
         "teacher": plain(dict(describe.teacher)),
         "sources": plain(dict(describe.sources)),
-        "licenses": _licenses(splits),
+        "licenses": sorted(contents.licenses),
         "language": list(describe.language),
         "tokenizer": describe.tokenizer,
         "parents": parents,
         "config": config,
         "dedup": dedup,
     }
-    write_text(out / CARD, dataset_card(manifest, splits))
+    write_text(out / CARD, dataset_card(manifest, contents))
     write_json(out / CROISSANT, croissant(manifest, tree_digests(out, leave_out=(MANIFEST, CROISSANT))))
     manifest["files"] = tree_digests(out, leave_out=(MANIFEST,))
     write_json(out / MANIFEST, manifest)

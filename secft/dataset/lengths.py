@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from statistics import median_low
 from typing import Any
 
-from secft.records import Example
+import numpy as np
+from numpy.typing import NDArray
+
+from secft.dataset.dedup.words import Rows
+
+Splits = Mapping[str, Rows]
+"""Split -> rows of a table, ascending."""
 
 EDGES = (0, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 4096)
 """Lower bounds of the bins, in tokens; the last bin has no upper bound."""
 
 
-def length_table(splits: Mapping[str, Sequence[Example]], tokens: Mapping[str, int]) -> dict[str, Any]:
+def length_table(tasks: NDArray[np.integer[Any]], names: Sequence[str], splits: Splits, tokens: Rows) -> dict[str, Any]:
     """Return how long the examples of each task and split are.
 
     Args:
-        splits: split -> examples.
-        tokens: id of an example -> tokens of the whole conversation.
+        tasks: shape (n,), number of each example's task.
+        names: tasks by number.
+        splits: split -> rows.
+        tokens: shape (n,), tokens of the whole conversation.
 
     Returns:
         ``edges`` (lower bounds of the bins) and ``rows``, each with ``task``, ``split``, ``examples``, ``tokens`` (of
-        all), ``shortest``, ``median``, ``longest`` and ``bins`` (number of examples in each); tasks in order of names,
-        splits in the order given.
+        all), ``shortest``, ``median`` (the lower one), ``longest`` and ``bins`` (number of examples in each); tasks in
+        order of names, splits in the order given.
     """
-    tasks = sorted({example.task for rows in splits.values() for example in rows})
     table = []
-    for task in tasks:
+    for name, number in sorted((name, number) for number, name in enumerate(names)):
         for split, rows in splits.items():
-            lengths = [tokens[example.id] for example in rows if example.task == task]
-            if lengths:
-                table.append({"task": task, "split": split, **_described(lengths)})
+            lengths = tokens[rows[tasks[rows] == number]]
+            if lengths.size:
+                table.append({"task": name, "split": split, **_described(lengths)})
     return {"edges": list(EDGES), "rows": table}
 
 
-def _described(lengths: Sequence[int]) -> dict[str, Any]:
-    bins = [0] * len(EDGES)
-    for length in lengths:
-        bins[bisect_right(EDGES, length) - 1] += 1
+def _described(lengths: Rows) -> dict[str, Any]:
+    bins = np.bincount(np.searchsorted(EDGES, lengths, side="right") - 1, minlength=len(EDGES))
     return {
-        "examples": len(lengths),
-        "tokens": sum(lengths),
-        "shortest": min(lengths),
-        "median": median_low(lengths),
-        "longest": max(lengths),
-        "bins": bins,
+        "examples": lengths.size,
+        "tokens": int(lengths.sum()),
+        "shortest": int(lengths.min()),
+        "median": int(np.sort(lengths)[(lengths.size - 1) // 2]),
+        "longest": int(lengths.max()),
+        "bins": bins.tolist(),
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from secft.errors import InputError
-from secft.files import plain, storage_errors, write_jsonl
-from secft.records import Example
+from secft.files import storage_errors, write_jsonl
 
 COLUMNS = {
     "id": "string",
@@ -27,6 +27,8 @@ COLUMNS = {
 }
 """Column -> type, in the order of Example.record."""
 
+GROUP = 4096
+"""Rows of a row group."""
 MESSAGE = ("role", "content")
 """Parts of a message."""
 PROVENANCE = (
@@ -63,10 +65,15 @@ def features() -> list[dict[str, Any]]:
     return [{"name": column, **special.get(kind, {"dtype": kind})} for column, kind in COLUMNS.items()]
 
 
-def write_rows(directory: Path, split: str, examples: Sequence[Example]) -> None:
-    """Write ``<split>.jsonl`` and ``<split>.parquet`` (zstd) with the same rows.
+def write_rows(directory: Path, split: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``<split>.jsonl`` and ``<split>.parquet`` (zstd) with the same rows, one group of rows after the other.
 
     The bytes depend on the rows and on the version of pyarrow only.
+
+    Args:
+        directory: an existing or new one.
+        split: name of the files.
+        records: what ``Example.record`` gives, with plain values only.
 
     Raises:
         StorageError: the disk is full or cannot be written.
@@ -74,16 +81,27 @@ def write_rows(directory: Path, split: str, examples: Sequence[Example]) -> None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    records = [plain(example.record()) for example in examples]
-    write_jsonl(directory / f"{split}.jsonl", records)
     path = directory / f"{split}.parquet"
     with storage_errors(path):
-        table = pa.Table.from_pylist(records, schema=_schema())
-        pq.write_table(table, path, compression="zstd", row_group_size=4096)
+        directory.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(path, _schema(), compression="zstd") as writer:
+
+            def written(groups: Iterable[list[Mapping[str, Any]]]) -> Iterator[Mapping[str, Any]]:
+                for rows in groups:
+                    writer.write_table(pa.Table.from_pylist(rows, schema=_schema()))
+                    yield from rows
+
+            write_jsonl(directory / f"{split}.jsonl", written(_groups(records)))
 
 
-def read_parquet(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a split as plain values.
+def _groups(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    stream = iter(records)
+    while group := list(islice(stream, GROUP)):
+        yield group
+
+
+def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a split as plain values.
 
     Raises:
         InputError: the file is no Parquet file.
@@ -92,7 +110,8 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path, partitioning=None).to_pylist()
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=GROUP):
+                yield from batch.to_pylist()
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise InputError(f"{path.name}: cannot be read as Parquet ({error}).") from None
-    return rows

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from secft.config.curation import SplitConfig
+from secft.dataset.dedup.words import Hashes, Rows
 from secft.records import Example
 
 SPLITS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = range(len(SPLITS))
+
+Ranks = NDArray[np.float64]
 
 
 def rank(seed: int, name: str) -> float:
@@ -17,76 +23,76 @@ def rank(seed: int, name: str) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}\x1f{name}".encode()).digest()[:8], "big") / 2**64
 
 
-def assign(entities: Iterable[str], settings: SplitConfig, seed: int) -> dict[str, str]:
-    """Return entity -> split.
+def assign(ranks: Ranks, settings: SplitConfig) -> NDArray[np.int8]:
+    """Return the split of each example, an index into SPLITS.
 
     Each entity falls by its own rank, so new entities do not move old ones. The exception are datasets so small that
     a split that should have entities gets none: it takes the nearest one of train, as long as train keeps one.
 
     Args:
-        entities: names; repetitions do not matter.
+        ranks: shape (n,), rank of each example's entity; examples of an entity have the same one.
         settings: fractions of test and validation.
-        seed: seed of the ranks.
     """
-    ranks = {entity: rank(seed, entity) for entity in entities}
-    ordered = sorted(ranks, key=lambda entity: (ranks[entity], entity))
+    entities, of = np.unique(ranks, return_inverse=True)
     bounds = (settings.test_fraction, settings.test_fraction + settings.validation_fraction)
-    result = {
-        entity: "test" if ranks[entity] < bounds[0] else "validation" if ranks[entity] < bounds[1] else "train"
-        for entity in ordered
-    }
-    wanted = [("test", settings.test_fraction), ("validation", settings.validation_fraction)]
-    for split, fraction in wanted:
-        spare = [entity for entity in ordered if result[entity] == "train"]
-        if fraction > 0 and split not in result.values() and len(spare) > 1:
-            result[spare[0]] = split
+    splits = np.full(entities.size, TRAIN, np.int8)
+    splits[entities < bounds[1]] = VALIDATION
+    splits[entities < bounds[0]] = TEST
+    for split, fraction in ((TEST, settings.test_fraction), (VALIDATION, settings.validation_fraction)):
+        spare = np.flatnonzero(splits == TRAIN)
+        if fraction > 0 and split not in splits and spare.size > 1:
+            splits[spare[0]] = split
+    result: NDArray[np.int8] = splits[of]
     return result
 
 
-def only_first_phrasings(examples: Sequence[Example]) -> dict[str, str]:
+def only_first_phrasings(rows: Rows, subjects: Hashes, choices: NDArray[np.bool_]) -> Rows:
     """Find held-out choices that repeat another one about the same entity in other words.
 
     Items that are measured must be independent of each other, or intervals come out too narrow.
 
+    Args:
+        rows: shape (n,), held-out rows, ascending.
+        subjects: shape (n,), hash of task and entity.
+        choices: shape (n,), which are choices.
+
     Returns:
-        Id -> reason.
+        The rows that repeat an earlier one.
     """
-    seen: set[tuple[str, str]] = set()
-    found: dict[str, str] = {}
-    for example in examples:
-        key = (example.task, example.entity)
-        if example.choices and key in seen:
-            found[example.id] = "another phrasing of a held-out choice"
-        seen.add(key)
-    return found
-
-
-def _label(example: Example) -> str:
-    return example.choices[example.answer] if example.choices else example.id.rsplit(":", 1)[-1]
+    order = np.argsort(subjects, kind="stable")
+    later = np.zeros(rows.size, bool)
+    later[order[1:]] = subjects[order[1:]] == subjects[order[:-1]]
+    return rows[later & choices]
 
 
 def balance_key(example: Example) -> str:
     """Return what a cap keeps in balance: the right choice, or for lettered options its letter; else the variant."""
-    label = _label(example)
+    label = example.choices[example.answer] if example.choices else example.id.rsplit(":", 1)[-1]
     return label[:1] if label[1:3] == ". " else label
 
 
-def over_caps(examples: Sequence[Example], caps: dict[str, int], seed: int) -> set[str]:
-    """Return the ids of examples beyond the cap of their task.
+def places_in_groups(groups: NDArray[np.integer[Any]], ranks: Ranks) -> Rows:
+    """Return how many members of the same group have a lower rank, shape (n,)."""
+    order = np.lexsort((ranks, groups))
+    ordered = groups[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if order.size else order
+    sizes = np.diff(starts, append=order.size)
+    places = np.empty(order.size, np.int64)
+    places[order] = np.arange(order.size) - np.repeat(starts, sizes)
+    return places
+
+
+def over_cap(labels: NDArray[np.integer[Any]], ranks: Ranks, cap: int) -> NDArray[np.bool_]:
+    """Mark the examples of one task that are beyond its cap.
 
     A cap takes one example of each label in turn (the right choice, or the variant of a task without choices), each
     label in seeded order, until it is full; so rare labels lose least.
+
+    Args:
+        labels: shape (n,), number of the label of each example.
+        ranks: shape (n,), rank of each example.
+        cap: how many stay.
     """
-    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for example in examples:
-        if example.task in caps:
-            groups[example.task][balance_key(example)].append(example.id)
-    over: set[str] = set()
-    for task, by_label in groups.items():
-        queue = [
-            (turn, rank(seed, identifier), identifier)
-            for ids in by_label.values()
-            for turn, identifier in enumerate(sorted(ids, key=lambda name: (rank(seed, name), name)))
-        ]
-        over.update(identifier for _, _, identifier in sorted(queue)[caps[task] :])
+    over = np.zeros(labels.size, bool)
+    over[np.lexsort((ranks, places_in_groups(labels, ranks)))[cap:]] = True
     return over

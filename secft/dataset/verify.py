@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from secft.dataset.croissant import CROISSANT
-from secft.dataset.dedup import exact_duplicates
+from secft.dataset.curation.facts import hash64, hash128
+from secft.dataset.dedup import compared_group, compared_text, exact_duplicates
+from secft.dataset.dedup.words import Hashes
 from secft.dataset.freeze import MANIFEST, content_digest
 from secft.dataset.rows import read_parquet
 from secft.dataset.split import SPLITS
@@ -19,7 +26,20 @@ from secft.records import Example, example_from_record
 SHOWN = 3
 """Names that are told of each kind of fault."""
 
-Rows = Mapping[str, list[dict[str, Any]]]
+_KEYS = np.dtype([("split", "i1"), ("id", "u8"), ("entity", "u8"), ("family", "u8"), ("text", "u8", (2,))])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is compared of all rows: hashes, so that millions fit into memory.
+
+    Attributes:
+        keys: shape (n,), rows of the splits one after the other.
+        tasks: split -> task -> rows.
+    """
+
+    keys: NDArray[Any]
+    tasks: dict[str, Counter[str]]
 
 
 def faults(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
@@ -37,15 +57,14 @@ def faults(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
     found += _digest_faults(directory, manifest)
     found += _croissant_faults(directory, manifest)
     try:
-        rows = {split: list(read_jsonl(directory / f"{split}.jsonl")) for split in SPLITS}
-        examples = {split: [example_from_record(row) for row in rows[split]] for split in SPLITS}
+        rows = _read(directory)
     except InputError as error:
         return [*found, str(error)]
     except (KeyError, TypeError) as error:
         return [*found, f"a row lacks a column ({error})"]
-    found += _parquet_faults(directory, rows)
-    found += _count_faults(manifest, examples)
-    return found + _split_faults(manifest, examples)
+    found += _parquet_faults(directory)
+    found += _count_faults(manifest, rows)
+    return found + _split_faults(directory, manifest, rows)
 
 
 def _some(names: list[str]) -> str:
@@ -89,56 +108,99 @@ def _croissant_faults(directory: Path, manifest: Mapping[str, Any]) -> Iterator[
         yield f"{CROISSANT}: its digests do not fit {_some(wrong)}"
 
 
-def _parquet_faults(directory: Path, rows: Rows) -> Iterator[str]:
+def _examples(directory: Path) -> Iterator[tuple[int, Example]]:
+    for number, split in enumerate(SPLITS):
+        for row in read_jsonl(directory / f"{split}.jsonl"):
+            yield number, example_from_record(row)
+
+
+def _read(directory: Path) -> _Rows:
+    tasks: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    chunks = [np.zeros(0, _KEYS)]
+    stream = _examples(directory)
+    while some := list(islice(stream, 4096)):
+        chunk = np.zeros(len(some), _KEYS)
+        for place, (number, example) in enumerate(some):
+            tasks[SPLITS[number]][example.task] += 1
+            text = hash128(f"{compared_group(example)}\x1f{compared_text(example)}")
+            names = (hash64(name) for name in (example.id, example.entity, example.family))
+            chunk[place] = (number, *names, text)
+        chunks.append(chunk)
+    return _Rows(np.concatenate(chunks), tasks)
+
+
+def _parquet_faults(directory: Path) -> Iterator[str]:
     for split in SPLITS:
+        wrong: list[str] = []
+        lines = read_jsonl(directory / f"{split}.jsonl")
         try:
-            there = read_parquet(directory / f"{split}.parquet")
+            for counted, (left, right) in enumerate(
+                zip_longest(read_parquet(directory / f"{split}.parquet"), lines), 1
+            ):
+                if left is not None and right is not None and left != right:
+                    wrong.append(f"row {counted} ({right['id']})")
+                if left is None or right is None:
+                    shorter = "parquet" if left is None else "jsonl"
+                    yield f"{split}.{shorter} has {counted - 1} rows, the other file of {split} has more"
+                    break
         except InputError as error:
             yield str(error)
             continue
-        if len(there) != len(rows[split]):
-            yield f"{split}.parquet has {len(there)} rows, {split}.jsonl has {len(rows[split])}"
-            continue
-        pairs = enumerate(zip(there, rows[split], strict=True), start=1)
-        wrong = [f"row {number} ({right['id']})" for number, (left, right) in pairs if left != right]
         if wrong:
             yield f"{split}.parquet and {split}.jsonl differ in {_some(wrong)}"
 
 
-def _count_faults(manifest: Mapping[str, Any], examples: Mapping[str, list[Example]]) -> Iterator[str]:
+def _count_faults(manifest: Mapping[str, Any], rows: _Rows) -> Iterator[str]:
     for split in SPLITS:
-        told, counted = manifest["splits"][split]["examples"], len(examples[split])
+        told, counted = manifest["splits"][split]["examples"], rows.tasks[split].total()
         if told != counted:
             yield f"{MANIFEST}: says {told} rows in {split}, there are {counted}"
-        tasks = Counter(example.task for example in examples[split])
+        tasks = rows.tasks[split]
         counts = {task: numbers[split] for task, numbers in manifest["counts"].items() if numbers[split]}
         wrong = [task for task in sorted({*tasks, *counts}) if tasks[task] != counts.get(task, 0)]
         if wrong:
             yield f"{MANIFEST}: its counts per task do not fit {split}: {_some(wrong)}"
 
 
-def _split_faults(manifest: Mapping[str, Any], examples: Mapping[str, list[Example]]) -> list[str]:
-    everything = [example for rows in examples.values() for example in rows]
-    place = {example.id: split for split, rows in examples.items() for example in rows}
-    ids = Counter(example.id for example in everything)
-    found = []
-    repeated = [name for name, count in ids.items() if count > 1]
-    if repeated:
-        found.append(f"ids come more than once: {_some(repeated)}")
+def _split_faults(directory: Path, manifest: Mapping[str, Any], rows: _Rows) -> list[str]:
     by_family = manifest["config"].get("curation", {}).get("split", {}).get("by") == "family"
+    ids, counts = np.unique(rows.keys["id"], return_counts=True)
+    suspects = {"id": set(ids[counts > 1].tolist())}
     for kind in ("entity", "family") if by_family else ("entity",):
-        places: dict[str, set[str]] = {}
-        for split, rows in examples.items():
-            for example in rows:
-                places.setdefault(getattr(example, kind), set()).add(split)
-        shared = [f"{name} ({' and '.join(sorted(where))})" for name, where in places.items() if len(where) > 1]
-        if shared:
-            found.append(f"the same {kind} stands in two splits: {_some(shared)}")
-    across = [
-        f"{dropped} ({place[dropped]}) and {kept} ({place[kept]})"
-        for dropped, kept in exact_duplicates(everything).items()
-        if place[dropped] != place[kept]
-    ]
+        suspects[kind] = _in_two_splits(rows.keys[kind], rows.keys["split"])
+    splits = rows.keys["split"]
+    pairs = exact_duplicates(rows.keys["text"])
+    across = {dropped: kept for dropped, kept in pairs.items() if splits[dropped] != splits[kept]}
+    if not any(suspects.values()) and not across:
+        return []
+    return list(_told(directory, suspects, across))
+
+
+def _in_two_splits(names: Hashes, splits: NDArray[np.int8]) -> set[int]:
+    """Return the hashes that stand in more than one split."""
+    _, first, of = np.unique(names, return_index=True, return_inverse=True)
+    elsewhere = splits != splits[first][of]
+    return set(names[elsewhere].tolist())
+
+
+def _told(directory: Path, suspects: Mapping[str, set[int]], across: Mapping[int, int]) -> Iterator[str]:
+    """Read the rows again for the names of what is wrong."""
+    places: dict[str, dict[str, list[str]]] = {kind: {} for kind in suspects}
+    wanted, named = {*across, *across.values()}, {}
+    for row, (number, example) in enumerate(_examples(directory)):
+        if row in wanted:
+            named[row] = f"{example.id} ({SPLITS[number]})"
+        for kind, hashes in suspects.items():
+            name = getattr(example, kind)
+            if hashes and hash64(name) in hashes:
+                places[kind].setdefault(name, []).append(SPLITS[number])
+    repeated = [name for name, where in places["id"].items() if len(where) > 1]
+    if repeated:
+        yield f"ids come more than once: {_some(repeated)}"
+    for kind in (kind for kind in places if kind != "id"):
+        shared = {name: sorted(set(where)) for name, where in places[kind].items()}
+        told = [f"{name} ({' and '.join(where)})" for name, where in shared.items() if len(where) > 1]
+        if told:
+            yield f"the same {kind} stands in two splits: {_some(told)}"
     if across:
-        found.append(f"the same text stands in two splits: {_some(across)}")
-    return found
+        yield f"the same text stands in two splits: {_some([f'{named[a]} and {named[b]}' for a, b in across.items()])}"

@@ -59,7 +59,10 @@ class Shard:
 
 
 Rows = tuple[Iterable[Any], Callable[[], Mapping[str, Any]]]
-"""Rows to be written, and a function that is called after the last one and returns what is to be said about them."""
+"""Rows to be written, and a function that is called after the last one and returns what is to be said about them.
+
+A row that is a text is written as it is: one line of JSON.
+"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def _write(path: Path, rows: Iterable[Any]) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as stream:
         for row in rows:
-            stream.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+            line = row if isinstance(row, str) else json.dumps(plain(row), ensure_ascii=False, allow_nan=False)
+            stream.write(line + "\n")
             count += 1
         stream.flush()
         os.fsync(stream.fileno())

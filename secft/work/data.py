@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,18 @@ from secft.base import find_base_model
 from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.run import RunConfig
 from secft.dataset import sources
-from secft.dataset.curate import CountAnswerTokens, CountTokens, curate_dataset
+from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
+from secft.dataset.curation.screening import Screening, Tokens
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthesise
+from secft.dataset.tokens import AboutTokens, ModelTokens
 from secft.engine import Workplace
 from secft.engine.open import open_engine
 from secft.errors import InputError
-from secft.files import plain, read_jsonl, sha256_file, write_text
+from secft.files import plain, sha256_file, write_text
 from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
-from secft.records import Document, Message
 from secft.release.dataset_facts import read_dataset_facts
 from secft.release.dataset_report import dataset_report
 from secft.stage import Inputs
@@ -31,8 +31,6 @@ from secft.work.guard import guard_digests, guard_sets
 
 DOCUMENTS = "documents.jsonl"
 EXAMPLES = "examples.jsonl"
-TURN_TOKENS = 5
-"""About what a chat template adds to a turn."""
 DATASET = "dataset"
 """The frozen dataset is a directory of its own inside the artifact, with a manifest of its own."""
 DATASET_REPORT = "dataset_report.html"
@@ -146,7 +144,7 @@ def dataset_digests(config: RunConfig) -> dict[str, str]:
 
 def freeze_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate the examples and write the frozen dataset."""
-    summary = _curate(config, inputs, out, *token_counters(find_base_model(config.model).path))
+    summary = _curate(config, inputs, out, ModelTokens(find_base_model(config.model).path))
     documents, examples = inputs["documents"], inputs["examples"]
     facts = read_dataset_facts(summary, out / DATASET, documents.path, examples.path, examples.summary, config.seed)
     write_text(out / DATASET_REPORT, dataset_report(facts))
@@ -159,44 +157,27 @@ def headline(summary: Mapping[str, Any]) -> str:
     return f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
 
 
-def _curate(
-    config: RunConfig, inputs: Inputs, out: Path, conversation: CountTokens, answer: CountAnswerTokens
-) -> dict[str, Any]:
+def _curate(config: RunConfig, inputs: Inputs, out: Path, tokens: Tokens) -> dict[str, Any]:
     shards = out / "shards"
     with open_engine(config.engine) as engine:
-        summary = curate_dataset(
-            inputs["examples"].path / EXAMPLES,
-            out / DATASET,
-            config.curation,
-            config.dedup,
-            conversation,
-            answer,
-            longest_example(config),
-            config.seed,
-            describe_dataset(config, inputs),
-            guard_sets(config),
-            catalogue(stored_documents(inputs["documents"].path / DOCUMENTS)),
-            Workplace(engine, shards, config.engine.shard_size),
+        place = Workplace(engine, shards, config.engine.shard_size)
+        screening = Screening(
+            examples_file=inputs["examples"].path / EXAMPLES,
+            settings=config.curation,
+            tokens=tokens,
+            max_tokens=longest_example(config),
+            seed=config.seed,
+            known=catalogue(inputs["documents"].path / DOCUMENTS, place),
         )
+        describe = describe_dataset(config, inputs)
+        summary = curate_dataset(screening, out / DATASET, config.dedup, place, describe, guard_sets(config))
     shutil.rmtree(shards, ignore_errors=True)
     return summary
 
 
-def stored_documents(path: Path) -> Iterator[Document]:
-    """Yield the documents that ``read_documents`` wrote, one after the other."""
-    return (Document(**row) for row in read_jsonl(path))
-
-
 def approximate_dataset(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate with about four characters a token, for a plan where the model's tokenizer is not on this machine."""
-
-    def answer(text: str) -> int:
-        return len(text) // 4 + 1
-
-    def conversation(messages: Sequence[Message]) -> int:
-        return sum(answer(message["content"]) + TURN_TOKENS for message in messages)
-
-    return _curate(config, inputs, out, conversation, answer)
+    return _curate(config, inputs, out, AboutTokens())
 
 
 def publish_dataset(config: RunConfig, artifact: Artifact) -> Path:
@@ -215,20 +196,3 @@ def describe_dataset(config: RunConfig, inputs: Inputs) -> DatasetDescription:
         teacher=inputs["examples"].summary.get("teacher") or {},
         tokenizer=config.model.id,
     )
-
-
-@lru_cache(maxsize=2)
-def token_counters(directory: Path) -> tuple[CountTokens, CountAnswerTokens]:
-    """Return functions that count the tokens of a conversation and of an answer with a model's own tokenizer."""
-    from transformers import AutoTokenizer  # heavy: only when a dataset is made
-
-    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-
-    def conversation(messages: Sequence[Message]) -> int:
-        text = tokenizer.apply_chat_template(list(messages), tokenize=False)
-        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def answer(text: str) -> int:
-        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    return conversation, answer

@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from secft.config.curation import CurationConfig
+from secft.config.dedup import DedupConfig
 from secft.config.source import AttackSource, CweSource
 from secft.config.synthesis import TemplateSynthesis
 from secft.dataset import sources
-from secft.dataset.curate import read_examples
-from secft.dataset.synthesise import read_documents, synthesise
-from secft.records import Document, Example, Message, Provenance
+from secft.dataset.curate import curate
+from secft.dataset.curation.catalogue import Catalogue, document_facts, named_in
+from secft.dataset.curation.screening import Screening
+from secft.dataset.synthesise import synthesise
+from secft.engine import InProcess, Workplace
+from secft.files import plain, read_jsonl, write_jsonl
+from secft.records import Document, Example, Message, Provenance, example_from_record
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 BUNDLE = SHARED / "attack" / "attack.stix.json.gz"
@@ -42,7 +51,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def documents(collected: Path) -> dict[str, Document]:
-    return read_documents(collected)
+    return {row["id"]: Document(**row) for row in read_jsonl(collected)}
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +64,10 @@ def examples_file(collected: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def examples(examples_file: Path) -> list[Example]:
     return read_examples(examples_file)
+
+
+def read_examples(path: Path) -> list[Example]:
+    return [example_from_record(row) for row in read_jsonl(path)]
 
 
 MakeExample = Callable[..., Example]
@@ -87,3 +100,61 @@ def make_example() -> MakeExample:
         )
 
     return make
+
+
+class WordTokens:
+    """Counts words as tokens."""
+
+    name = "words"
+
+    def conversation(self, messages: Sequence[Message]) -> int:
+        return words(messages)
+
+    def answer(self, text: str) -> int:
+        return answer_words(text)
+
+
+@dataclass
+class Result:
+    """What curation left, with the examples themselves."""
+
+    splits: dict[str, list[Example]]
+    funnel: list[dict[str, Any]]
+    tokens: dict[str, int]
+    lengths: dict[str, Any]
+    duplicates: list[dict[str, Any]]
+
+
+def curate_examples(
+    examples: Sequence[Example],
+    settings: CurationConfig,
+    dedup: DedupConfig,
+    max_tokens: int = 300,
+    guard_sets: Mapping[str, Sequence[str]] | None = None,
+    shard_size: int = 2000,
+) -> Result:
+    """Curate examples by way of a file, as a run does, and read back what is left."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "examples.jsonl"
+        write_jsonl(path, (example.record() for example in examples))
+        place = Workplace(InProcess(), Path(directory) / "shards", shard_size)
+        found = curate(Screening(path, settings, WordTokens(), max_tokens, 7, None), dedup, place, guard_sets)
+        splits = {split: list(found.examples(split)) for split in found.splits}
+        return Result(splits, found.funnel, found.tokens, found.lengths, found.duplicates)
+
+
+def catalogue_of(documents: Iterable[Document]) -> Catalogue:
+    """Return a catalogue that is in memory."""
+    all_of_them = list(documents)
+    names: frozenset[str] = frozenset().union(*map(named_in, all_of_them))
+    return Catalogue({document.id: document_facts(document) for document in all_of_them}, names)
+
+
+def plain_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
+    """Return examples as rows of plain values."""
+    return [plain(example.record()) for example in examples]
+
+
+def plain_splits(result: Result) -> dict[str, list[dict[str, Any]]]:
+    """Return the splits as rows of plain values."""
+    return {split: plain_rows(rows) for split, rows in result.splits.items()}

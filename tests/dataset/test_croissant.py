@@ -10,11 +10,10 @@ import pytest
 
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.dataset.curate import curate
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.files import read_jsonl, sha256_file
 
-from .conftest import MakeExample, answer_words, words
+from .conftest import MakeExample, curate_examples, plain_splits
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +25,10 @@ def frozen(make_example: MakeExample, tmp_path_factory: pytest.TempPathFactory) 
         make_example(f"c:{n}", f"Is {n} odd?", "A. yes", "multiple_choice", choices=options, right=0) for n in numbers
     ]
     out = tmp_path_factory.mktemp("frozen")
-    curated = curate(rows, CurationConfig(name="x"), DedupConfig(name="exact"), words, answer_words, 300, 7)
-    freeze(out, curated.splits, curated.funnel, curated.tokens, {}, DatasetDescription("numbers", "template", {}))
+    curated = curate_examples(rows, CurationConfig(name="x"), DedupConfig(name="exact"))
+    freeze(
+        out, plain_splits(curated), curated.funnel, curated.tokens, {}, DatasetDescription("numbers", "template", {})
+    )
     return out
 
 

@@ -3,40 +3,45 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from secft.config.curation import CurationConfig, SplitConfig
+from secft.config.curation import CoherenceConfig, CurationConfig, QualityConfig, SplitConfig
 from secft.config.dedup import DedupConfig
-from secft.dataset.curate import Curated, curate, read_examples
-from secft.dataset.decontaminate import SAME_QUESTION, contaminated
-from secft.dataset.split import assign, over_caps
+from secft.dataset.clean import comparable
+from secft.dataset.curate import curate
+from secft.dataset.curation.screening import Screening
+from secft.dataset.decontaminate import SAME_QUESTION
+from secft.dataset.split import TEST, TRAIN, assign, balance_key, over_cap, rank
+from secft.engine import InProcess, Workplace
 from secft.errors import InputError
 from secft.files import digest
 from secft.records import Example
 
-from .conftest import MakeExample, answer_words, words
+from .conftest import MakeExample, Result, WordTokens, curate_examples
 
 
-def run(examples: list[Example], **settings: Any) -> Curated:
+def run(examples: list[Example], shard_size: int = 2000, **settings: Any) -> Result:
     rules = CurationConfig(name="standard", **{"max_examples_per_task": {}, **settings})
-    return curate(examples, rules, DedupConfig(name="minhash"), words, answer_words, 300, 7)
+    return curate_examples(examples, rules, DedupConfig(name="minhash"), shard_size=shard_size)
 
 
 @pytest.fixture(scope="module")
-def curated(examples: list[Example]) -> Curated:
+def curated(examples: list[Example]) -> Result:
     return run(examples, max_examples_per_task={"tactic": 200, "refuse": 50, "multiple_choice": 80})
 
 
-def reasons(curated: Curated, step: str) -> dict[str, int]:
+def reasons(curated: Result, step: str) -> dict[str, int]:
     return next(dict(row["dropped"]) for row in curated.funnel if row["step"] == step)
 
 
-def test_funnel_chains(examples: list[Example], curated: Curated) -> None:
+def test_funnel_chains(examples: list[Example], curated: Result) -> None:
     steps = curated.funnel
     assert steps[0]["seen"] == len(examples)
     for before, after in itertools.pairwise(steps):
@@ -61,7 +66,7 @@ def test_funnel_chains(examples: list[Example], curated: Curated) -> None:
     ]
 
 
-def test_no_entity_is_in_two_splits(curated: Curated) -> None:
+def test_no_entity_is_in_two_splits(curated: Result) -> None:
     places = defaultdict(set)
     for split, rows in curated.splits.items():
         for example in rows:
@@ -77,16 +82,24 @@ def test_order_of_the_input_does_not_matter(examples: list[Example]) -> None:
     assert digest(run(some)) == digest(run(shuffled))
 
 
-def test_test_items_are_independent_and_unseen(curated: Curated) -> None:
+def test_test_items_are_independent_and_unseen(curated: Result) -> None:
     test = [example for example in curated.splits["test"] if example.choices]
     assert max(Counter((example.task, example.entity) for example in test).values()) == 1
-    assert not contaminated(curated.splits["train"], curated.splits["test"], 13)
+    held_out = set().union(*(word_runs(row.messages[-1]["content"], 13) for row in curated.splits["test"]))
+    learned = [row.messages[-1]["content"] for row in curated.splits["train"]]
+    assert held_out
+    assert not [text for text in learned if word_runs(text, 13) & held_out]
     singles = [example for example in test if example.task == "tactic"]
     assert len(singles) > 90
     assert len({example.answer for example in singles}) >= 12
 
 
-def test_caps_balance_labels(curated: Curated) -> None:
+def word_runs(text: str, count: int) -> set[str]:
+    parts = comparable(text).split()
+    return {" ".join(parts[start : start + count]) for start in range(len(parts) - count + 1)}
+
+
+def test_caps_balance_labels(curated: Result) -> None:
     train = curated.splits["train"]
     counts = Counter(example.task for example in train)
     assert (counts["tactic"], counts["refuse"], counts["multiple_choice"]) == (200, 50, 80)
@@ -108,18 +121,19 @@ def test_lengths_are_counted(make_example: MakeExample) -> None:
 
 def test_split_is_stable_when_entities_are_added() -> None:
     fractions = SplitConfig(test_fraction=0.2, validation_fraction=0.1)
-    few = assign([f"CWE-{number}" for number in range(300)], fractions, 7)
-    more = assign([f"CWE-{number}" for number in range(600)], fractions, 7)
-    assert all(more[entity] == split for entity, split in few.items())
-    assert abs(sum(split == "test" for split in more.values()) / 600 - 0.2) < 0.05
-    assert few != assign(few, fractions, 8)
+    ranks = np.array([rank(7, f"CWE-{number}") for number in range(600)])
+    few, more = assign(ranks[:300], fractions), assign(ranks, fractions)
+    assert (more[:300] == few).all()
+    assert abs((more == TEST).sum() / 600 - 0.2) < 0.05
+    assert (few != assign(np.array([rank(8, f"CWE-{number}") for number in range(300)]), fractions)).any()
+    assert (assign(np.repeat(ranks, 3), fractions) == np.repeat(more, 3)).all()
 
 
 def test_tiny_datasets_still_get_every_split() -> None:
     for count in range(1, 8):
-        found = assign([f"e{number}" for number in range(count)], SplitConfig(), 7)
-        assert "train" in found.values()
-        assert len(set(found.values())) == min(count, 3)
+        found = assign(np.array([rank(7, f"e{number}") for number in range(count)]), SplitConfig()).tolist()
+        assert TRAIN in found
+        assert len(set(found)) == min(count, 3)
 
 
 def test_family_split_keeps_relatives_together(examples: list[Example]) -> None:
@@ -140,18 +154,34 @@ def test_decontamination(make_example: MakeExample) -> None:
         make_example("run", "Other?", f"Before {shared.upper()} after"),
         make_example("clean", "Third?", shared.replace("six", "6")),
     ]
-    assert contaminated(train, test, 13) == {
-        "same": SAME_QUESTION,
-        "run": "shares 13 words in a row with a test answer",
-    }
-    assert contaminated(train, test, 0) == {"same": SAME_QUESTION}
+    told = "shares 13 words in a row with a test answer"
+    assert decontaminated(train, test, 13) == ({"clean"}, {SAME_QUESTION: 1, told: 1})
+    assert decontaminated(train, test, 0) == ({"clean", "run"}, {SAME_QUESTION: 1})
+    # More words than any answer has, and than one of them has.
+    assert decontaminated(train, test, 400) == ({"clean", "run"}, {SAME_QUESTION: 1})
+    assert decontaminated(train, test, 14)[0] == {"clean", "run"}
+
+
+def decontaminated(train: list[Example], test: list[Example], run_words: int) -> tuple[set[str], dict[str, int]]:
+    """Return what is kept, and the reasons, when the split is given."""
+    ranks = {example.id: 0.0 for example in test} | {example.id: 0.9 for example in train}
+    off = {"coherence": CoherenceConfig(drop=False), "quality": QualityConfig(drop=False)}
+    split = SplitConfig(test_fraction=0.5, validation_fraction=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("secft.dataset.curation.facts.rank", lambda seed, name: ranks[name])
+        settings = CurationConfig(decontamination_words=run_words, split=split, max_examples_per_task={}, **off)  # type: ignore[arg-type]
+        found = curate_examples([*test, *train], settings, DedupConfig(name="none"), shard_size=2)
+    return {row.id for row in found.splits["train"]}, reasons(found, "decontamination")
 
 
 def test_caps_do_not_depend_on_order(examples: list[Example]) -> None:
     rows = [example for example in examples if example.task == "consequence"]
-    assert over_caps(rows, {"consequence": 100}, 7) == over_caps(rows[::-1], {"consequence": 100}, 7)
-    assert len(over_caps(rows, {"consequence": 100}, 7)) == len(rows) - 100
-    assert not over_caps(rows, {"explain": 1}, 7)
+    labels = np.array([sum(balance_key(row).encode()) for row in rows])
+    ranks = np.array([rank(7, row.id) for row in rows])
+    over = over_cap(labels, ranks, 100)
+    assert (over == over_cap(labels[::-1], ranks[::-1], 100)[::-1]).all()
+    assert over.sum() == len(rows) - 100
+    assert not over_cap(labels, ranks, len(rows)).any()
 
 
 def test_broken_example_files_are_named(tmp_path: Path, make_example: MakeExample) -> None:
@@ -159,14 +189,25 @@ def test_broken_example_files_are_named(tmp_path: Path, make_example: MakeExampl
     path = tmp_path / "examples.jsonl"
     path.write_text("{broken\n")
     with pytest.raises(InputError, match=r"examples\.jsonl:1"):
-        read_examples(path)
+        curate_file(path)
     path.write_text('{"id": "a"}\n')
     with pytest.raises(InputError, match="lacks a column"):
-        read_examples(path)
+        curate_file(path)
     line = json.dumps({**row, "provenance": row["provenance"].__dict__})
     path.write_text(f"{line}\n{line}\n")
-    with pytest.raises(InputError, match="twice"):
-        read_examples(path)
+    with pytest.raises(InputError, match="'a'"):
+        curate_file(path)
+
+
+def curate_file(path: Path) -> None:
+    shutil.rmtree(path.parent / "shards", ignore_errors=True)
+    place = Workplace(InProcess(), path.parent / "shards", 1)
+    curate(Screening(path, CurationConfig(), WordTokens(), 300, 7, None), DedupConfig(), place)
+
+
+def test_the_size_of_shards_changes_nothing(examples: list[Example]) -> None:
+    some = examples[::9]
+    assert digest(run(some)) == digest(run(some, shard_size=17))
 
 
 def test_what_a_model_wrote_is_not_used_to_measure(examples: list[Example]) -> None:

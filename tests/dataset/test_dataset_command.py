@@ -15,13 +15,12 @@ import pytest
 from secft.__main__ import main
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.dataset.curate import curate
 from secft.dataset.freeze import DatasetDescription, content_digest, freeze, publish
 from secft.dataset.rows import write_rows
 from secft.files import read_json, read_jsonl, sha256_file, write_json
 from secft.records import Example, example_from_record
 
-from .conftest import MakeExample, answer_words, words
+from .conftest import MakeExample, curate_examples, plain_rows, plain_splits
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SOURCES = {"test": {"version": "1", "documents": 12, "license": "cc0-1.0", "url": "", "dropped": {"empty": 2}}}
@@ -29,10 +28,10 @@ SOURCES = {"test": {"version": "1", "documents": 12, "license": "cc0-1.0", "url"
 
 def build(out: Path, rows: list[Example], version: str = "1", **settings: Any) -> Path:
     rules = CurationConfig(name="standard", **{"max_examples_per_task": {}, **settings})
-    curated = curate(rows, rules, DedupConfig(name="exact"), words, answer_words, 300, 7)
+    curated = curate_examples(rows, rules, DedupConfig(name="exact"))
     sources = {"test": {**SOURCES["test"], "version": version}}
     describe = DatasetDescription("numbers", "template", sources, {"name": "template"}, {"examples": "ab" * 32})
-    freeze(out, curated.splits, curated.funnel, curated.tokens, {"curation": rules}, describe)
+    freeze(out, plain_splits(curated), curated.funnel, curated.tokens, {"curation": rules}, describe)
     return out
 
 
@@ -136,7 +135,7 @@ def test_show_lets_no_text_command_the_terminal(
     make_example: MakeExample, examples: list[Example], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evil = make_example("t:zero", "What is \x1b]0;owned\x07 entry zero?", "Entry zero \x1b[2J is before all others.")
-    splits = {"train": [evil], "validation": [], "test": examples[:1]}
+    splits = {"train": plain_rows([evil]), "validation": [], "test": plain_rows(examples[:1])}
     describe = DatasetDescription("numbers", "template", SOURCES)
     freeze(tmp_path / "d", splits, [], dict.fromkeys(splits, 1), {}, describe)
     assert ask(tmp_path, "show", str(tmp_path / "d")) == 0
@@ -172,7 +171,7 @@ def rewrite(directory: Path, change: Callable[[dict[str, list[Example]]], None],
     change(splits)
     manifest = read_json(directory / "manifest.json")
     for split, rows in splits.items():
-        write_rows(directory, split, rows)
+        write_rows(directory, split, plain_rows(rows))
         if not parquet:
             (directory / f"{split}.parquet").write_bytes(kept[split])
         manifest["splits"][split]["examples"] = len(rows)

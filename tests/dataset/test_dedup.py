@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 
+import numpy as np
 import pytest
 
 from secft.config.dedup import DedupConfig
@@ -18,6 +19,7 @@ from secft.dataset.dedup import (
     parameters,
     shingles,
 )
+from secft.dataset.dedup.compared import compared
 from secft.records import Example
 
 from .conftest import MakeExample
@@ -45,11 +47,10 @@ def test_lsh_finds_what_brute_force_finds(examples: list[Example], threshold: fl
 
 def test_result_does_not_depend_on_the_order(examples: list[Example]) -> None:
     rows = [example for example in examples if example.task in ("mitigate", "classify")][:600]
-    expected = near_duplicates(rows, config())
+    expected = near(rows)
     shuffled = rows[:]
     random.Random(3).shuffle(shuffled)
-    assert near_duplicates(shuffled, config()) == expected
-    assert exact_duplicates(shuffled) == exact_duplicates(rows)
+    assert near(shuffled) == expected
 
 
 def test_lowest_id_of_a_cluster_stays(make_example: MakeExample) -> None:
@@ -59,8 +60,17 @@ def test_lowest_id_of_a_cluster_stays(make_example: MakeExample) -> None:
         "x:80": "x:9",
         "y": "y",
     }
-    same = [make_example(name) for name in ("x:10", "x:9", "x:100")]
-    assert exact_duplicates(same) == {"x:10": "x:9", "x:100": "x:9"}
+
+
+def test_the_first_of_equal_texts_stays() -> None:
+    digests = np.array([[1, 2], [3, 4], [1, 2], [1, 5], [3, 4], [1, 2]], np.uint64)
+    assert exact_duplicates(digests) == {2: 0, 5: 0, 4: 1}
+    assert exact_duplicates(digests[:0]) == {}
+
+
+def near(examples: list[Example]) -> dict[str, str]:
+    """Return id -> id of the kept example."""
+    return near_duplicates([compared(example, example.id) for example in examples], len(examples), config())
 
 
 def test_different_answers_are_no_duplicates(make_example: MakeExample) -> None:
@@ -68,7 +78,7 @@ def test_different_answers_are_no_duplicates(make_example: MakeExample) -> None:
     yes = make_example("a", text, "x", "tactic", choices=("x", "y"), right=0)
     no = make_example("b", text, "y", "tactic", choices=("x", "y"), right=1)
     again = make_example("c", text, "x", "tactic", choices=("x", "y"), right=0)
-    assert near_duplicates([yes, no, again], config()) == {"c": "a"}
+    assert near([yes, no, again]) == {"c": "a"}
     other = make_example("d", text, "x", "explain")
     assert compared_group(other) != compared_group(yes)
     first = make_example("e", answer="B. x", choices=("A. y", "B. x"), right=1)
@@ -77,7 +87,7 @@ def test_different_answers_are_no_duplicates(make_example: MakeExample) -> None:
 
 
 def test_distinct_entities_are_kept(examples: list[Example]) -> None:
-    lost = near_duplicates(examples, config())
+    lost = near(examples)
     tasks = {example.id: example.task for example in examples}
     entities = {example.id: example.entity for example in examples}
     assert sum(tasks[name] in ("tactic", "multiple_choice") for name in lost) == 0

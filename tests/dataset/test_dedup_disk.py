@@ -15,6 +15,7 @@ from secft.dataset import dedup
 from secft.dataset.dedup import ENGINES, Text
 from secft.dataset.dedup import search as searching
 from secft.dataset.dedup import shards as sharding
+from secft.dataset.dedup.compared import compared
 from secft.dataset.dedup.disk import clusters_on_disk
 from secft.dataset.dedup.shards import Shards, write_shard
 from secft.dataset.dedup.sketch import sketch
@@ -161,9 +162,10 @@ def test_many_examples_are_compared_on_disk_with_the_same_result(
     rows = [make_example(f"e:{number}", answer=f"{text} {copy}") for copy in "ab" for number, text in enumerate(texts)]
     rows = [replace(row, id=f"{row.id}:{place}") for place, row in enumerate(rows)]
     settings = DedupConfig(name="minhash", threshold=0.7)
-    in_memory = dedup.near_duplicates(rows, settings)
+    compared_texts = [compared(row, row.id) for row in rows]
+    in_memory = dedup.near_duplicates(compared_texts, len(rows), settings)
     assert in_memory
     monkeypatch.setattr(dedup, "IN_MEMORY", 5)
     place = Workplace(InProcess(), tmp_path / "shards", shard_size=7)
-    assert dedup.near_duplicates(rows, settings, place) == in_memory
+    assert dedup.near_duplicates(iter(compared_texts), len(rows), settings, place) == in_memory
     assert any((tmp_path / "shards").iterdir())

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from secft.config.curation import CoherenceConfig, CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.dataset.curate import _drop_duplicates
-from secft.dataset.curation.funnel import Funnel
 from secft.dataset.dedup import Text, clusters, dedup_problems, near_duplicates, parameters, semantic_duplicates
+from secft.dataset.dedup.compared import compared
 from secft.dataset.dedup.semantic import Vectors, semantic_clusters, similar_pairs
 from secft.models.embedding import missing_packages
 from secft.records import Example
+
+from .conftest import curate_examples
 
 needs_model = pytest.mark.skipif(bool(missing_packages()), reason=f"not installed: {', '.join(missing_packages())}")
 SETTINGS = DedupConfig(name="semantic", cosine=0.9)
@@ -68,9 +70,10 @@ def test_other_words_for_the_same_are_found(make_example: Callable[..., Example]
         make_example("q:10", "How can I prevent SQL injection?", "Use parameterised queries, and validate inputs."),
         make_example("q:3", "How do I stop phishing?", "Train the users and filter e-mail at the gateway."),
     ]
-    assert near_duplicates(rows, SETTINGS) == {}
-    assert semantic_duplicates(rows, SETTINGS) == {"q:10": "q:2"}
-    assert semantic_duplicates(rows[::-1], SETTINGS) == {"q:10": "q:2"}
+    texts = [compared(row, row.id) for row in rows]
+    assert near_duplicates(texts, len(texts), SETTINGS) == {}
+    assert semantic_duplicates(texts, SETTINGS) == {"q:10": "q:2"}
+    assert semantic_duplicates(texts[::-1], SETTINGS) == {"q:10": "q:2"}
 
 
 @needs_model
@@ -89,11 +92,12 @@ def test_curation_drops_what_means_the_same(make_example: Callable[..., Example]
         make_example("q:10", "How can I prevent SQL injection?", "Use parameterised queries, and validate inputs."),
         make_example("q:3", "How do I stop phishing?", "Train the users and filter e-mail at the gateway."),
     ]
-    funnel = Funnel()
-    kept, pairs = _drop_duplicates(rows, SETTINGS, None, funnel)
-    assert [example.id for example in kept] == ["q:2", "q:3"]
-    assert len(pairs) == 1
-    assert [(step["step"], step["seen"], step["kept"]) for step in funnel.steps] == [
+    settings = CurationConfig(coherence=CoherenceConfig(drop=False))
+    found = curate_examples(rows, settings, SETTINGS)
+    assert sorted(example.id for split in found.splits.values() for example in split) == ["q:2", "q:3"]
+    assert [(pair["kept"], pair["dropped"]) for pair in found.duplicates] == [("q:2", "q:10")]
+    steps = [(step["step"], step["seen"], step["kept"]) for step in found.funnel if "duplicates" in step["step"]]
+    assert steps == [
         ("exact duplicates", 3, 3),
         ("near duplicates", 3, 3),
         ("semantic duplicates", 3, 2),

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.dataset import freeze as freezing
 from secft.dataset.curate import curate_dataset
+from secft.dataset.curation.screening import Screening
 from secft.dataset.freeze import DatasetDescription, check_files, publish
+from secft.engine import InProcess, Workplace
 from secft.errors import InputError, StorageError
 from secft.files import read_jsonl, tree_digests
 from secft.records import Example
 
-from .conftest import answer_words, words
+from .conftest import WordTokens, plain_rows
 
 SOURCES = {
     "cwe": {
@@ -37,13 +40,16 @@ def build(examples_file: Path, out: Path, seed: int = 7, **settings: Any) -> dic
     rules = CurationConfig(name="standard", max_examples_per_task={"refuse": 20}, **settings)
     describe = DatasetDescription("cwe", "template", SOURCES, {"name": "template"}, {"cwe/catalogue": "abc"}, "words")
     dedup = DedupConfig(name="exact")
-    return curate_dataset(examples_file, out, rules, dedup, words, answer_words, 300, seed, describe)
+    screening = Screening(examples_file, rules, WordTokens(), 300, seed, None)
+    with tempfile.TemporaryDirectory() as shards:
+        return curate_dataset(screening, out, dedup, Workplace(InProcess(), Path(shards), 500), describe)
 
 
 @pytest.fixture(scope="module")
 def small_file(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("small") / "examples.jsonl"
-    freezing.write_rows(path.parent, "examples", [example for example in examples if example.family.endswith("5")])
+    rows = plain_rows(example for example in examples if example.family.endswith("5"))
+    freezing.write_rows(path.parent, "examples", rows)
     return path
 
 
@@ -97,7 +103,7 @@ def test_rows_are_the_same_in_both_formats(frozen: Path) -> None:
         assert parquet.read_table(frozen / f"{split}.parquet").to_pylist() == rows
         row = rows[0]
         assert row["assistant"] == row["messages"][-1]["content"]
-        assert list(row) == list(freezing.Example.record(_example(row)))
+        assert list(row) == list(Example.record(_example(row)))
 
 
 def _example(row: dict[str, Any]) -> Example:
@@ -240,7 +246,7 @@ def test_card_has_short_tables(frozen: Path, examples: list[Example], tmp_path: 
     )
     teacher = {"asked": {"remediation": 9}, "accepted": {"remediation": 4}, "rejected": {"form: no | question": 5}}
     describe = DatasetDescription("cwe", "gemini", SOURCES, teacher=teacher)
-    splits = {"train": examples[:3], "validation": [], "test": examples[3:5]}
+    splits = {"train": plain_rows(examples[:3]), "validation": [], "test": plain_rows(examples[3:5])}
     freezing.freeze(tmp_path, splits, [], dict.fromkeys(splits, 10), {}, describe)
     card = (tmp_path / "DATASET_CARD.md").read_text()
     assert "| remediation | 9 | 4 |" in card

@@ -17,7 +17,6 @@ from secft.config.source_files import JsonlSource
 from secft.config.synthesis import NoSynthesis, TemplateSynthesis
 from secft.dataset import sources
 from secft.dataset.clean import comparable
-from secft.dataset.curate import read_examples
 from secft.dataset.synthesise import synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.general import assist_items, general_items, refusal_items
@@ -27,6 +26,8 @@ from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError
 from secft.files import digest, sha256_file
 from secft.records import Document, Example, Tally
+
+from .conftest import read_examples
 
 synthesis = importlib.import_module("secft.dataset.synthesise")
 GROUNDED = ("explain", "mitigate", "detect")

@@ -14,7 +14,10 @@ import pytest
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.dataset.curate import curate
+from secft.dataset.curation.screening import Screening
 from secft.dataset.freeze import DatasetDescription, freeze
+from secft.dataset.tokens import AboutTokens
+from secft.engine import InProcess, Workplace
 from secft.files import tree_digests, write_jsonl
 from secft.records import Example, Provenance
 from secft.release.dataset_facts import DatasetFacts, drawn, drawn_of_each, read_dataset_facts
@@ -48,13 +51,13 @@ def build(root: Path, examples: list[Example], summary: Mapping[str, Any], hosti
     """Freeze examples and read what a report tells of them."""
     told = EVIL if hostile else "plain"
 
-    def length(messages: Any) -> int:
-        return sum(len(message["content"].split()) for message in messages)
-
     rules = CurationConfig(name="x", max_examples_per_task={"multiple_choice": 4})
     sets = {"our_set": [f"What is entry {NUMBERS[1]} of the long list of all the known entries?"]}
     dedup = DedupConfig(name="exact")
-    curated = curate(examples, rules, dedup, length, lambda text: len(text.split()), 300, 7, sets)
+    write_jsonl(root / "examples.jsonl", (row.record() for row in examples))
+    screening = Screening(root / "examples.jsonl", rules, AboutTokens(), 300, 7, None)
+    curated = curate(screening, dedup, Workplace(InProcess(), root / "shards", 100), sets)
+    splits = {split: curated.table.records(rows) for split, rows in curated.splits.items()}
     sources = {
         "test": {
             "version": "1",
@@ -68,9 +71,8 @@ def build(root: Path, examples: list[Example], summary: Mapping[str, Any], hosti
     teacher = summary.get("teacher", {})
     describe = DatasetDescription(f"set {told}", "template", sources, teacher=teacher)
     manifest = freeze(
-        root / "d", curated.splits, curated.funnel, curated.tokens, {}, describe, curated.lengths, curated.duplicates
+        root / "d", splits, curated.funnel, curated.tokens, {}, describe, curated.lengths, curated.duplicates
     )
-    write_jsonl(root / "examples.jsonl", (row.record() for row in examples))
     refused = [{"source": "test", "record": f"line {number}", "reason": told, "detail": told} for number in range(3)]
     write_jsonl(root / "refused.jsonl", refused)
     write_jsonl(root / "documents.jsonl", [{"id": "asked", "text": f"A passage {told}", "fields": {}}])

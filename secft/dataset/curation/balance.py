@@ -9,22 +9,18 @@ Multilingual Neural Machine Translation in the Wild, 2019.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median_low
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from secft.config.curation import BalanceConfig
-from secft.dataset.split import balance_key, rank
-from secft.records import Example
+from secft.dataset.split import Ranks, places_in_groups
 
 Group = tuple[str, str, str]
 OVER = "over the share of its source, task and class"
-
-
-def group_of(example: Example) -> Group:
-    """Return source, task and class of an example; without choices there is one class."""
-    return example.provenance.source, example.task, balance_key(example) if example.choices else ""
 
 
 def quotas(sizes: Mapping[Group, int], temperature: float, target: int | None) -> dict[Group, int]:
@@ -55,29 +51,39 @@ def quotas(sizes: Mapping[Group, int], temperature: float, target: int | None) -
     return kept(low)
 
 
-def over_share(examples: Iterable[Example], settings: BalanceConfig, seed: int) -> set[str]:
-    """Return the ids of training examples beyond the share of their group, in seeded order.
+def over_share(
+    groups: NDArray[np.integer[Any]], names: Sequence[Group], ranks: Ranks, settings: BalanceConfig
+) -> NDArray[np.bool_]:
+    """Mark the training examples beyond the share of their group, in the order of their ranks.
 
     Args:
-        examples: of the training split; their order does not matter.
+        groups: shape (n,), index of each example's group.
+        names: groups; without choices a group has one class, an empty text.
+        ranks: shape (n,), rank of each example.
         settings: temperature and target.
-        seed: seed of the order in which examples go.
     """
-    groups: dict[Group, list[str]] = defaultdict(list)
-    for example in examples:
-        groups[group_of(example)].append(example.id)
-    share = quotas({group: len(ids) for group, ids in groups.items()}, settings.temperature, settings.target)
-    over: set[str] = set()
-    for group, ids in groups.items():
-        over.update(sorted(ids, key=lambda name: (rank(seed, name), name))[share[group] :])
-    return over
+    numbers, counts = np.unique(groups, return_counts=True)
+    sizes = {names[number]: int(count) for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
+    share = quotas(sizes, settings.temperature, settings.target)
+    limits = np.zeros(len(names), np.int64)
+    limits[numbers] = [share[names[number]] for number in numbers.tolist()]
+    marked: NDArray[np.bool_] = places_in_groups(groups, ranks) >= limits[groups]
+    return marked
 
 
-def mixture(before: Sequence[Example], after: Sequence[Example]) -> list[dict[str, Any]]:
-    """Return the table of the mixture: source, task, class, and training examples before and after balancing."""
-    first, last = Counter(map(group_of, before)), Counter(map(group_of, after))
+def mixture(
+    before: NDArray[np.integer[Any]], after: NDArray[np.integer[Any]], names: Sequence[Group]
+) -> list[dict[str, Any]]:
+    """Return the table of the mixture: source, task, class, and training examples before and after balancing.
+
+    Args:
+        before: shape (n,), index of each example's group.
+        after: the same for the examples that are left.
+        names: groups.
+    """
+    first, last = (np.bincount(groups, minlength=len(names)).tolist() for groups in (before, after))
+    found = sorted((name, number) for number, name in enumerate(names) if first[number])
     return [
-        {"source": source, "task": task, "class": label, "before": first[source, task, label],
-         "after": last[source, task, label]}
-        for source, task, label in sorted(first)
-    ]  # fmt: skip
+        {"source": source, "task": task, "class": label, "before": first[number], "after": last[number]}
+        for (source, task, label), number in found
+    ]

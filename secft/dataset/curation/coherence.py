@@ -129,9 +129,9 @@ def coherence_fault(example: Example, known: Catalogue | None, settings: Coheren
         return None
     answer = example.messages[-1]["content"]
     asked = "\n".join(message["content"] for message in example.messages[:-1])
-    if known is not None and example.provenance.document in known.facts:
-        strange = identifiers(answer) - known.known - identifiers(asked)
-        if strange:
+    if known is not None and known.facts.get(example.provenance.document) is not None:
+        strange = identifiers(answer) - identifiers(asked)
+        if any(name not in known.known for name in strange):
             return "the answer names an identifier that no document knows"
     if example.choices or len(answer.split()) < settings.min_words:
         return None

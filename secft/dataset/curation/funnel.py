@@ -19,16 +19,31 @@ class Funnel:
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
 
+    def add(self, steps: Iterable[Mapping[str, Any]]) -> None:
+        """Add what the same steps did to other examples, and steps that are new."""
+        own = {step["step"]: step for step in self.steps}
+        for step in steps:
+            mine = own.get(step["step"])
+            if mine is None:
+                self.steps.append(dict(step))
+                continue
+            mine["seen"] += step["seen"]
+            mine["kept"] += step["kept"]
+            for name in ("dropped", "changed", "flagged"):
+                counts = Counter(mine.get(name, {})) + Counter(step.get(name, {}))
+                if counts or name == "dropped":
+                    mine[name] = dict(sorted(counts.items()))
+
     def record(
         self,
         step: str,
         seen: int,
-        reasons: Iterable[str],
+        reasons: Iterable[str] | Mapping[str, int],
         changed: Mapping[str, int] | None = None,
         flagged: Mapping[str, int] | None = None,
         details: Any = None,
     ) -> None:
-        """Add a step that saw ``seen`` examples and dropped one per reason given."""
+        """Add a step that saw ``seen`` examples and dropped one per reason given, or so many."""
         dropped = dict(sorted(Counter(reasons).items()))
         entry: dict[str, Any] = {"step": step, "seen": seen, "kept": seen - sum(dropped.values()), "dropped": dropped}
         for name, counts in (("changed", changed), ("flagged", flagged)):

@@ -7,12 +7,16 @@ Two long explanations of one thing are no contradiction.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from secft.config.curation import LabelConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.dedup.words import Hashes, Rows
 from secft.dataset.text import squeeze
 from secft.records import Example
 
@@ -48,67 +52,67 @@ def question_key(example: Example) -> str:
     return f"{squeeze(' '.join(lines)).casefold()}\x1f{_options(example)}"
 
 
-def _near_key(key: str) -> str:
+def near_key(key: str) -> str:
+    """Return what two examples share that ask nearly the same: words in any order, and the options."""
     question, _, options = key.partition("\x1f")
     return f"{' '.join(sorted(comparable(question).split()))}\x1f{options}"
 
 
-def conflicts(examples: Iterable[Example], settings: LabelConfig) -> tuple[dict[str, str], Counter[str]]:
+def conflicts(
+    questions: Hashes, nearby: Hashes, labels: Hashes, settings: LabelConfig
+) -> tuple[dict[int, str], Counter[str]]:
     """Find examples whose label contradicts that of others with the same question.
 
     Args:
-        examples: cleaned; their order does not matter.
+        questions: shape (n,), what examples share that ask the same.
+        nearby: shape (n,), what choices share that ask nearly the same; 0 for all others.
+        labels: shape (n,); 0 where an example has none.
         settings: what is dropped.
 
     Returns:
-        Id of a dropped example -> reason, and the number of examples in contradictions by kind, dropped or not.
+        Row of a dropped example -> reason, and the number of examples in contradictions by kind, dropped or not.
     """
-    same: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    near: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    for example in examples:
-        name = label(example)
-        if name:
-            key = question_key(example)
-            same[key].append((example.id, name))
-            if example.choices:
-                near[_near_key(key)].append((example.id, name, key))
-    found: dict[str, str] = {}
+    found: dict[int, str] = {}
     counted: Counter[str] = Counter()
-    for group in same.values():
-        if len({name for _, name in group}) > 1:
-            counted["same question, different labels"] += len(group)
-            found.update(_losers(group, settings.conflicts))
-    for nearby in near.values():
-        if len({name for _, name, _ in nearby}) > 1 and len({key for _, _, key in nearby}) > 1:
-            counted[NEAR] += len(nearby)
+    for rows in _disagreeing(questions, labels, labels != 0):
+        counted["same question, different labels"] += len(rows)
+        found.update(_losers(rows, labels[rows], settings.conflicts))
+    for rows in _disagreeing(nearby, labels, (labels != 0) & (nearby != 0)):
+        if np.unique(questions[rows]).size > 1:
+            counted[NEAR] += len(rows)
             if settings.near == "drop":
-                found.update({identifier: found.get(identifier, NEAR) for identifier, _, _ in nearby})
+                found.update({row: found.get(row, NEAR) for row in rows.tolist()})
     return found, counted
 
 
-def _losers(group: Sequence[tuple[str, str]], policy: str) -> dict[str, str]:
+def _disagreeing(keys: Hashes, labels: Hashes, counts: NDArray[np.bool_]) -> Iterator[Rows]:
+    """Yield the rows of each key that has several labels, in ascending order."""
+    rows = np.flatnonzero(counts)
+    rows = rows[np.lexsort((rows, labels[rows], keys[rows]))]
+    if not rows.size:
+        return
+    edges = np.flatnonzero(np.concatenate([[True], keys[rows][1:] != keys[rows][:-1]]))
+    for start, end in zip(edges.tolist(), [*edges[1:].tolist(), rows.size], strict=True):
+        if labels[rows[start]] != labels[rows[end - 1]]:  # labels of a key are sorted
+            yield np.sort(rows[start:end])
+
+
+def _losers(rows: Rows, labels: Hashes, policy: str) -> dict[int, str]:
     if policy == "keep":
         return {}
-    votes = Counter(name for _, name in group)
+    votes = Counter(labels.tolist())
     (first, most), (_, second) = votes.most_common(2)
     if policy == "drop" or most == second:
-        return dict.fromkeys((identifier for identifier, _ in group), TIE)
-    return {identifier: MINORITY for identifier, name in group if name != first}
+        return dict.fromkeys(rows.tolist(), TIE)
+    return dict.fromkeys(rows[labels != np.uint64(first)].tolist(), MINORITY)
 
 
-def contradictions(examples: Iterable[Example], known: Catalogue) -> dict[str, str]:
-    """Find choices whose right answer is not what the fields of their document say.
+def contradicts(example: Example, known: Catalogue | None) -> bool:
+    """Tell whether the right answer of a choice is not what the fields of its document say.
 
     Checked are tactics of techniques, consequence classes of weaknesses, and titles of what is described.
-
-    Returns:
-        Id -> reason.
     """
-    return {example.id: CONTRADICTION for example in examples if example.choices and _contradicts(example, known)}
-
-
-def _contradicts(example: Example, known: Catalogue) -> bool:
-    facts = known.facts.get(example.provenance.document)
+    facts = known.facts.get(example.provenance.document) if known is not None and example.choices else None
     if facts is None:
         return False
     answer = label(example)

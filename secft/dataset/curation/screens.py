@@ -12,7 +12,6 @@ from secft.dataset.curation.catalogue import Catalogue
 from secft.dataset.curation.coherence import coherence_fault
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.injection import injection_fault, neutralised
-from secft.dataset.curation.label_noise import conflicts, contradictions
 from secft.dataset.curation.language import language_fault
 from secft.dataset.curation.quality import quality_fault
 from secft.dataset.curation.secrets import MOSTLY_SECRET, mostly_secret, scrub_example
@@ -61,7 +60,7 @@ def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funn
 def judged(
     examples: Sequence[Example], settings: CurationConfig, known: Catalogue | None, funnel: Funnel
 ) -> list[Example]:
-    """Drop examples by language, quality, toxicity, coherence and contradicting labels; each is a step of its own."""
+    """Drop examples by language, quality, toxicity and coherence; each is a step of its own."""
     steps: list[tuple[str, bool, Fault]] = [
         ("language", bool(settings.language.languages), lambda row: language_fault(row, settings.language)),
         ("quality", settings.quality.drop, lambda row: quality_fault(row, settings.quality)),
@@ -72,9 +71,7 @@ def judged(
     for name, wanted, judge in steps:
         if wanted:
             rows = funnel.drop(name, rows, _faults(rows, judge))
-    wrong, counted = conflicts(rows, settings.labels)
-    against = contradictions(rows, known) if known is not None else {}
-    return funnel.drop("labels", rows, {**wrong, **against}, flagged=counted)
+    return rows
 
 
 def _faults(examples: Sequence[Example], judge: Fault) -> dict[str, str]:

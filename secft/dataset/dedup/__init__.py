@@ -7,24 +7,23 @@ their answer are the most useful ones to learn from, not duplicates.
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
+
+import numpy as np
 
 from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
-from secft.dataset.dedup.compared import Text, compared, compared_group, compared_text, jaccard, shingles
+from secft.dataset.dedup.compared import Text, compared_group, compared_text, jaccard, shingles
 from secft.dataset.dedup.disk import clusters_on_disk, read_clusters
 from secft.dataset.dedup.fast import fast_clusters
 from secft.dataset.dedup.forest import clusters
 from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
 from secft.dataset.dedup.semantic import Embed, semantic_clusters
-from secft.dataset.sources import natural
+from secft.dataset.dedup.words import Hashes
 from secft.engine import Engine, Workplace
 from secft.errors import Problem
 from secft.lookup import pick
-from secft.records import Example
 
 __all__ = [
     "ENGINES",
@@ -62,14 +61,17 @@ class NearDuplicates(Protocol):
 ENGINES: Mapping[str, NearDuplicates] = {"fast": fast_clusters, "datasketch": reference_clusters}
 
 
-def exact_duplicates(examples: Sequence[Example]) -> dict[str, str]:
-    """Return id -> id of the kept example, for every example whose compared text came before (BLAKE2b)."""
-    groups: dict[bytes, list[str]] = defaultdict(list)
-    for example in examples:
-        text = f"{compared_group(example)}\x1f{compared_text(example)}"
-        groups[hashlib.blake2b(text.encode(), digest_size=16).digest()].append(example.id)
-    ordered = [sorted(ids, key=natural) for ids in groups.values()]
-    return {duplicate: ids[0] for ids in ordered for duplicate in ids[1:]}
+def exact_duplicates(digests: Hashes) -> dict[int, int]:
+    """Return row -> row of the kept example, for every example whose compared text came before.
+
+    Args:
+        digests: shape (n, 2), 128 bits of each compared text and its group.
+    """
+    order = np.lexsort((np.arange(len(digests)), digests[:, 1], digests[:, 0]))
+    same = np.zeros(order.size, bool)
+    same[1:] = (digests[order[1:]] == digests[order[:-1]]).all(axis=1)
+    heads = order[np.maximum.accumulate(np.where(same, 0, np.arange(order.size)))]
+    return dict(zip(order[same].tolist(), heads[same].tolist(), strict=True))
 
 
 IN_MEMORY = 100_000
@@ -77,39 +79,39 @@ IN_MEMORY = 100_000
 
 
 def near_duplicates(
-    examples: Sequence[Example], settings: DedupConfig, place: Workplace | None = None
+    texts: Iterable[Text], count: int, settings: DedupConfig, place: Workplace | None = None
 ) -> dict[str, str]:
-    """Return id -> id of the kept example, for every example of a cluster but the first by natural order.
+    """Return key -> key of the kept text, for every text of a cluster but the first by natural order.
 
-    Neither the order of the examples nor the number of workers changes the result.
+    Neither the order of the texts nor the number of workers changes the result.
 
     Args:
-        examples: with unique ids.
+        texts: with unique keys.
+        count: how many there are.
         settings: what a near-duplicate is.
         place: on what and where shards are made; None works here and in memory.
     """
     find = pick(ENGINES, settings.engine, "dedup.engine")
-    texts = (compared(example) for example in examples)
-    if place is not None and settings.engine == "fast" and len(examples) > IN_MEMORY:
+    if place is not None and settings.engine == "fast" and count > IN_MEMORY:
         return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.engine))
     found = find(list(texts), settings, place.engine if place else None)
     return {key: first for key, first in found.items() if key != first}
 
 
-def semantic_duplicates(
-    examples: Sequence[Example], settings: DedupConfig, embed: Embed | None = None
-) -> dict[str, str]:
-    """Return id -> id of the kept example, for every example that means the same as another one of its group.
+def semantic_duplicates(texts: Iterable[Text], settings: DedupConfig, embed: Embed | None = None) -> dict[str, str]:
+    """Return key -> key of the kept text, for every text that means the same as another one of its group.
+
+    All vectors are in memory: 1.5 kB a text.
 
     Args:
-        examples: in any order, best after near-duplicates are gone.
+        texts: with unique keys, in any order, best after near-duplicates are gone.
         settings: the least cosine.
         embed: texts -> vectors of length 1; None is the packaged model.
 
     Raises:
         MissingExtraError: the packaged model is not installed.
     """
-    found = semantic_clusters([compared(example) for example in examples], settings, embed)
+    found = semantic_clusters(list(texts), settings, embed)
     return {key: first for key, first in found.items() if key != first}
 
 

@@ -41,9 +41,9 @@ def compared_group(example: Example) -> str:
     return f"{example.task}\x1f{re.sub('^[A-Z][.] ', '', example.choices[example.answer])}"
 
 
-def compared(example: Example) -> Text:
+def compared(example: Example, key: str) -> Text:
     """Return an example as a text to be compared."""
-    return Text(example.id, compared_group(example), conversation(example))
+    return Text(key, compared_group(example), conversation(example))
 
 
 def shingles(text: str, words: int) -> frozenset[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from secft.dataset.dedup.compared import conversation
-from secft.dataset.sources import natural
 from secft.records import Example
+
+Row = dict[str, Any]
 
 SHOWN_PAIRS = 50
 """Pairs that are kept of each step."""
@@ -16,45 +18,46 @@ SHOWN_CHARACTERS = 1_500
 """Characters that are kept of each text."""
 
 
-def cluster_sizes(firsts: Mapping[str, str]) -> list[dict[str, int]]:
+def cluster_sizes(firsts: Mapping[int, int]) -> list[dict[str, int]]:
     """Return rows with ``size`` and ``clusters``, by size.
 
     Args:
-        firsts: id of a dropped example -> id of the kept one.
+        firsts: row of a dropped example -> row of the kept one.
     """
     members = Counter(firsts.values())
     sizes = Counter(dropped + 1 for dropped in members.values())
     return [{"size": size, "clusters": sizes[size]} for size in sorted(sizes)]
 
 
-def shown_pairs(step: str, firsts: Mapping[str, str], examples: Iterable[Example]) -> list[dict[str, Any]]:
+def shown_pairs(step: str, firsts: Mapping[int, int], read: Callable[[Sequence[int]], Iterable[Example]]) -> list[Row]:
     """Return one dropped example of each cluster beside the kept one, the biggest clusters first.
 
     Args:
         step: name of the step, as in the funnel.
-        firsts: id of a dropped example -> id of the kept one.
-        examples: what the step saw.
+        firsts: row of a dropped example -> row of the kept one.
+        read: rows, ascending -> their examples.
 
     Returns:
         At most SHOWN_PAIRS rows with ``step``, ``task``, ``size`` of the cluster, ``kept``, ``dropped`` (ids),
-        ``kept_text`` and ``dropped_text``; the same in whatever order the examples come.
+        ``kept_text`` and ``dropped_text``.
     """
-    clusters: dict[str, list[str]] = defaultdict(list)
+    members = Counter(firsts.values())
+    biggest = heapq.nsmallest(SHOWN_PAIRS, members, key=lambda kept: (-members[kept], kept))
+    chosen = dict.fromkeys(biggest, -1)
     for dropped, kept in firsts.items():
-        clusters[kept].append(dropped)
-    biggest = sorted(clusters, key=lambda kept: (-len(clusters[kept]), natural(kept)))[:SHOWN_PAIRS]
-    chosen = {kept: min(clusters[kept], key=natural) for kept in biggest}
-    wanted = {*chosen, *chosen.values()}
-    by_id = {example.id: example for example in examples if example.id in wanted}
+        if kept in chosen and (chosen[kept] < 0 or dropped < chosen[kept]):
+            chosen[kept] = dropped
+    wanted = sorted({*chosen, *chosen.values()})
+    examples = dict(zip(wanted, read(wanted), strict=True))
     return [
         {
             "step": step,
-            "task": by_id[kept].task,
-            "size": len(clusters[kept]) + 1,
-            "kept": kept,
-            "dropped": dropped,
-            "kept_text": _shown(by_id[kept]),
-            "dropped_text": _shown(by_id[dropped]),
+            "task": examples[kept].task,
+            "size": members[kept] + 1,
+            "kept": examples[kept].id,
+            "dropped": examples[dropped].id,
+            "kept_text": _shown(examples[kept]),
+            "dropped_text": _shown(examples[dropped]),
         }
         for kept, dropped in chosen.items()
     ]

@@ -2,12 +2,34 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
+
+import numpy as np
 
 from secft.config.curation import BalanceConfig
-from secft.dataset.curation.balance import group_of, mixture, over_share, quotas
+from secft.dataset.curation.balance import Group, mixture, over_share, quotas
+from secft.dataset.split import balance_key, rank
 from secft.records import Example
 
 from ..conftest import MakeExample
+
+
+def group_of(example: Example) -> Group:
+    return example.provenance.source, example.task, balance_key(example) if example.choices else ""
+
+
+def over(examples: list[Example], settings: BalanceConfig, seed: int) -> set[str]:
+    """Return the ids of examples beyond their share."""
+    names = sorted(set(map(group_of, examples)))
+    groups = np.array([names.index(group_of(example)) for example in examples])
+    marked = over_share(groups, names, np.array([rank(seed, example.id) for example in examples]), settings)
+    return {example.id for example, gone in zip(examples, marked, strict=True) if gone}
+
+
+def table_of(before: list[Example], after: list[Example]) -> list[dict[str, Any]]:
+    names = [*sorted(set(map(group_of, before))), ("no", "such", "group")]
+    return mixture(*(np.array([names.index(group_of(row)) for row in rows]) for rows in (before, after)), names)
+
 
 SIZES = {("cwe", "a", ""): 1000, ("cwe", "b", ""): 100, ("attack", "a", ""): 10}
 
@@ -39,14 +61,14 @@ def test_over_share_is_seeded_and_knows_no_order(make_example: MakeExample) -> N
     examples += [make_example(f"b:{number}", task="detect") for number in range(10)]
     examples += [make_example(f"c:{number}", "Q", "x", choices=("x", "y"), right=0) for number in range(30)]
     settings = BalanceConfig(temperature=3.0, target=60)
-    over = over_share(examples, settings, 7)
+    gone = over(examples, settings, 7)
     shuffled = examples[:]
     random.Random(2).shuffle(shuffled)
-    assert over_share(shuffled, settings, 7) == over
-    assert over_share(examples, settings, 8) != over
-    kept = [row for row in examples if row.id not in over]
+    assert over(shuffled, settings, 7) == gone
+    assert over(examples, settings, 8) != gone
+    kept = [row for row in examples if row.id not in gone]
     assert 57 <= len(kept) <= 60
-    table = mixture(examples, kept)
+    table = table_of(examples, kept)
     assert sum(row["before"] for row in table) == 130
     assert sum(row["after"] for row in table) == len(kept)
     assert [row["class"] for row in table] == ["", "", "x"]
@@ -56,6 +78,6 @@ def test_classes_of_the_default_examples(examples: list[Example]) -> None:
     tactics = [row for row in examples if row.task == "tactic" and row.choices]
     before = Counter(map(group_of, tactics))
     assert len(before) == 14
-    over = over_share(tactics, BalanceConfig(temperature=4.0), 7)
-    after = Counter(group_of(row) for row in tactics if row.id not in over)
+    gone = over(tactics, BalanceConfig(temperature=4.0), 7)
+    after = Counter(group_of(row) for row in tactics if row.id not in gone)
     assert max(after.values()) / min(after.values()) < max(before.values()) / min(before.values()) / 1.5

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from secft.config.curation import CoherenceConfig
-from secft.dataset.curation.catalogue import Catalogue, catalogue, identifiers
+from secft.dataset.curation.catalogue import identifiers
 from secft.dataset.curation.coherence import coherence_fault, content_words
 from secft.records import Document, Example
 
-from ..conftest import MakeExample
+from ..conftest import MakeExample, catalogue_of
 
 SETTINGS = CoherenceConfig()
 UNKNOWN = "the answer names an identifier that no document knows"
@@ -20,7 +20,7 @@ def document(identifier: str, title: str, text: str) -> Document:
     return Document(identifier, "weakness", title, text, {"see": ["CWE-20"]}, "cwe", "1", "cc0-1.0", "")
 
 
-KNOWN = catalogue([document("CWE-79", "Cross-site scripting", "Improper neutralization of input. See CAPEC-63.")])
+KNOWN = catalogue_of([document("CWE-79", "Cross-site scripting", "Improper neutralization of input. See CAPEC-63.")])
 
 
 def test_identifiers() -> None:
@@ -83,7 +83,7 @@ def test_words_agree_in_their_forms() -> None:
 
 
 def test_default_examples_pass(examples: list[Example], documents: dict[str, Document]) -> None:
-    known = catalogue(documents.values())
+    known = catalogue_of(documents.values())
     assert [row.id for row in examples if coherence_fault(row, known, SETTINGS)] == []
     by_model = [replace(row, provenance=replace(row.provenance, teacher="m")) for row in examples]
     judged = [coherence_fault(row, known, SETTINGS) for row in by_model]
@@ -91,7 +91,7 @@ def test_default_examples_pass(examples: list[Example], documents: dict[str, Doc
 
 
 def test_answers_at_the_wrong_question_are_found(examples: list[Example], documents: dict[str, Document]) -> None:
-    known: Catalogue = catalogue(documents.values())
+    known = catalogue_of(documents.values())
     explained = [row for row in examples if row.task == "explain"]
     swapped = [
         replace(

@@ -4,11 +4,10 @@ from pathlib import Path
 
 from secft.config.curation import BalanceConfig, CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.dataset.curate import curate
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.freeze import CARD, DatasetDescription, freeze
 
-from ..conftest import MakeExample, answer_words, words
+from ..conftest import MakeExample, curate_examples, plain_splits
 
 
 def test_steps_tell_only_what_they_have(make_example: MakeExample) -> None:
@@ -25,14 +24,14 @@ def test_the_card_shows_replacements_evaluation_sets_and_mixture(make_example: M
     ]
     rows.append(make_example("leak", "Rate CVE-2030-0001?", "The flaw CVE-2030-0001 is rated high."))
     settings = CurationConfig(balance=BalanceConfig(temperature=2.0, target=10))
-    curated = curate(
-        rows, settings, DedupConfig(name="none"), words, answer_words, 300, 7, {"held": ["Explain CVE-2030-0001"]}
+    curated = curate_examples(
+        rows, settings, DedupConfig(name="none"), guard_sets={"held": ["Explain CVE-2030-0001"]}, shard_size=7
     )
     steps = {step["step"]: step for step in curated.funnel}
     assert steps["secrets"]["changed"] == {"<EMAIL>": 40}
     assert sum(step["details"][0]["dropped"] for step in [steps["evaluation sets"]]) in (0, 1)
     assert len(curated.splits["train"]) == 10
-    freeze(tmp_path, curated.splits, curated.funnel, curated.tokens, {}, DatasetDescription("a", "b", {}))
+    freeze(tmp_path, plain_splits(curated), curated.funnel, curated.tokens, {}, DatasetDescription("a", "b", {}))
     card = (tmp_path / CARD).read_text(encoding="utf-8")
     assert "secrets, changed: &lt;EMAIL>: 40." in card
     assert "| task | before | after | classes | most frequent class |" in card

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,21 +13,32 @@ import pytest
 from secft.config.curation import CurationConfig, GuardConfig
 from secft.config.dedup import DedupConfig
 from secft.config.run import RunConfig
-from secft.dataset.curate import curate
 from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import curation_problems, deciding_packages
-from secft.dataset.decontaminate import guarded
+from secft.dataset.decontaminate import Embed, add_similar, guarded, hits_of
 from secft.errors import InputError
 from secft.records import Example
 from secft.work.guard import guard_digests, guard_sets
 
-from ..conftest import SHARED, MakeExample, answer_words, words
+from ..conftest import SHARED, MakeExample, curate_examples
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
 
 def reasons(train: Sequence[Example], items: list[str], **settings: object) -> dict[str, str]:
-    return guarded(train, {"set": items}, GuardConfig(**settings))[0]  # type: ignore[arg-type]
+    return guard(train, {"set": items}, GuardConfig(**settings))[0]  # type: ignore[arg-type]
+
+
+def guard(
+    train: Sequence[Example], sets: dict[str, list[str]], settings: GuardConfig, embed: Embed | None = None
+) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Return id -> reason, and the table."""
+    rows = dict(enumerate(train))
+    hits = hits_of(rows, sets, settings)
+    if embed is not None and settings.similarity is not None:
+        add_similar(rows.items(), sets, settings.similarity, embed, hits)
+    found, table = guarded(hits, sets, len(train))
+    return {train[row].id: reason for row, reason in found.items()}, table
 
 
 def test_rules(make_example: MakeExample) -> None:
@@ -63,13 +75,13 @@ def test_short_items_must_stand_whole_and_be_long_enough(make_example: MakeExamp
 def test_table_counts_each_set(make_example: MakeExample) -> None:
     train = [make_example("a", "What is XSS?", "x CVE-2020-0001"), make_example("b", "Else?", "CVE-2020-0001")]
     sets = {"two": ["CVE-2020-0001 scores?"], "one": ["What is XSS?"]}
-    found, table = guarded(train, sets, GuardConfig())
+    found, table = guard(train, sets, GuardConfig())
     assert found == {"a": "same question: one", "b": "shared identifier: two"}
     assert table == [
         {"set": "one", "items": 1, "checked": 2, "hits": {"same question": 1}, "dropped": 1},
         {"set": "two", "items": 1, "checked": 2, "hits": {"shared identifier": 2}, "dropped": 1},
     ]
-    assert guarded(train[::-1], sets, GuardConfig()) == (found, table)
+    assert guard(train[::-1], sets, GuardConfig()) == (found, table)
 
 
 def test_meaning(make_example: MakeExample) -> None:
@@ -80,19 +92,17 @@ def test_meaning(make_example: MakeExample) -> None:
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     train = [make_example("near", "stops attack which", "x"), make_example("far", "zzz qqq", "x")]
-    found, table = guarded(train, {"set": ["Which stops attack?"], "none": []}, GuardConfig(similarity=0.99), embed)
+    found, table = guard(train, {"set": ["Which stops attack?"], "none": []}, GuardConfig(similarity=0.99), embed)
     assert found == {"near": "similar meaning: set"}
     assert table[1]["hits"] == {"similar meaning": 1}
 
 
 def test_curation_keeps_training_clear_and_leaves_test_alone(examples: list[Example]) -> None:
     rows = [row for row in examples if row.task == "tactic"]
-    plain = curate(rows, CurationConfig(), DedupConfig(name="none"), words, answer_words, 400, 7)
+    plain = curate_examples(rows, CurationConfig(), DedupConfig(name="none"), 400)
     leaked = [row.messages[-2]["content"] for row in plain.splits["train"][:5]]
     held_out = [row.messages[-2]["content"] for row in plain.splits["test"][:5]]
-    guarded_run = curate(
-        rows, CurationConfig(), DedupConfig(name="none"), words, answer_words, 400, 7, {"leak": [*leaked, *held_out]}
-    )
+    guarded_run = curate_examples(rows, CurationConfig(), DedupConfig(name="none"), 400, {"leak": [*leaked, *held_out]})
     learned = [*guarded_run.splits["train"], *guarded_run.splits["validation"]]
     assert not {row.messages[-2]["content"] for row in learned} & set(leaked)
     assert guarded_run.splits["test"] == plain.splits["test"]

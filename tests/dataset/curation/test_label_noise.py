@@ -1,16 +1,28 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from secft.config.curation import LabelConfig
-from secft.dataset.curation.catalogue import catalogue
-from secft.dataset.curation.label_noise import CONTRADICTION, MINORITY, NEAR, TIE, conflicts, contradictions
+from secft.dataset.curation.facts import label_keys
+from secft.dataset.curation.label_noise import MINORITY, NEAR, TIE, contradicts
+from secft.dataset.curation.label_noise import conflicts as conflicts_of_keys
 from secft.records import Document, Example
 
-from ..conftest import MakeExample
+from ..conftest import MakeExample, catalogue_of
 
 TACTICS = ("Persistence", "Execution", "Impact")
+
+
+def conflicts(examples: Sequence[Example], settings: LabelConfig) -> tuple[dict[str, str], Counter[str]]:
+    """Return id -> reason, and the counts."""
+    keys = np.array([label_keys(example) for example in examples], np.uint64).reshape(-1, 3)
+    found, counted = conflicts_of_keys(keys[:, 0], keys[:, 1], keys[:, 2], settings)
+    return {examples[row].id: reason for row, reason in found.items()}, counted
 
 
 def rows(
@@ -79,7 +91,7 @@ def test_nearly_the_same_question_is_flagged_or_dropped(make_example: MakeExampl
 
 def test_labels_against_documents(make_example: MakeExample) -> None:
     cron = Document("T1053", "technique", "Cron", "Text.", {"tactics": ["Execution"]}, "attack", "18", "x", "")
-    known = catalogue([cron])
+    known = catalogue_of([cron])
 
     def choice(identifier: str, right: int, fields: tuple[str, ...]) -> Example:
         example = make_example(identifier, "Q", TACTICS[right], choices=TACTICS, right=right)
@@ -87,11 +99,13 @@ def test_labels_against_documents(make_example: MakeExample) -> None:
 
     examples = [choice("right", 1, ("tactics",)), choice("wrong", 0, ("tactics",)), choice("other", 0, ("text",)),
                 choice("title", 0, ("title",))]  # fmt: skip
-    assert contradictions(examples, known) == {"wrong": CONTRADICTION, "title": CONTRADICTION}
+    assert [row.id for row in examples if contradicts(row, known)] == ["wrong", "title"]
+    assert not any(contradicts(row, None) for row in examples)
 
 
 def test_default_examples(examples: list[Example], documents: dict[str, Document]) -> None:
-    assert contradictions(examples, catalogue(documents.values())) == {}
+    known = catalogue_of(documents.values())
+    assert not any(contradicts(row, known) for row in examples)
     found, counted = conflicts(examples, LabelConfig())
     assert set(found.values()) <= {TIE}
     assert len(found) == counted.total() < 12

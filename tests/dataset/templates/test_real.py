@@ -13,12 +13,13 @@ from secft.config.source_files import ToolLogsSource
 from secft.config.synthesis import TemplateSynthesis
 from secft.dataset import sources
 from secft.dataset.clean import comparable, fault
-from secft.dataset.curate import read_examples
 from secft.dataset.synthesise import read_documents, synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.text import sentences
 from secft.files import canonical_json
 from secft.records import Document, Example
+
+from ..conftest import read_examples
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 
