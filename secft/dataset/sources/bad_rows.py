@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from secft.dataset.seen import SeenIds
 from secft.dataset.sources.chat_record import BadRecordError
 from secft.dataset.sources.intake import Intake
 from secft.errors import InputError
@@ -50,11 +51,10 @@ def accepted(rows: Iterable[Row], intake: Intake, tolerance: Tolerance) -> Itera
     Raises:
         InputError: at the end of the rows, if more of them are bad than allowed.
     """
-    ids: set[str] = set()
+    ids = SeenIds()
     bad: list[tuple[str, str]] = []
     for name, made in rows:
-        if isinstance(made, Document) and made.id not in ids:
-            ids.add(made.id)
+        if isinstance(made, Document) and ids.add(made.id):
             yield made
             continue
         reason = str(made) if isinstance(made, BadRecordError) else "its id was used before"
