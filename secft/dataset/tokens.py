@@ -36,14 +36,18 @@ class ModelTokens:
         """What decides about the counts."""
         return str(self.directory)
 
-    def conversation(self, messages: Sequence[Message]) -> int:
-        """Return the tokens of a whole conversation in the model's chat template."""
-        text = _tokenizer(self.directory).apply_chat_template(list(messages), tokenize=False)
-        return self.answer(text)
+    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        """Return the tokens of whole conversations in the model's chat template."""
+        tokenizer = _tokenizer(self.directory)
+        return self.answers([tokenizer.apply_chat_template(list(one), tokenize=False) for one in conversations])
 
-    def answer(self, text: str) -> int:
-        """Return the tokens of a text."""
-        return len(_tokenizer(self.directory)(text, add_special_tokens=False)["input_ids"])
+    def answers(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of texts."""
+        if not texts:
+            return []
+        # A batch takes half the time of one text after the other.
+        encoded = _tokenizer(self.directory)(list(texts), add_special_tokens=False, return_attention_mask=False)
+        return [len(ids) for ids in encoded["input_ids"]]
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,14 @@ class AboutTokens:
 
     name: str = "about four characters a token"
 
-    def conversation(self, messages: Sequence[Message]) -> int:
-        """Return about the tokens of a whole conversation."""
-        return sum(self.answer(message["content"]) + TURN_TOKENS for message in messages)
+    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        """Return about the tokens of whole conversations."""
+        return [sum(_about(message["content"]) + TURN_TOKENS for message in one) for one in conversations]
 
-    def answer(self, text: str) -> int:
-        """Return about the tokens of a text."""
-        return len(text) // 4 + 1
+    def answers(self, texts: Sequence[str]) -> list[int]:
+        """Return about the tokens of texts."""
+        return [_about(text) for text in texts]
+
+
+def _about(text: str) -> int:
+    return len(text) // 4 + 1

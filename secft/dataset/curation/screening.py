@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from secft.config.curation import CurationConfig
 from secft.dataset.curation.catalogue import Catalogue
@@ -27,12 +27,12 @@ SCREENED = "screened"
 class Tokens(Protocol):
     """Counts tokens; it travels to workers by pickle."""
 
-    def conversation(self, messages: Sequence[Message]) -> int:
-        """Return the tokens of a whole conversation in the model's chat template."""
+    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        """Return the tokens of whole conversations in the model's chat template."""
         ...
 
-    def answer(self, text: str) -> int:
-        """Return the tokens of an answer."""
+    def answers(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of answers."""
         ...
 
     @property
@@ -127,33 +127,26 @@ def screen_piece(piece: _Piece) -> Rows:
     rows = normalised(rows, funnel)
     rows = scrubbed(rows, settings, funnel)
     rows = judged(rows, settings, screening.known, funnel)
-    kept = {example.id: example for example in rows}
-
-    def lines() -> Iterator[str]:
-        for identifier in ids:
-            # An id that comes twice is told as such once all are seen.
-            yield _line(identifier, kept.get(identifier), screening)
-
-    return lines(), lambda: {"funnel": funnel.steps}
+    told = {example.id: line for example, line in zip(rows, _lines(rows, screening), strict=True)}
+    # An id that comes twice is told as such once all are seen.
+    lines = (told.get(identifier) or json.dumps({"id": identifier}, ensure_ascii=False) for identifier in ids)
+    return lines, lambda: {"funnel": funnel.steps}
 
 
-def _line(identifier: str, example: Example | None, screening: Screening) -> str:
-    row: dict[str, Any] = {"id": identifier}
-    if example is not None:
-        tokens = screening.tokens.conversation(example.messages)
-        wrong = contradicts(example, screening.known)
-        row["facts"] = facts_of(example, tokens, _length_fault(example, tokens, screening), wrong, screening.rules)
-        record = example.record()
-        row["example"] = {**record, "provenance": vars(record["provenance"])}
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
-
-
-def _length_fault(example: Example, tokens: int, screening: Screening) -> int:
+def _lines(examples: Sequence[Example], screening: Screening) -> Iterator[str]:
+    tokens = screening.tokens.conversations([example.messages for example in examples])
     least = screening.settings.min_answer_tokens
     # An answer that is not empty has a token, so the default needs no counting.
-    if least > 1 and screening.tokens.answer(example.messages[-1]["content"]) < least:
-        return ANSWER_TOO_SHORT
-    return TOO_LONG if tokens > screening.max_tokens else 0
+    short = [False] * len(examples)
+    if least > 1:
+        answers = screening.tokens.answers([example.messages[-1]["content"] for example in examples])
+        short = [count < least for count in answers]
+    for example, count, too_short in zip(examples, tokens, short, strict=True):
+        fault = ANSWER_TOO_SHORT if too_short else TOO_LONG if count > screening.max_tokens else 0
+        facts = facts_of(example, count, fault, contradicts(example, screening.known), screening.rules)
+        record = example.record()
+        row = {"id": example.id, "facts": facts, "example": {**record, "provenance": vars(record["provenance"])}}
+        yield json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
 def _read(piece: _Piece) -> tuple[list[str], list[Example]]:
