@@ -6,10 +6,14 @@ others are counted. Rejected and reserved ids become none. Fields of a document:
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from secft.config.source import CveSource
 from secft.dataset.sources.cve_entry import Entry
@@ -22,6 +26,7 @@ from secft.dataset.sources.nvd_api import api_problems, download, kept_pages, qu
 from secft.dataset.sources.opening import expand_paths, paths_problems, refused_links
 from secft.dataset.sources.paths import named_files
 from secft.errors import InputError, Problem
+from secft.files import json_line, storage_errors
 from secft.records import Document
 
 _OTHER = {"CVE_Items": "NVD JSON 1.x, which NVD no longer publishes", "data_type": "CVE JSON 4"}
@@ -58,18 +63,44 @@ def _entries(config: CveSource, intake: Intake) -> Iterator[Entry]:
                 yield entry
 
 
-def _best(entries: Iterator[Entry], intake: Intake) -> dict[str, Entry]:
-    """Return the winning entry of every CVE; the order of the files does not matter."""
-    best: dict[str, Entry] = {}
-    for entry in entries:
-        other = best.get(entry.id)
-        if other is None:
-            best[entry.id] = entry
-            continue
-        best[entry.id], lost = (entry, other) if entry.rank > other.rank else (other, entry)
-        same = "the same entry again" if lost.rank == best[entry.id].rank else "another entry of this CVE is preferred"
-        intake.refuse(entry.id, same)
-    return best
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept in memory of an entry: where its document stands in a file, or why it is none."""
+
+    rank: tuple[int, str, str]
+    place: int | None
+    reason: str
+    detail: str
+
+
+class _Best:
+    """The winning entry of every CVE; documents wait in a file, since a feed holds hundreds of thousands."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.kept: dict[str, _Kept] = {}
+
+    def add(self, entry: Entry, intake: Intake) -> None:
+        """Keep an entry if it wins; the order of the files does not matter."""
+        other = self.kept.get(entry.id)
+        if other is not None:
+            preferred = "the same entry again" if entry.rank == other.rank else "another entry of this CVE is preferred"
+            intake.refuse(entry.id, preferred)
+        if other is None or entry.rank > other.rank:
+            self.kept[entry.id] = _Kept(entry.rank, self._written(entry.document), entry.reason, entry.detail)
+
+    def document(self, place: int) -> Document:
+        """Return the document that stands at a place of the file."""
+        self._file.seek(place)
+        return Document(**json.loads(self._file.readline()))
+
+    def _written(self, document: Document | None) -> int | None:
+        if document is None:
+            return None
+        place = self._file.seek(0, os.SEEK_END)
+        with storage_errors(Path(tempfile.gettempdir())):
+            self._file.write(json_line(document).encode("utf-8", "surrogatepass") + b"\n")
+        return place
 
 
 def _by_number(identifier: str) -> tuple[int, ...]:
@@ -86,16 +117,19 @@ def _read(config: CveSource, intake: Intake) -> Iterator[Document]:
         require_complete(query_of(config))
     for link in refused_links(config.paths, SUFFIXES) if config.paths else ():
         intake.refuse(clean(link), "a link that leads out of the folder")
-    best = _best(_entries(config, intake), intake)
-    if not best:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(intake.tally.dropped.items()))
-        raise InputError(f"source cve: no record could be read ({reasons or 'no file'}); expected {EXPECTED}.")
-    for identifier in sorted(best, key=_by_number):
-        entry = best[identifier]
-        if entry.document is None:
-            intake.refuse(identifier, entry.reason, entry.detail)
-        else:
-            yield entry.document
+    with tempfile.TemporaryFile() as file:
+        best = _Best(file)
+        for entry in _entries(config, intake):
+            best.add(entry, intake)
+        if not best.kept:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(intake.tally.dropped.items()))
+            raise InputError(f"source cve: no record could be read ({reasons or 'no file'}); expected {EXPECTED}.")
+        for identifier in sorted(best.kept, key=_by_number):
+            kept = best.kept[identifier]
+            if kept.place is None:
+                intake.refuse(identifier, kept.reason, kept.detail)
+            else:
+                yield best.document(kept.place)
 
 
 def _external_files(config: CveSource) -> dict[str, Path]:
