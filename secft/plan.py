@@ -21,7 +21,8 @@ from secft.artifact import Artifact, ArtifactStore
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis
-from secft.dataset.synthesise import asks_a_model, read_documents, template_part, writing_settings
+from secft.dataset.store import DocumentStore
+from secft.dataset.synthesise import asks_a_model, template_part, writing_settings
 from secft.dataset.teacher.write import plan_requests
 from secft.environment import cuda_devices
 from secft.errors import InputError, ModelNotFoundError, Problem
@@ -117,7 +118,7 @@ def make_plan(config: RunConfig, temporary: Path) -> Plan:
 def _plan_questions(config: RunConfig, plan: Plan, stage: Stage, scratch: ArtifactStore) -> str:
     """Say what a model would be asked, without asking; go on with the examples that need no model, if there are any."""
     writing = writing_settings(config.synthesis)
-    documents = read_documents(plan.artifacts["documents"].path / DOCUMENTS)
+    documents = DocumentStore.build(plan.artifacts["documents"].path / DOCUMENTS, scratch.root / "index")
     questions = [prompt.fill(passage) for _, passage, prompt in plan_requests(documents, writing, config.seed)]
     characters = sum(len(message["content"]) for question in questions for message in question.messages)
     asked, told = characters // CHARACTERS_PER_TOKEN, len(questions) * config.llm.max_tokens

@@ -8,7 +8,7 @@ import os
 import weakref
 from array import array
 from collections import OrderedDict
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OFFSETS, HASHES, POSITIONS = "offsets.npy", "hashes.npy", "positions.npy"
 _HEAD = b'{"id": "'
+_KIND = b'", "kind": "'
 _KEPT_BYTES = 16 << 20
 """Bytes of lines whose documents are kept parsed after they were looked up."""
 
@@ -36,11 +37,15 @@ class DocumentStore(Mapping[str, Document]):
     An index beside the file tells where each document starts: 8 bytes of offset, 8 of a hash of its id and 4 of its
     position, in maps that all processes of a machine share. A hash only says where to look; the id in the file
     decides. A store travels to other processes by pickle as two paths.
+
+    Attributes:
+        path: the file.
+        directory: where its index is kept.
     """
 
     def __init__(self, path: Path, directory: Path) -> None:
-        self._path = path
-        self._directory = directory
+        self.path = path
+        self.directory = directory
         self._index: _Index | None = None
         self._kept: OrderedDict[int, tuple[int, Document]] = OrderedDict()
         self._kept_bytes = 0
@@ -83,14 +88,14 @@ class DocumentStore(Mapping[str, Document]):
         return store
 
     def __reduce__(self) -> tuple[type[DocumentStore], tuple[Path, Path]]:
-        return type(self), (self._path, self._directory)
+        return type(self), (self.path, self.directory)
 
     def __len__(self) -> int:
         return len(self._opened().offsets) - 1
 
     def __iter__(self) -> Iterator[str]:
         for number, line in self._lines(0, len(self)):
-            yield _identifier(self._path, number, line).decode("utf-8", "surrogatepass")
+            yield _identifier(self.path, number, line).decode("utf-8", "surrogatepass")
 
     def __contains__(self, identifier: object) -> bool:
         return isinstance(identifier, str) and self._position(identifier) is not None
@@ -108,7 +113,7 @@ class DocumentStore(Mapping[str, Document]):
             self._kept.move_to_end(position)
             return kept[1]
         line = self._opened().line(position)
-        document = _parsed(self._path, position + 1, line)
+        document = _parsed(self.path, position + 1, line)
         self._kept[position] = (len(line), document)
         self._kept_bytes += len(line)
         while self._kept_bytes > _KEPT_BYTES:
@@ -119,7 +124,17 @@ class DocumentStore(Mapping[str, Document]):
         """Yield the documents from one position up to another, one after the other, without keeping them."""
         end = len(self) if stop is None else min(stop, len(self))
         for number, line in self._lines(start, end):
-            yield _parsed(self._path, number, line)
+            yield _parsed(self.path, number, line)
+
+    def rows_of(self, kinds: Collection[str]) -> Iterator[Document]:
+        """Yield the documents of some kinds; most others are passed over by the head of their line."""
+        wanted = frozenset(kinds)
+        for number, line in self._lines(0, len(self)):
+            kind = _kind(line)
+            if kind is None or kind in wanted:
+                document = _parsed(self.path, number, line)
+                if document.kind in wanted:
+                    yield document
 
     def values(self) -> ValuesView[Document]:
         """Return all documents; each pass over them reads the file."""
@@ -131,13 +146,13 @@ class DocumentStore(Mapping[str, Document]):
 
     def _opened(self) -> _Index:
         if self._index is None:
-            self._index = _Index(self._path, self._directory)
+            self._index = _Index(self.path, self.directory)
         return self._index
 
     def _lines(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         if start >= stop:
             return
-        with self._path.open("rb", buffering=1 << 20) as stream:
+        with self.path.open("rb", buffering=1 << 20) as stream:
             stream.seek(int(self._opened().offsets[start]))
             for number in range(start + 1, stop + 1):
                 yield number, stream.readline()
@@ -148,7 +163,7 @@ class DocumentStore(Mapping[str, Document]):
         return next((one for one in index.places(_hash(key)) if self._id_at(one) == key), None)
 
     def _id_at(self, position: int) -> bytes:
-        return _identifier(self._path, position + 1, self._opened().line(position))
+        return _identifier(self.path, position + 1, self._opened().line(position))
 
     def _refuse_repeats(self) -> None:
         import numpy as np
@@ -158,7 +173,7 @@ class DocumentStore(Mapping[str, Document]):
             same = [self._id_at(one) for one in index.places(int(index.hashes[place]))]
             twice = next((one for one in same if same.count(one) > 1), None)
             if twice is not None:
-                raise InputError(f"{self._path}: document {twice.decode(errors='replace')} comes twice.")
+                raise InputError(f"{self.path}: document {twice.decode(errors='replace')} comes twice.")
 
 
 class _Values(ValuesView[Document]):
@@ -239,6 +254,16 @@ def _identifier(path: Path, number: int, line: bytes) -> bytes:
             return plain
         return _escaped(line) or _whole(path, number, line)
     return _whole(path, number, line)
+
+
+def _kind(line: bytes) -> str | None:
+    """Return the kind where it stands plainly after a plain id."""
+    end = line.find(b'"', len(_HEAD))
+    if not line.startswith(_HEAD) or not line.startswith(_KIND, end):
+        return None
+    start = end + len(_KIND)
+    kind = line[start : line.find(b'"', start)]
+    return None if b"\\" in kind else kind.decode(errors="replace")
 
 
 def _escaped(line: bytes) -> bytes:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +19,24 @@ from secft.config.synthesis import (
     TemplateSynthesis,
     WritingConfig,
 )
+from secft.dataset.store import DocumentStore
 from secft.dataset.teacher.prompts import prompt_files
 from secft.dataset.teacher.write import Account, plan_requests, write_pairs
-from secft.dataset.templates import WRITERS
-from secft.dataset.templates.choice import neighbours
-from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
-from secft.dataset.templates.writing import Draft, Setting, Skip, dice
-from secft.engine import Engine, InProcess
-from secft.engine.shards import Rows, Task, run_shards
+from secft.dataset.writing import SYNTHESIS_VERSION as SYNTHESIS_VERSION
+from secft.dataset.writing import Tallies, pass_records, write_examples, write_pools, writing_setting
+from secft.dataset.writing_shards import write_in_shards
+from secft.engine import Engine, InProcess, Workplace
 from secft.errors import InputError
-from secft.files import digest, plain, read_jsonl, sha256_file, write_jsonl
+from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
 from secft.llm.session import Llm, Progress, open_llm
 from secft.llm.spread import SpreadLlm
 from secft.lookup import pick
 from secft.progress import meter
-from secft.records import Document, Example, Message, Provenance, Tally, example_from_record
+from secft.records import Document, Example
 
-EXAMPLES, REJECTED, SHARDS = "examples.jsonl", "rejected.jsonl", "shards"
-SYNTHESIS_VERSION = 3
-"""Raised when the same documents would give other examples."""
-
-INJECTED = "the document holds instructions to a model"
-CATALOGUED = ("weakness", "technique", "attack_pattern")
-"""Kinds whose owners write every word: an injection there is an example of one, which is told as such."""
-
-Tallies = dict[str, Tally]
+EXAMPLES, REJECTED, SHARDS, INDEX = "examples.jsonl", "rejected.jsonl", "shards", "index"
+RECORD = "record"
+"""Kind of the documents that are conversations already."""
 
 
 @dataclass
@@ -57,8 +49,8 @@ class Means:
         engine: on what shards are made.
         spread: the model is asked by the workers of the engine, not from here.
         shard_size: documents that one worker writes about in one go.
-        documents_file: where the documents are, for workers; filled by ``synthesise``.
         shards: where shards are kept until the examples are written; filled by ``synthesise``.
+        per_task: task -> examples that workers wrote; filled by the synthesis.
         account: what was asked, accepted and rejected; filled by the synthesis.
         spent: what it cost; filled by the synthesis.
     """
@@ -68,10 +60,19 @@ class Means:
     engine: Engine = field(default_factory=InProcess)
     spread: bool = False
     shard_size: int = 2000
-    documents_file: Path | None = None
-    shards: Path | None = None
+    shards: Path = Path(SHARDS)
+    per_task: Counter[str] = field(default_factory=Counter)
     account: Account = field(default_factory=Account)
     spent: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def workplace(self) -> Workplace:
+        """Where and by whom shards are made."""
+        return Workplace(self.engine, self.shards, self.shard_size)
+
+    def few(self, documents: Sized) -> bool:
+        """Tell whether there are so few documents that they are written about here."""
+        return len(documents) <= self.shard_size
 
     @contextmanager
     def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[Progress], None]]]:
@@ -87,203 +88,54 @@ class Means:
                 self.spent = plain(llm.spent)
 
 
-def _messages(system: str, question: str, answer: str) -> tuple[Message, ...]:
-    turns: list[Message] = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return ({"role": "system", "content": system}, *turns) if system else tuple(turns)
+Row = Example | str
+"""An example, or the line of one that was counted when it was written."""
 
-
-def _provenance(document: Document, fields: tuple[str, ...]) -> Provenance:
-    return Provenance(
-        document=document.id,
-        fields=fields,
-        source=document.source,
-        source_version=document.source_version,
-        license=document.license,
-        url=document.url,
-    )
-
-
-def _example(document: Document, task: str, number: int, draft: Draft, system: str) -> Example:
-    return Example(
-        id=f"{document.source}:{document.id}:{task}:{draft.label or number}",
-        task=task,
-        entity=document.id,
-        family=document.fields.get("parent") or document.id,
-        messages=_messages(system, draft.question, draft.answer),
-        provenance=_provenance(document, draft.fields),
-        choices=draft.choices,
-        answer=draft.right,
-    )
-
-
-def _from_pool(item: PoolItem, system: str) -> Example:
-    return Example(
-        id=f"secft:{item.id}:{item.task}:{item.label}",
-        task=item.task,
-        entity=item.entity,
-        family=item.entity,
-        messages=_messages(system, item.question, item.answer),
-        provenance=Provenance(item.id, ("question", "answer"), "secft", VERSION, LICENSE, ""),
-    )
-
-
-def _pool(tasks: Iterable[str], seed: int) -> list[PoolItem]:
-    pools = {"general": general_items, "refuse": lambda: refusal_items(seed), "assist": assist_items}
-    return [item for task, items in pools.items() if task in set(tasks) for item in items()]
-
-
-def write_examples(
-    documents: Iterable[Document], config: TemplateSynthesis, setting: Setting, seed: int, tallies: Tallies
-) -> Iterator[Example]:
-    """Write every configured task for every document.
-
-    Args:
-        documents: in the order of the result.
-        config: tasks, system prompt and longest answer.
-        setting: what writers may use besides a document, see writing_setting.
-        seed: decides phrasings and the places of right options.
-        tallies: task -> documents seen, used, and dropped by reason; filled here.
-    """
-    for document in documents:
-        writers = WRITERS.get(document.kind, {})
-        for task in (task for task in writers if task in config.tasks):
-            tally = tallies.setdefault(task, Tally())
-            if document.fields.get("injection") and document.kind not in CATALOGUED:
-                tally.drop(INJECTED)
-                continue
-            written = writers[task](document, setting, dice(seed, document.id, task))
-            if isinstance(written, Skip):
-                tally.drop(written.reason)
-                continue
-            tally.keep()
-            for number, draft in enumerate(written):
-                yield _example(document, task, number, draft, config.system_prompt)
-
-
-def writing_setting(documents: Mapping[str, Document], config: TemplateSynthesis) -> Setting:
-    """Return what writers may use besides the document that they write about."""
-    asked = "multiple_choice" in config.tasks
-    near = neighbours(one for one in documents.values() if asked and "multiple_choice" in WRITERS.get(one.kind, {}))
-    return Setting(config.max_answer_characters, near, documents)
-
-
-def write_pools(config: TemplateSynthesis, seed: int, tallies: Tallies) -> Iterator[Example]:
-    """Write the examples that have no document behind them."""
-    for item in _pool(config.tasks, seed):
-        tallies.setdefault(f"{item.task} (pool)", Tally()).keep()
-        yield _from_pool(item, config.system_prompt)
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """The documents that one worker writes about: a part of a file, by position."""
-
-    documents_file: str
-    config: TemplateSynthesis
-    seed: int
-    start: int
-    stop: int
-
-
-def _write_piece(piece: _Piece) -> Rows:
-    """Write the examples of a piece; runs in any process."""
-    documents, setting = _loaded(piece.documents_file, digest(piece.config), lambda: piece.config)
-    tallies: Tallies = {}
-    mine = islice(documents.values(), piece.start, piece.stop)
-    examples = write_examples(mine, piece.config, setting, piece.seed, tallies)
-    return (example.record() for example in examples), lambda: {"tallies": tallies}
-
-
-class _Kept:
-    """What a worker keeps from piece to piece: the documents, and which are alike, are the same for all of them."""
-
-    key: tuple[str, str] | None = None
-    value: tuple[dict[str, Document], Setting]
-
-
-def _loaded(path: str, settings: str, config: Callable[[], TemplateSynthesis]) -> tuple[dict[str, Document], Setting]:
-    if _Kept.key != (path, settings):
-        documents = read_documents(Path(path))
-        _Kept.value, _Kept.key = (documents, writing_setting(documents, config())), (path, settings)
-    return _Kept.value
-
-
-def _write_in_shards(
-    documents: Mapping[str, Document], config: TemplateSynthesis, seed: int, tallies: Tallies, means: Means
-) -> Iterator[Example]:
-    """Write by the engine, in the order of the documents; few documents are written about here."""
-    if len(documents) <= means.shard_size or means.documents_file is None or means.shards is None:
-        yield from write_examples(documents.values(), config, writing_setting(documents, config), seed, tallies)
-        return
-    file, content = str(means.documents_file.absolute()), sha256_file(means.documents_file)
-    pieces = [
-        _Piece(file, config, seed, start, start + means.shard_size)
-        for start in range(0, len(documents), means.shard_size)
-    ]
-    facts = {"version": SYNTHESIS_VERSION, "documents": content, "config": plain(config), "seed": seed}
-    tasks = (Task({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
-    for shard in run_shards(means.engine, _write_piece, tasks, means.shards):
-        for task, counts in shard.summary["tallies"].items():
-            tallies.setdefault(task, Tally()).add(Tally(**counts))
-        yield from map(example_from_record, read_jsonl(shard.path))
-
-
-def pass_records(documents: Mapping[str, Document], tallies: Tallies) -> Iterator[Example]:
-    """Turn documents that are chat records into examples, unchanged; others are dropped and counted."""
-    for document in documents.values():
-        fields = document.fields
-        task = fields.get("task") or "chat"
-        if document.kind != "record":
-            tallies.setdefault(document.source, Tally()).drop("not a chat record; use synthesis=template")
-            continue
-        tallies.setdefault(task, Tally()).keep()
-        entity = fields.get("entity") or document.id
-        yield Example(
-            id=document.id,
-            task=task,
-            entity=entity,
-            family=fields.get("family") or entity,
-            messages=tuple(fields["messages"]),
-            provenance=_provenance(document, ("messages",)),
-            choices=tuple(fields.get("choices", ())),
-            answer=fields.get("answer", -1),
-        )
-
-
-Synthesiser = Callable[[Mapping[str, Document], Any, int, Tallies, Means], Iterator[Example]]
+Synthesiser = Callable[[DocumentStore, Any, int, Tallies, Means], Iterator[Row]]
 
 
 def _template(
-    documents: Mapping[str, Document], config: TemplateSynthesis, seed: int, tallies: Tallies, means: Means
-) -> Iterator[Example]:
-    # Records that a user brought beside other sources are conversations already.
-    records = {key: document for key, document in documents.items() if document.kind == "record"}
-    yield from _write_in_shards(documents, config, seed, tallies, means)
+    documents: DocumentStore, config: TemplateSynthesis, seed: int, tallies: Tallies, means: Means
+) -> Iterator[Row]:
+    if means.few(documents):
+        yield from write_examples(documents.values(), config, writing_setting(documents, config), seed, tallies)
+    else:
+        yield from write_in_shards(documents, config, seed, tallies, means.per_task, means.workplace)
     yield from write_pools(config, seed, tallies)
-    yield from pass_records(records, tallies)
+    # Records that a user brought beside other sources are conversations already.
+    if next(documents.rows_of([RECORD]), None) is not None:
+        yield from _records(documents, seed, tallies, means, only_records=True)
 
 
-def _none(
-    documents: Mapping[str, Document], config: NoSynthesis, seed: int, tallies: Tallies, means: Means
-) -> Iterator[Example]:
-    yield from pass_records(documents, tallies)
+def _records(
+    documents: DocumentStore, seed: int, tallies: Tallies, means: Means, only_records: bool = False
+) -> Iterator[Row]:
+    if means.few(documents):
+        yield from pass_records(documents.rows_of([RECORD]) if only_records else documents.values(), tallies)
+    else:
+        yield from write_in_shards(documents, None, seed, tallies, means.per_task, means.workplace, only_records)
+
+
+def _none(documents: DocumentStore, config: NoSynthesis, seed: int, tallies: Tallies, means: Means) -> Iterator[Row]:
+    yield from _records(documents, seed, tallies, means)
 
 
 def _llm(
-    documents: Mapping[str, Document],
+    documents: DocumentStore,
     config: LlmSynthesis | HybridSynthesis,
     seed: int,
     tallies: Tallies,
     means: Means,
-) -> Iterator[Example]:
-    count = len(plan_requests(documents, config.writing, seed))
-    with means.session(count) as (llm, on_progress):
-        yield from write_pairs(documents, config.writing, config.system_prompt, seed, llm, means.account, on_progress)
+) -> Iterator[Row]:
+    writing, account = config.writing, means.account
+    planned = plan_requests(documents, writing, seed, account)
+    with means.session(len(planned)) as (llm, on_progress):
+        yield from write_pairs(documents, writing, config.system_prompt, seed, llm, account, on_progress, planned)
 
 
 def _hybrid(
-    documents: Mapping[str, Document], config: HybridSynthesis, seed: int, tallies: Tallies, means: Means
-) -> Iterator[Example]:
+    documents: DocumentStore, config: HybridSynthesis, seed: int, tallies: Tallies, means: Means
+) -> Iterator[Row]:
     yield from _template(documents, config, seed, tallies, means)
     yield from _llm(documents, config, seed, tallies, means)
 
@@ -370,22 +222,22 @@ def synthesise(
         raise InputError(f"synthesis.name: {config.name!r} needs the settings of {schema.__name__}.")
     if means is None and asks_a_model(config):
         raise InputError(f"synthesis={config.name} asks a model, and none is given.")
-    means = replace(means or Means(LlmConfig(name=""), out), documents_file=documents_file, shards=out / SHARDS)
-    per_task: Counter[str] = Counter()
-    written = write(read_documents(documents_file), config, seed, tallies, means)
-    count = write_jsonl(out / EXAMPLES, _counted(written, per_task))
+    means = replace(means or Means(LlmConfig(name=""), out), shards=out / SHARDS, per_task=Counter())
+    documents = DocumentStore.build(documents_file, out / SHARDS / INDEX)
+    count = write_jsonl(out / EXAMPLES, _counted(write(documents, config, seed, tallies, means), means.per_task))
     if not count:
         reasons = {task: tally.dropped for task, tally in tallies.items()}
         raise InputError(f"synthesis={config.name} wrote no example; dropped documents: {reasons or 'none'}.")
     shutil.rmtree(out / SHARDS, ignore_errors=True)
-    summary: dict[str, Any] = {"examples": count, "per_task": dict(per_task), "documents": tallies}
+    summary: dict[str, Any] = {"examples": count, "per_task": dict(means.per_task), "documents": tallies}
     if not asks_a_model(config):
         return summary
     write_jsonl(out / REJECTED, means.account.rows)
     return {**summary, "teacher": means.account.summary(), "spent": means.spent}
 
 
-def _counted(examples: Iterable[Example], per_task: Counter[str]) -> Iterator[dict[str, Any]]:
-    for example in examples:
-        per_task[example.task] += 1
-        yield example.record()
+def _counted(rows: Iterable[Row], per_task: Counter[str]) -> Iterator[str]:
+    for row in rows:
+        if isinstance(row, Example):
+            per_task[row.task] += 1
+        yield row if isinstance(row, str) else json_line(row.record())

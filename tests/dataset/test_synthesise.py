@@ -13,18 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from secft.config.llm import LlmConfig
 from secft.config.source_files import JsonlSource
 from secft.config.synthesis import NoSynthesis, TemplateSynthesis
-from secft.dataset import sources
+from secft.dataset import sources, writing
 from secft.dataset.clean import comparable
-from secft.dataset.synthesise import synthesise
+from secft.dataset.store import DocumentStore
+from secft.dataset.synthesise import Means, synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.general import assist_items, general_items, refusal_items
 from secft.dataset.templates.mapping import CONSEQUENCES, TACTICS, primary_impact
 from secft.dataset.templates.writing import Setting
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError
-from secft.files import digest, sha256_file
+from secft.files import digest, plain, sha256_file
 from secft.records import Document, Example, Tally
 
 from .conftest import read_examples
@@ -241,10 +243,10 @@ def test_injected_documents_are_not_quoted(collected: Path) -> None:
     tagged = replace(found, fields={**found.fields, "injection": ["override"]})
     tallies: dict[str, Tally] = {}
     setting = Setting(config.max_answer_characters, {}, {})
-    written = list(synthesis.write_examples([replace(tagged, kind="guide")], config, setting, 7, tallies))
+    written = list(writing.write_examples([replace(tagged, kind="guide")], config, setting, 7, tallies))
     assert written == []
-    assert {task: tally.dropped for task, tally in tallies.items()} == {"guidance": {synthesis.INJECTED: 1}}
-    assert list(synthesis.write_examples([tagged], config, setting, 7, tallies)), "its owner wrote about injections"
+    assert {task: tally.dropped for task, tally in tallies.items()} == {"guidance": {writing.INJECTED: 1}}
+    assert list(writing.write_examples([tagged], config, setting, 7, tallies)), "its owner wrote about injections"
 
 
 def test_none_refuses_documents_that_are_no_records(collected: Path, tmp_path: Path) -> None:
@@ -257,3 +259,38 @@ def test_short_answers_are_possible(collected: Path, tmp_path: Path) -> None:
     found = read_examples(tmp_path / "examples.jsonl")
     assert len(found) > 500
     assert max(len(squeeze(answer(example))) for example in found) <= 121
+
+
+@pytest.fixture
+def mixed(collected: Path, tmp_path: Path) -> Path:
+    """Write a file of documents of catalogues, with conversations among them."""
+    lines = collected.read_text("utf-8").splitlines()
+    made = json.loads(lines[0])
+    chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    for number in range(10):
+        record = {**made, "id": f"chat:{number}", "kind": "record", "fields": {"messages": chat}, "source": "chat"}
+        lines.insert(number * 90, json.dumps(record))
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("config", [TemplateSynthesis(), NoSynthesis()])
+def test_shards_change_nothing(mixed: Path, tmp_path: Path, config: TemplateSynthesis | NoSynthesis) -> None:
+    whole = synthesise(config, mixed, tmp_path / "whole", 7, Means(LlmConfig(name=""), tmp_path, shard_size=10**6))
+    parts = synthesise(config, mixed, tmp_path / "parts", 7, Means(LlmConfig(name=""), tmp_path, shard_size=100))
+    assert plain(parts) == plain(whole)
+    assert whole["per_task"]["chat"] == 10
+    assert sha256_file(tmp_path / "parts" / "examples.jsonl") == sha256_file(tmp_path / "whole" / "examples.jsonl")
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["examples.jsonl"]
+
+
+def test_a_store_serves_as_well_as_documents_in_memory(mixed: Path, tmp_path: Path) -> None:
+    store, documents = DocumentStore.build(mixed, tmp_path / "index"), synthesis.read_documents(mixed)
+    config = TemplateSynthesis()
+    assert store == documents
+    assert [one.id for one in writing.of_kinds(store, ["record"])] == [f"chat:{number}" for number in range(10)]
+    by_store, in_memory = (writing.writing_setting(one, config) for one in (store, documents))
+    assert by_store.neighbours == in_memory.neighbours
+    from_store = writing.write_examples(store.values(), config, by_store, 7, {})
+    assert list(from_store) == list(writing.write_examples(documents.values(), config, in_memory, 7, {}))

@@ -8,7 +8,7 @@ words goes back to coverage measures of summaries (Grusky et al. 2018, Newsroom)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from secft.dataset.teacher.identifiers import unfounded
@@ -93,7 +93,7 @@ class Rules:
     """
 
     grounded: float
-    known: frozenset[str]
+    known: Container[str]
     shown: frozenset[str]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
+from secft.dataset.seen import SeenIds
 from secft.records import Document
 
 _IDENTIFIER = re.compile(
@@ -22,13 +23,14 @@ def identifiers(text: str) -> set[str]:
     return {match.group().upper() for match in _IDENTIFIER.finditer(_SPACED.sub(r"\1-\2", text))}
 
 
-def catalogue(documents: Iterable[Document]) -> frozenset[str]:
+def catalogue(documents: Iterable[Document]) -> SeenIds:
     """Return every identifier that the loaded documents are about or refer to."""
-    known: set[str] = set()
+    known = SeenIds()
     for document in documents:
-        known |= identifiers(document.id.rpartition(":")[2]) | identifiers(document.text)
-        known |= _in_fields(document.fields)
-    return frozenset(known)
+        named = identifiers(document.id.rpartition(":")[2]) | identifiers(document.text) | _in_fields(document.fields)
+        for identifier in named:
+            known.add(identifier)
+    return known
 
 
 def _in_fields(value: object) -> set[str]:
@@ -41,7 +43,7 @@ def _in_fields(value: object) -> set[str]:
     return set()
 
 
-def unfounded(text: str, passage: str, known: frozenset[str]) -> str | None:
+def unfounded(text: str, passage: str, known: Container[str]) -> str | None:
     """Return why the identifiers of a generated text cannot stand, or None.
 
     Args:
@@ -52,4 +54,6 @@ def unfounded(text: str, passage: str, known: frozenset[str]) -> str | None:
     extra = identifiers(text) - identifiers(passage)
     if not extra:
         return None
-    return "names an identifier that no catalogue knows" if extra - known else "names an identifier not in its passage"
+    if all(identifier in known for identifier in extra):
+        return "names an identifier not in its passage"
+    return "names an identifier that no catalogue knows"

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any
 
+from secft.dataset.seen import SeenIds
 from secft.dataset.split import rank
 from secft.dataset.teacher.words import content_words
 from secft.dataset.text import sentences, squeeze
@@ -30,6 +32,8 @@ _HEADINGS = {
     "mitigation": re.compile(r"prevent|mitigat|remediat|fix|protect|defen[cs]e|harden|recommend|countermeasure", re.I),
     "detection": re.compile(r"detect|monitor|logging|audit|alert|hunt", re.I),
 }
+_SLACK = 64
+"""Passages of a queue over twice the limit before the last ones are let go."""
 _PASSED_ON = ("record", "trajectory")
 _REFERENCE = re.compile(r"\s*\(?\[REF-\d+\]\)?")
 _SEE = re.compile(r"(?:see|refer to|according to)\b.*\[REF-\d+\]", re.IGNORECASE)
@@ -153,17 +157,41 @@ def choose(
     Returns:
         (task, passage) pairs.
     """
-    queues: dict[tuple[str, str], list[tuple[float, str, Passage]]] = defaultdict(list)
-    seen: set[tuple[str, str]] = set()
+    queues: dict[tuple[str, str], _Queue] = defaultdict(lambda: _Queue(limit))
+    seen = SeenIds()
     for document in documents:
         for passage in passages(document, characters):
             for task in tasks:
-                if passage.aspect in ASPECTS[task] and (task, passage.text) not in seen:
-                    seen.add((task, passage.text))
+                if passage.aspect in ASPECTS[task] and seen.add(f"{task}\n{passage.text}"):
                     name = f"{task}:{passage.key}"
-                    queues[task, document.source].append((rank(seed, name), name, passage))
-    ordered = [[(task, passage) for _, _, passage in sorted(queue, key=lambda entry: entry[:2])]
-               for (task, _), queue in sorted(queues.items())]  # fmt: skip
+                    queues[task, document.source].add(rank(seed, name), name, passage)
+    ordered = [[(task, passage) for passage in queue.first()] for (task, _), queue in sorted(queues.items(), key=_name)]
     turns = (pair for turn in zip_longest(*ordered) for pair in turn if pair is not None)
     chosen = list(turns)
     return chosen if limit is None else chosen[:limit]
+
+
+class _Queue:
+    """The first passages by rank and name; only so many as can be chosen are kept."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._entries: list[tuple[float, str, Passage]] = []
+
+    def add(self, ranked: float, name: str, passage: Passage) -> None:
+        self._entries.append((ranked, name, passage))
+        if self._limit is not None and len(self._entries) > 2 * self._limit + _SLACK:
+            self._cut()
+
+    def first(self) -> list[Passage]:
+        self._cut()
+        return [passage for _, _, passage in self._entries]
+
+    def _cut(self) -> None:
+        self._entries.sort(key=itemgetter(0, 1))
+        if self._limit is not None:
+            del self._entries[self._limit :]
+
+
+def _name(queue: tuple[tuple[str, str], _Queue]) -> tuple[str, str]:
+    return queue[0]

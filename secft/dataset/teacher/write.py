@@ -98,9 +98,13 @@ class Account:
         }
 
 
+Planned = list[tuple[str, Passage, Prompt]]
+"""Task, passage and prompt of everything that is asked, in order."""
+
+
 def plan_requests(
     documents: Mapping[str, Document], settings: WritingConfig, seed: int, account: Account | None = None
-) -> list[tuple[str, Passage, Prompt]]:
+) -> Planned:
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
     Raises:
@@ -132,6 +136,7 @@ def write_pairs(
     llm: Asker,
     account: Account,
     on_progress: Callable[[Any], None] | None = None,
+    planned: Planned | None = None,
 ) -> list[Example]:
     """Ask about chosen passages and return what passes every check.
 
@@ -143,11 +148,13 @@ def write_pairs(
         llm: who is asked.
         account: filled here.
         on_progress: told how far the asking is.
+        planned: what plan_requests returned for the same documents and account; None plans here.
 
     Raises:
         InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
     """
-    planned = plan_requests(documents, settings, seed, account)
+    if planned is None:
+        planned = plan_requests(documents, settings, seed, account)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
     requests = (prompt.fill(passage) for _, passage, prompt in planned)

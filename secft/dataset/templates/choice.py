@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
+from sys import intern
 
 from secft.dataset.templates.protect import NO_MEASURES
 from secft.dataset.templates.writing import Draft, Setting, Skip, called, excerpt, full_title, without_name
@@ -34,7 +36,7 @@ def _told(document: Document) -> str:
 
 def _words(document: Document) -> frozenset[str]:
     text = f"{document.title} {_told(document)}"[:600].lower()
-    return frozenset(re.findall(r"[a-z][a-z0-9]{2,}", text))
+    return frozenset(map(intern, re.findall(r"[a-z][a-z0-9]{2,}", text)))
 
 
 def _related(document: Document) -> set[str]:
@@ -56,16 +58,25 @@ def neighbours(documents: Iterable[Document]) -> dict[str, list[str]]:
     words that more than a tenth of the documents share; siblings count half as much again. Only integers are summed,
     so that the order is the same on every machine.
     """
-    by_kind: dict[str, list[Document]] = defaultdict(list)
+    by_kind: dict[str, dict[str, _Compared]] = defaultdict(dict)
     for document in documents:
-        by_kind[document.kind].append(document)
+        by_kind[document.kind][document.id] = _Compared(_words(document), _groups(document), _related(document))
     return {identifier: near for same in by_kind.values() for identifier, near in _neighbours_of_kind(same).items()}
 
 
-def _neighbours_of_kind(documents: Sequence[Document]) -> dict[str, list[str]]:
-    words = {document.id: _words(document) for document in documents}
-    groups = {document.id: _groups(document) for document in documents}
-    related = {document.id: _related(document) for document in documents}
+@dataclass(frozen=True)
+class _Compared:
+    """What is compared of a document; the document itself is not kept."""
+
+    words: frozenset[str]
+    groups: set[str]
+    related: set[str]
+
+
+def _neighbours_of_kind(documents: Mapping[str, _Compared]) -> dict[str, list[str]]:
+    words = {identifier: document.words for identifier, document in documents.items()}
+    groups = {identifier: document.groups for identifier, document in documents.items()}
+    related = {identifier: document.related for identifier, document in documents.items()}
     holders: dict[str, list[str]] = defaultdict(list)
     for identifier in sorted(words):
         for word in words[identifier]:

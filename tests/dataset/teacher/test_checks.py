@@ -116,7 +116,8 @@ def test_identifiers_are_read_in_every_spelling(text: str, found: set[str]) -> N
 
 
 def test_known_identifiers_come_from_ids_texts_and_fields(documents: dict[str, Document]) -> None:
-    assert {"CWE-89", "CWE-22", "CWE-943"} <= catalogue(documents.values())
+    known = catalogue(documents.values())
+    assert all(identifier in known for identifier in ("CWE-89", "CWE-22", "CWE-943"))
     assert unfounded("CWE-943", "CWE-89", catalogue(documents.values())) == "names an identifier not in its passage"
 
 

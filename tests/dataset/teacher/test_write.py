@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,18 @@ def test_chosen_passages_do_not_depend_on_the_order_of_documents(documents: dict
     other = choose(reversed(list(documents.values())), tasks, 3, 600, 7)
     assert one == other
     assert one == choose(documents.values(), tasks, 5, 600, 7)[:3]
+
+
+def test_a_limit_chooses_the_first_of_all(documents: dict[str, Document]) -> None:
+    found = documents["CWE-89"]
+    many = [
+        replace(
+            found, id=f"CWE-{1000 + n}", fields={**found.fields, "description": f"{found.fields['description']} {n}."}
+        )
+        for n in range(400)
+    ]
+    tasks = ["question_answer", "multi_turn"]
+    every = choose(many, tasks, None, 600, 7)
+    assert len(every) > 400
+    for limit in (0, 1, 7, 150):
+        assert choose(iter(many), tasks, limit, 600, 7) == every[:limit]
