@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from secft.config.model import Architecture
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer, QloraTrainer
+from secft.config.training import LoraTrainer, adapter_of
 from secft.environment import cores, cpu_flags, cuda_devices
 
 CPU_BF16_FLOPS = 2.7e11
@@ -72,11 +72,15 @@ def estimate(config: RunConfig, tokens: int | None) -> Estimate:
     """
     shape, trainer = config.model.architecture, config.trainer
     base = parameters(shape)
-    trained = lora_parameters(shape, trainer.lora.r) if isinstance(trainer, LoraTrainer) else base
+    trained = (
+        lora_parameters(shape, trainer.lora.r)
+        if isinstance(trainer, LoraTrainer) and adapter_of(trainer) != "none"
+        else base
+    )
     bf16 = _computes_in_bf16(config)
     width = 2 if bf16 else 4
     rows = trainer.micro_batch_size * trainer.max_length
-    weights = base * (0.55 if isinstance(trainer, QloraTrainer) else width)
+    weights = base * (0.55 if adapter_of(trainer) == "qlora" else width)
     memory = {
         "libraries": PROCESS_BYTES,
         "weights": int(weights),

@@ -9,7 +9,7 @@ from pathlib import Path
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
-from secft.config.training import LoraTrainer, QloraTrainer
+from secft.config.training import LoraTrainer, adapter_of
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -137,7 +137,7 @@ def _extra_problems(config: RunConfig) -> list[Problem]:
     lacking = missing_modules(EVAL_MODULES)
     if lacking:
         found.append(_missing("eval", config.eval.name, lacking, "eval"))
-    if isinstance(config.trainer, QloraTrainer) and missing_modules(("bitsandbytes",)):
+    if adapter_of(config.trainer) == "qlora" and missing_modules(("bitsandbytes",)):
         found.append(_missing("trainer", config.trainer.name, ["bitsandbytes"], "qlora"))
     if config.tracker.name == "tensorboard" and missing_modules(("tensorboard",)):
         found.append(_missing("tracker", config.tracker.name, ["tensorboard"], "tensorboard"))
@@ -151,7 +151,7 @@ def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
 
 
 def _device_problems(config: RunConfig) -> list[Problem]:
-    if isinstance(config.trainer, QloraTrainer) and not cuda_devices():
+    if adapter_of(config.trainer) == "qlora" and not cuda_devices():
         remedy = "Use trainer=lora here, or run on a machine with an NVIDIA GPU."
         return [
             Problem("trainer", "backend=trl quantises with CUDA and there is no CUDA device", "qlora", "lora, full",

@@ -10,19 +10,21 @@ from typing import Any, Literal, get_args
 from secft.errors import InputError
 from secft.files import digest, read_json, sha256_file, write_json
 
-Method = Literal["lora", "qlora", "full"]
+Objective = Literal["sft", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward", "pretrain", "continue"]
+Adapter = Literal["none", "lora", "qlora", "dora"]
 Precision = Literal["auto", "bf16", "fp32"]
 Compile = Literal["auto", "true", "false"]
 Overlong = Literal["drop", "truncate"]
 Scheduler = Literal["constant", "constant_with_warmup", "linear", "cosine", "polynomial", "inverse_sqrt"]
 CHOICES: tuple[tuple[str, Any], ...] = (
-    ("method", Method),
+    ("objective", Objective),
+    ("adapter", Adapter),
     ("precision", Precision),
     ("compile", Compile),
     ("overlong", Overlong),
     ("scheduler", Scheduler),
 )
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,74 @@ class LoraSettings:
 
 
 @dataclass(frozen=True)
+class QuantizationSettings:
+    """How frozen base weights are stored (Dettmers et al. 2023).
+
+    Attributes:
+        bits: 4 or 8.
+        type: nf4 or fp4.
+        double: quantise the scales too.
+    """
+
+    bits: int = 4
+    type: str = "nf4"
+    double: bool = True
+
+
+@dataclass(frozen=True)
+class PreferenceSettings:
+    """What objectives over better and worse answers are told.
+
+    Attributes:
+        beta: dpo, kto: how much the model may leave its reference; orpo: weight of the preference; simpo: scale.
+        gamma: simpo: margin of the reward.
+        label_smoothing: dpo: part of the pairs that may be the wrong way round.
+        desirable_weight: kto: weight of good answers.
+        undesirable_weight: kto: weight of bad answers.
+    """
+
+    beta: float = 0.1
+    gamma: float = 1.0
+    label_smoothing: float = 0.0
+    desirable_weight: float = 1.0
+    undesirable_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """What objectives over a model's own answers are told.
+
+    Attributes:
+        generations: answers to one question.
+        max_new_tokens: tokens of an answer.
+        temperature: of sampling.
+        kl: weight of the distance to the reference.
+    """
+
+    generations: int = 4
+    max_new_tokens: int = 48
+    temperature: float = 0.9
+    kl: float = 0.04
+
+
+@dataclass(frozen=True)
 class TrainJob:
-    """One training run. Every file is JSONL with ``id`` and ``messages``.
+    """One training run.
+
+    Files are JSONL; every row has an ``id`` and, by objective: sft ``messages``; dpo, orpo, simpo and reward
+    ``prompt``, ``chosen`` and ``rejected`` (lists of messages); kto ``prompt``, ``completion`` and ``label`` (true for
+    good); grpo and ppo ``prompt``, ``answer`` and ``choices``; continue and pretrain ``text``.
 
     Attributes:
         model_dir: directory of the base model; never written to.
         train_file: training examples.
         validation_file: held-out examples for validation loss, or None.
-        method: lora, qlora (NF4 base, CUDA only) or full.
-        lora: adapter settings of lora and qlora.
+        objective: what is learned.
+        adapter: which weights are trained: lora, qlora (quantised base), dora, or all (none).
+        lora: settings of the adapter.
+        quantization: how the base of qlora is stored.
+        preference: of objectives over better and worse answers.
+        sampling: of objectives over a model's own answers.
         learning_rate: peak learning rate.
         scheduler: name of a transformers scheduler.
         warmup_ratio: share of all steps spent warming up.
@@ -88,8 +149,12 @@ class TrainJob:
     model_dir: str
     train_file: str
     validation_file: str | None = None
-    method: Method = "lora"
+    objective: Objective = "sft"
+    adapter: Adapter = "lora"
     lora: LoraSettings = field(default_factory=LoraSettings)
+    quantization: QuantizationSettings = field(default_factory=QuantizationSettings)
+    preference: PreferenceSettings = field(default_factory=PreferenceSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     learning_rate: float = 2e-4
     scheduler: Scheduler = "cosine"
     warmup_ratio: float = 0.03
@@ -135,8 +200,16 @@ class TrainJob:
         unknown = set(values) - {entry.name for entry in fields(cls)}
         if unknown:
             raise InputError(f"{path}: unknown keys {sorted(unknown)}")
-        values["lora"] = LoraSettings(**values["lora"])
+        for name, kind in PARTS.items():
+            values[name] = kind(**values[name])
         return cls(**values)
+
+    @property
+    def method(self) -> str:
+        """The name of the trainer, as in the table of methods and backends."""
+        if self.objective != "sft":
+            return self.objective
+        return "full" if self.adapter == "none" else self.adapter
 
     def fingerprint(self) -> str:
         """Identify the job by its settings and the content of its inputs, wherever they lie.
@@ -183,12 +256,21 @@ class TrainJob:
         ]
 
 
+PARTS: dict[str, Any] = {
+    "lora": LoraSettings,
+    "quantization": QuantizationSettings,
+    "preference": PreferenceSettings,
+    "sampling": SamplingSettings,
+}
+"""Settings of a job that are records of their own."""
+
+
 @dataclass(frozen=True)
 class TrainResult:
     """What came out of a training run.
 
     Attributes:
-        adapter_dir: PEFT adapter directory (method full: a whole model directory).
+        adapter_dir: PEFT adapter directory (adapter none: a whole model directory).
         status: completed, early_stopped, or diverged (loss or weights were no longer finite; the last finite
             weights are kept).
         steps: optimizer steps done.

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-METHODS = (
-    "full", "lora", "qlora", "dora", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward", "pretrain", "continue",
-)  # fmt: skip
-BACKENDS = ("trl", "axolotl", "llama_factory", "unsloth", "nanogpt")
+from secft.config.training import BACKENDS as BACKENDS
+from secft.config.training import METHODS as METHODS
 
 
 @dataclass(frozen=True)

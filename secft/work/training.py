@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from secft.base import find_base_model
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer, TrainerConfig
+from secft.config.training import (
+    LoraTrainer,
+    QloraTrainer,
+    SampledTrainer,
+    TrainerConfig,
+    adapter_of,
+    objective_of,
+)
+from secft.files import plain
 from secft.stage import Inputs
 from secft.track import following
 from secft.train.backends import backend_named
-from secft.train.job import LoraSettings, TrainJob
+from secft.train.job import LoraSettings, PreferenceSettings, QuantizationSettings, SamplingSettings, TrainJob
 from secft.train.launch import run_training
 from secft.work.data import DATASET
 
 RESULT = "train.json"
+Settings = TypeVar("Settings")
 VOLATILE = ("metrics.jsonl", "engine.log", "*.json", "tensorboard/*")
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
@@ -50,8 +60,12 @@ def training_job(config: RunConfig, dataset: Path) -> TrainJob:
         base_model_name=base.hub_id or base.name,
         train_file=str(dataset.absolute() / "train.jsonl"),
         validation_file=str(validation.absolute()) if has_validation else None,
-        method=trainer.name,  # type: ignore[arg-type]  # the schema allows the same names
+        objective=objective_of(trainer),  # type: ignore[arg-type]  # the schema allows the same names
+        adapter=adapter_of(trainer),  # type: ignore[arg-type]
         lora=_lora(trainer),
+        quantization=_quantization(trainer),
+        preference=_settings(PreferenceSettings, trainer),
+        sampling=_sampling(trainer),
         learning_rate=trainer.learning_rate,
         scheduler=trainer.scheduler,  # type: ignore[arg-type]
         warmup_ratio=trainer.warmup_ratio,
@@ -85,3 +99,21 @@ def _lora(trainer: TrainerConfig) -> LoraSettings:
         target_modules=",".join(lora.target_modules),
         bias=lora.bias,
     )
+
+
+def _quantization(trainer: TrainerConfig) -> QuantizationSettings:
+    if not isinstance(trainer, QloraTrainer):
+        return QuantizationSettings()
+    return QuantizationSettings(**plain(trainer.quantization))
+
+
+def _settings(kind: type[Settings], trainer: TrainerConfig) -> Settings:
+    """Return the settings of a kind that a trainer has; what it lacks stays as it is by default."""
+    names = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in vars(trainer).items() if name in names})
+
+
+def _sampling(trainer: TrainerConfig) -> SamplingSettings:
+    if not isinstance(trainer, SampledTrainer):
+        return SamplingSettings()
+    return SamplingSettings(**plain(trainer.sampling), kl=trainer.kl)

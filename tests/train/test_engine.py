@@ -87,7 +87,7 @@ def test_adapter_loads_with_peft_and_gives_the_reported_loss(make_job: Make, tin
     assert result.final_validation_loss == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"lora": LoraSettings(r=4, dropout=0.2)}, {"method": "full"}])
+@pytest.mark.parametrize("changes", [{}, {"lora": LoraSettings(r=4, dropout=0.2)}, {"adapter": "none"}])
 def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path, changes: dict[str, Any]) -> None:
     from secft.train.engines.sft_trainer import FlatBatchTrainer
 
@@ -110,7 +110,7 @@ def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path,
     finally:
         FlatBatchTrainer.begin_step = original  # type: ignore[method-assign]
     resumed = train_here(job, tmp_path / "parts")
-    name = "model.safetensors" if job.method == "full" else "adapter_model.safetensors"
+    name = "model.safetensors" if job.adapter == "none" else "adapter_model.safetensors"
     assert sha256_file(resumed.adapter_dir / name) == sha256_file(whole.adapter_dir / name)
     assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
     losses = [[row.get("loss", row.get("eval_loss")) for row in read_metrics(tmp_path / run / "metrics.jsonl")]

@@ -86,7 +86,7 @@ def load_job(job: TrainJob) -> LoadedJob:
     set_seed(job.seed)
     model = load_model(job, precision)
     longest = max(length for row in [*rows, *validation_rows] for length in row["lengths"])
-    fast = job.fast_path and job.method == "lora" and longest <= MAX_FAST_LENGTH and not torch.cuda.is_available()
+    fast = job.fast_path and job.adapter == "lora" and longest <= MAX_FAST_LENGTH and not torch.cuda.is_available()
     forward = select_forward(model, compile_kernels=job.compile, fast=fast)
     return LoadedJob(tokenizer, model, forward, rows, validation_rows, train, precision)
 
@@ -116,14 +116,14 @@ def load_model(job: TrainJob, precision: str) -> Any:
         A PeftModel (lora, qlora) or the model itself (full).
     """
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
-    dtype = torch.bfloat16 if precision == "bf16" and job.method != "full" else torch.float32
+    dtype = torch.bfloat16 if precision == "bf16" and job.adapter != "none" else torch.float32
     arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline, "trust_remote_code": False}
-    if job.method == "qlora":
+    if job.adapter == "qlora":
         arguments["quantization_config"] = _nf4()
         arguments["device_map"] = {"": 0}
     model = AutoModelForCausalLM.from_pretrained(job.model_dir, use_safetensors=True, **arguments)
     model.config.use_cache = False
-    if job.method == "full":
+    if job.adapter == "none":
         return model
     return _with_adapters(model, job)
 
@@ -149,7 +149,7 @@ def _nf4() -> Any:
 def _with_adapters(model: Any, job: TrainJob) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
-    if job.method == "qlora":
+    if job.adapter == "qlora":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=job.gradient_checkpointing)
     settings = job.lora
     names = [name.strip() for name in settings.target_modules.split(",")]
@@ -161,6 +161,7 @@ def _with_adapters(model: Any, job: TrainJob) -> Any:
         target_modules=settings.target_modules if names == ["all-linear"] else names,
         bias=settings.bias,
         use_rslora=settings.rslora,
+        use_dora=job.adapter == "dora",
     )
     try:
         return get_peft_model(model, config)
@@ -194,7 +195,7 @@ def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> An
         optim="adamw_torch_fused",
         seed=job.seed,
         data_seed=job.seed,
-        bf16=job.method == "full" and precision == "bf16",
+        bf16=job.adapter == "none" and precision == "bf16",
         fp16=False,
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=job.gradient_checkpointing,
