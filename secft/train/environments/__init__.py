@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.train.environments.check import Finding, check, findings
+from secft.train.environments.checks import Finding, check, findings
 from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
-from secft.train.environments.make import make
+from secft.train.environments.making import make
 from secft.train.environments.place import BackendEnvironment, ready
-from secft.train.environments.turn import Show, turn
+from secft.train.environments.turns import Show, turn
 from secft.train.environments.variables import SILENT, variables_for
 
 __all__ = [

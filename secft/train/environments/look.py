@@ -17,8 +17,8 @@ import base64, hashlib, importlib.metadata, json, platform, re, sys
 
 def changed(distribution):
     for entry in distribution.files or ():
-        if entry.hash is None or entry.hash.mode != "sha256":
-            continue
+        if entry.hash is None or entry.hash.mode != "sha256" or entry.suffix == ".pyc":
+            continue  # Python rewrites compiled files, also those that a wheel brings
         path = distribution.locate_file(entry)
         try:
             with open(path, "rb") as stream:

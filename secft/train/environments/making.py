@@ -23,10 +23,10 @@ from secft.progress import Meter, meter
 from secft.train.environments.lock import CUDA_SIZE, SIZES, Lock
 from secft.train.environments.look import Inside, look_inside
 from secft.train.environments.place import RECORD, BackendEnvironment, Record, is_foreign, place_of, python_of, ready
-from secft.train.environments.turn import Show
+from secft.train.environments.turns import Show
 
-PYTHONS = ((3, 11), (3, 12), (3, 13))
-"""Versions of Python that all packages of the locks have wheels for; the locks were made with the first."""
+PYTHONS = ((3, 11), (3, 12))
+"""Versions of Python for which the requirements of the backends resolve to exactly the packages of their locks."""
 _POLL_SECONDS = 0.5
 _LOG_LINES = 12
 _LIKELY_CAUSES = (

@@ -9,9 +9,9 @@ from typing import Literal
 from secft.errors import InputError, Problem
 from secft.train.environments.lock import LOCKS, Lock, lock_of
 from secft.train.environments.look import look_inside
-from secft.train.environments.make import same_version
+from secft.train.environments.making import same_version
 from secft.train.environments.place import Record, is_foreign, place_of, python_of, read_record
-from secft.train.environments.turn import is_being_made
+from secft.train.environments.turns import is_being_made
 
 Kind = Literal[
     "missing", "being made", "foreign", "unfinished", "moved", "other lock", "python", "version", "extra", "file"
