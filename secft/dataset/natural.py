@@ -1,4 +1,4 @@
-"""Natural order, by which CWE-9 comes before CWE-79, as bytes that sort in it."""
+"""Natural order, by which CWE-9 comes before CWE-79."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import re
 _PART = re.compile(r"\d+|\D+")
 
 
+def natural(identifier: str) -> list[tuple[int, int, str]]:
+    """Return a sorting key by which CWE-9 comes before CWE-79."""
+    parts = _PART.findall(identifier)
+    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
+
+
 def natural_bytes(identifier: str) -> bytes:
-    """Return bytes that compare with others as secft.dataset.sources.natural does; numbers come before text.
+    """Return bytes that compare with others as natural does; in many arrays they need a fraction of its memory.
 
     A number is its length without leading zeros and its digits, a text is ended by a byte that is in no other.
     """

@@ -165,7 +165,7 @@ def _fill(table: ExampleTable, row: int, facts: dict[str, Any]) -> None:
 
 
 class _SortKeys:
-    """Ids in a form whose bytes sort as secft.dataset.sources.natural does."""
+    """Ids in a form whose bytes sort as secft.dataset.natural.natural does."""
 
     def __init__(self) -> None:
         self._chunks: list[Any] = []

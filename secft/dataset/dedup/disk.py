@@ -25,7 +25,7 @@ from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import connected
 from secft.dataset.dedup.shards import FORMAT, Shards, flush, write_shard
 from secft.dataset.dedup.words import Rows
-from secft.dataset.sources import natural
+from secft.dataset.natural import natural
 from secft.engine import Engine, InProcess
 from secft.errors import InputError
 from secft.files import canonical_json, storage_errors

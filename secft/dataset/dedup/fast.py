@@ -13,7 +13,7 @@ from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
 from secft.dataset.dedup.verify import MemoryStore, sets_in_memory
 from secft.dataset.dedup.words import Rows
-from secft.dataset.sources import natural
+from secft.dataset.natural import natural
 from secft.engine import Engine, InProcess
 
 _SHARD = 2000

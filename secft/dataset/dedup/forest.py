@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.dataset.sources import natural
+from secft.dataset.natural import natural
 
 Pair = tuple[str, str]
 Rows = NDArray[np.int64]

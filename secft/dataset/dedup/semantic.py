@@ -12,7 +12,7 @@ from secft.config.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.words import Rows
-from secft.dataset.sources import natural
+from secft.dataset.natural import natural
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]

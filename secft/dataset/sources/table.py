@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from secft.config.source import SourceConfig
+from secft.dataset.natural import natural as natural
 from secft.dataset.sources import (
     agent_runs,
     attack,
@@ -49,12 +49,6 @@ READERS: Mapping[str, Reader] = {
 }
 VERSION = 2
 """Raised when the same inputs would give other documents."""
-
-
-def natural(identifier: str) -> list[tuple[int, int, str]]:
-    """Return a sorting key by which CWE-9 comes before CWE-79."""
-    parts = re.findall(r"\d+|\D+", identifier)
-    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
 
 
 def reader_of(key: str, config: SourceConfig) -> Reader:
