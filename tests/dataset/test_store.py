@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from secft.dataset import store as stored
+from secft.dataset import store_index
 from secft.dataset.store import DocumentStore
 from secft.errors import InputError
 from secft.records import Document
@@ -57,7 +58,8 @@ def test_other_processes_open_the_same_index(store: DocumentStore) -> None:
 
 
 def test_a_hash_that_two_ids_share_hides_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "_hash", lambda identifier: len(identifier) % 2)
+    monkeypatch.setattr(store_index, "hash_of", lambda identifier: len(identifier) % 2)
+    monkeypatch.setattr(stored, "hash_of", store_index.hash_of)
     documents = [document(f"{'x' * (number % 3)}{number}") for number in range(40)]
     store = DocumentStore.build(write(tmp_path / "d.jsonl", documents), tmp_path / "index")
     assert [store[one.id] for one in documents] == documents
@@ -78,6 +80,14 @@ def test_ids_that_do_not_stand_first_are_found(tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     assert list(DocumentStore.build(path, tmp_path / "index")) == IDS
+
+
+def test_documents_of_some_kinds(tmp_path: Path) -> None:
+    kinds = ["guide", "record", 'odd "kind"', "rule"]
+    documents = [replace(document(one), kind=kinds[number % 4]) for number, one in enumerate(IDS)]
+    store = DocumentStore.build(write(tmp_path / "d.jsonl", documents), tmp_path / "index")
+    for wanted in ([], ["record"], ["guide", "rule"], kinds[2:]):
+        assert list(store.rows_of(wanted)) == [one for one in documents if one.kind in wanted]
 
 
 def test_an_empty_file(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -294,3 +295,27 @@ def test_a_store_serves_as_well_as_documents_in_memory(mixed: Path, tmp_path: Pa
     assert by_store.neighbours == in_memory.neighbours
     from_store = writing.write_examples(store.values(), config, by_store, 7, {})
     assert list(from_store) == list(writing.write_examples(documents.values(), config, in_memory, 7, {}))
+
+
+def peak_of(count: int, directory: Path) -> int:
+    """Return the largest number of bytes that were held while so many records were passed on."""
+    chat = [{"role": "user", "content": "What is it? " * 9}, {"role": "assistant", "content": "A thing. " * 9}]
+    path = directory / f"{count}.jsonl"
+    with path.open("w") as stream:
+        for number in range(count):
+            one = Document(f"r:{number}", "record", "t", "text", {"messages": chat}, "jsonl", "1", "mit", "")
+            stream.write(json.dumps(asdict(one)) + "\n")
+    tracemalloc.start()
+    try:
+        means = Means(LlmConfig(name=""), directory, shard_size=100)
+        assert synthesise(NoSynthesis(), path, directory / f"out {count}", 7, means)["examples"] == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_records(tmp_path: Path) -> None:
+    peak_of(10, tmp_path)  # what is loaded and kept once
+    few, many = peak_of(1000, tmp_path), peak_of(4000, tmp_path)
+    # The index takes less than a hundred bytes of a record while it is made; a record that is held takes thousands.
+    assert many - few < 3000 * 250
