@@ -147,7 +147,12 @@ def read_json(path: Path) -> Any:
 
 def json_line(row: Any) -> str:
     """Return a row as one line of JSON without its end, keys in their own order; a text is a line already."""
-    return row if isinstance(row, str) else _LINES.encode(plain(row))
+    return row if isinstance(row, str) else plain_line(plain(row))
+
+
+def plain_line(row: dict[str, Any]) -> str:
+    """Return json_line of a row that is plain already."""
+    return _LINES.encode(row)
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> int:

@@ -12,7 +12,7 @@ from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import reader_of
 from secft.engine.shards import Shard
-from secft.files import digest, json_line, plain, writable
+from secft.files import digest, plain, plain_line, writable
 from secft.records import Document, Tally
 
 INJECTION = "injection"
@@ -45,7 +45,7 @@ class Found:
             self._kinds[document.kind] += 1
             self._licenses[document.license] += 1
             self._injected += bool(row["fields"].get(INJECTION))
-            line = json_line(row)
+            line = plain_line(row)
             self._bytes += (len(line) if line.isascii() else len(line.encode())) + 1
             yield line
 
