@@ -17,7 +17,7 @@ import pytest
 
 import secft.train.environments.making as making
 from secft.errors import InputError, StorageError, TrainingError
-from secft.train.environments import BackendEnvironment, check, ensure, repair, variables_for
+from secft.train.environments import BackendEnvironment, check, ensure, in_use, repair, variables_for
 from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
 from secft.train.environments.place import RECORD, read_record
 from secft.train.environments.turns import is_being_made
@@ -237,6 +237,23 @@ def test_two_processes_take_turns(tmp_path: Path) -> None:
     assert [child.returncode for child in children] == [0, 0]
     assert ["Making the environment" in output for output in outputs] == [True, False]
     assert "waiting for it" in outputs[1]
+
+
+def test_environment_in_use_is_not_removed(tmp_path: Path) -> None:
+    root, locks = tmp_path / "root", tmp_path / "locks"
+    write_lock(locks, "alpha==1.0\n")
+    made = ensure("demo", root, locks=locks)
+    write_lock(locks, "alpha==1.1\n")
+    with in_use(made), in_use(made):
+        command = [sys.executable, "-c", ENSURE, root, locks]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert child.stdout is not None
+        assert "making or using the environment of demo; waiting" in child.stdout.readline()
+        assert kinds(root, locks) == ["other lock"]
+        assert made.python.is_file()
+    assert "is ready" in child.communicate(timeout=SECONDS)[0]
+    with pytest.raises(TrainingError, match="was removed"), in_use(made):
+        pass
 
 
 def wait_for(happened: Callable[[], bool]) -> None:

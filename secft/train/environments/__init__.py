@@ -8,7 +8,7 @@ from secft.train.environments.checks import Finding, check, findings
 from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
 from secft.train.environments.making import make
 from secft.train.environments.place import BackendEnvironment, ready
-from secft.train.environments.turns import Show, turn
+from secft.train.environments.turns import Show, in_use, turn
 from secft.train.environments.variables import SILENT, variables_for
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Finding",
     "check",
     "ensure",
+    "in_use",
     "repair",
     "variables_for",
 ]

@@ -1,4 +1,4 @@
-"""Taking turns: only one process makes or removes the environment of a backend at a time."""
+"""Taking turns: only one process makes or removes the environment of a backend, and only while none trains in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from secft.errors import TrainingError
 from secft.files import storage_errors
+from secft.train.environments.place import BackendEnvironment, ready
 
 Show = Callable[[str], None]
 
@@ -28,8 +30,30 @@ def turn(name: str, root: Path, show: Show) -> Iterator[int]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            show(f"Another process is making the environment of {name}; waiting for it.")
+            show(f"Another process is making or using the environment of {name}; waiting for it.")
             fcntl.flock(held, fcntl.LOCK_EX)
+        yield held
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def in_use(place: BackendEnvironment) -> Iterator[int]:
+    """Keep an environment from being removed while something runs in it; any number of processes may use one.
+
+    Yields:
+        The descriptor of the lock; a program that inherits it (``pass_fds``) keeps the environment too.
+
+    Raises:
+        TrainingError: it was removed or made anew since it was returned by ensure.
+    """
+    root = place.directory.parent
+    with storage_errors(root):
+        held = os.open(_file(place.name, root), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if ready(place.name, root, place.lock_digest) is None:
+            raise TrainingError(f"The environment of {place.name} in {place.directory} was removed; start again.")
         yield held
     finally:
         os.close(held)
