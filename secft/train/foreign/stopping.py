@@ -1,0 +1,64 @@
+"""Leaving in order: a checkpoint on the first signal, at once on the second, and never after the parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+from transformers import TrainerCallback
+
+INTERRUPTED_EXIT = 130
+PARENT_VARIABLE = "SECFT_PARENT_PID"
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies, so that a restarted run never races an old one."""
+    expected = os.environ.get(PARENT_VARIABLE)
+    if expected is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the call above took effect.
+    if os.getppid() != int(expected):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class StopCallback(TrainerCallback):  # type: ignore[misc]
+    """SIGTERM or SIGINT: a checkpoint after this step, then exit code 130. A second signal: at once.
+
+    Until training begins the first signal leaves at once, too: there is nothing to save.
+
+    Attributes:
+        requested: whether a signal arrived.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Catch signals; here, because backends install handlers of their own before."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: Any) -> None:
+        if self.requested:
+            os._exit(INTERRUPTED_EXIT)
+        self.requested = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask for a checkpoint and the end of training."""
+        if self.requested:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave with exit code 130, unless the last step was done anyway.
+
+        Raises:
+            SystemExit: training was stopped before its end.
+        """
+        if self.requested and state.global_step < state.max_steps:
+            raise SystemExit(INTERRUPTED_EXIT)
