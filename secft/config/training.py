@@ -27,6 +27,16 @@ class QuantizationConfig:
     double: bool = setting(True, about="Quantise the scales too.")
 
 
+@dataclass
+class RecoveryConfig:
+    """What is done about a loss that leaves all bounds: back to the last good checkpoint with a lower learning rate."""
+
+    rollbacks: int = setting(2, about="Returns before the run ends as diverged.", low=0, high=20)
+    factor: float = setting(0.5, about="The learning rate is multiplied by it at each return.", above=0, high=1)
+    spike: float = setting(3.0, about="Out of bounds: so many times the running median; 0 is only NaN.", low=0)
+    patience: int = setting(3, about="Recorded losses in a row that must be out of bounds.", low=1)
+
+
 METHODS = (
     "full", "lora", "qlora", "dora", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward", "pretrain", "continue",
 )  # fmt: skip
@@ -62,6 +72,7 @@ class TrainerConfig:
     save_steps: int = setting(40, about="Steps between checkpoints; 0 is only at the end.", low=0)
     save_total_limit: int = setting(2, about="Checkpoints that are kept.", low=1)
     early_stopping_patience: int = setting(4, about="Evaluations without progress before stopping; 0 is off.", low=0)
+    recovery: RecoveryConfig = setting(RecoveryConfig(), about="What is done about a loss that leaves all bounds.")
 
 
 @dataclass

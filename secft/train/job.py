@@ -100,6 +100,24 @@ class SamplingSettings:
 
 
 @dataclass(frozen=True)
+class RecoverySettings:
+    """What is done about a loss that leaves all bounds.
+
+    Attributes:
+        rollbacks: returns to the last good checkpoint before the run ends as diverged.
+        factor: what the learning rate is multiplied by at each return.
+        spike: a loss above so many times its running median is out of bounds; 0 looks only for values that are not
+            finite.
+        patience: recorded losses in a row that must be out of bounds.
+    """
+
+    rollbacks: int = 0
+    factor: float = 0.5
+    spike: float = 0.0
+    patience: int = 3
+
+
+@dataclass(frozen=True)
 class TrainJob:
     """One training run.
 
@@ -144,6 +162,9 @@ class TrainJob:
         threads: CPU threads; 0 means all cores.
         offline: forbid the engine to use the Hugging Face hub.
         base_model_name: what the adapter names as its base, for example a hub id; "" leaves model_dir there.
+        recovery: what is done about a loss that leaves all bounds.
+        adjusted_from: fingerprint of the job of which this is a changed attempt (lower learning rate, smaller micro
+            batch), so that its checkpoints and its result count as that job's; "" for a job as it was given.
     """
 
     model_dir: str
@@ -182,6 +203,8 @@ class TrainJob:
     threads: int = 0
     offline: bool = True
     base_model_name: str = ""
+    recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    adjusted_from: str = ""
 
     def write(self, path: Path) -> None:
         """Write the job as JSON."""
@@ -217,6 +240,8 @@ class TrainJob:
         Base weights count by file name and size: hashing many gigabytes at every start would cost more than it
         tells.
         """
+        if self.adjusted_from:
+            return self.adjusted_from
         values = asdict(self)
         for key in ("train_file", "validation_file"):
             path = values[key]
@@ -261,6 +286,7 @@ PARTS: dict[str, Any] = {
     "quantization": QuantizationSettings,
     "preference": PreferenceSettings,
     "sampling": SamplingSettings,
+    "recovery": RecoverySettings,
 }
 """Settings of a job that are records of their own."""
 
@@ -290,6 +316,7 @@ class TrainResult:
         engine: which forward ran, for example ``fast+native``, ``fast`` or ``generic``.
         trainable_parameters: number of weights that were trained.
         versions: versions of the engine's libraries.
+        recoveries: what was changed on the way after a rollback or a lack of memory, in order.
     """
 
     adapter_dir: Path
@@ -311,6 +338,7 @@ class TrainResult:
     engine: str
     trainable_parameters: int
     versions: dict[str, str]
+    recoveries: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for manifests and cards."""

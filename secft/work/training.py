@@ -21,7 +21,14 @@ from secft.files import plain
 from secft.stage import Inputs
 from secft.track import following
 from secft.train.backends import backend_named
-from secft.train.job import LoraSettings, PreferenceSettings, QuantizationSettings, SamplingSettings, TrainJob
+from secft.train.job import (
+    LoraSettings,
+    PreferenceSettings,
+    QuantizationSettings,
+    RecoverySettings,
+    SamplingSettings,
+    TrainJob,
+)
 from secft.train.launch import run_training
 from secft.work.data import DATASET
 
@@ -85,6 +92,7 @@ def training_job(config: RunConfig, dataset: Path) -> TrainJob:
         save_total_limit=trainer.save_total_limit,
         early_stopping_patience=trainer.early_stopping_patience if has_validation else 0,
         load_best=has_validation and trainer.early_stopping_patience > 0,
+        recovery=RecoverySettings(**plain(trainer.recovery)),
     )
 
 

@@ -39,4 +39,4 @@ class TrlBackend:
         values["adapter_dir"] = directory / values["adapter_dir"]
         if not values["adapter_dir"].is_dir():
             raise TrainingError(f"{path} names an adapter that is not there: {values['adapter_dir']}")
-        return TrainResult(**{entry.name: values[entry.name] for entry in fields(TrainResult)})
+        return TrainResult(**{entry.name: values[entry.name] for entry in fields(TrainResult) if entry.name in values})
