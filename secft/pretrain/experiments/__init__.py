@@ -1,0 +1,1 @@
+"""Bespoke model blocks behind feature flags, off by default."""
