@@ -18,7 +18,7 @@ SEPARATE = ("axolotl", "llama_factory", "unsloth")
 """Backends that live in an environment of their own."""
 
 _GIB = 2**30
-SIZES = {"axolotl": int(3.3 * _GIB), "llama_factory": int(2.3 * _GIB), "unsloth": int(1.9 * _GIB)}
+SIZES = {"axolotl": int(4.0 * _GIB), "llama_factory": int(2.3 * _GIB), "unsloth": int(1.9 * _GIB)}
 """Measured size of an environment with the CPU build of torch, in bytes."""
 CUDA_SIZE = 6 * _GIB
 """What the CUDA libraries add that the usual build of torch brings along, in bytes."""
