@@ -55,7 +55,11 @@ STAGES: tuple[Stage, ...] = (
         "train",
         version=1,
         needs=("dataset",),
-        settings=lambda config: {"trainer": config.trainer, "backend": config.backend},
+        settings=lambda config: {
+            "trainer": config.trainer,
+            "backend": config.backend,
+            "distributed": config.distributed,
+        },
         work=training.train,
         external=training.model_digests,
         volatile=training.VOLATILE,

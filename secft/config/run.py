@@ -8,7 +8,9 @@ from typing import Any
 from secft.config.curation import CurationConfig
 from secft.config.data import DatasetConfig
 from secft.config.dedup import DedupConfig
+from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
+from secft.config.hardware import HardwareConfig
 from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import LlmConfig
 from secft.config.model import ModelConfig
@@ -51,6 +53,8 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)
+    hardware: HardwareConfig = setting(HardwareConfig(), about="What trains.", internal=True)
+    distributed: DistributedConfig = field(default_factory=DistributedConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     gates: GatesConfig = field(default_factory=GatesConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)

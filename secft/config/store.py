@@ -8,7 +8,9 @@ from hydra.core.config_store import ConfigStore
 
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
+from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
+from secft.config.hardware import HardwareConfig, register_resolver
 from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
@@ -116,6 +118,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "unsloth_schema": UnslothBackend,
         "nanogpt_schema": NanogptBackend,
     },
+    "hardware": {"hardware_schema": HardwareConfig},
+    "distributed": {"distributed_schema": DistributedConfig},
     "eval": {"standard_schema": EvalConfig},
     "gates": {"standard_schema": GatesConfig},
     "tracker": {"none_schema": NoTracker, "tensorboard_schema": TensorboardTracker},
@@ -132,6 +136,7 @@ def conf_directory() -> Path:
 
 def register_schemas() -> None:
     """Tell Hydra about every schema; calling it again changes nothing."""
+    register_resolver(conf_directory() / "hardware")
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig, provider="secft")
     for group, schemas in SCHEMAS.items():

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from secft.errors import InputError
 from secft.files import digest, read_json, sha256_file, write_json
+from secft.train.distributed.settings import LOCAL_ONLY, DistributedSettings
 
 Objective = Literal["sft", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward", "pretrain", "continue"]
 Adapter = Literal["none", "lora", "qlora", "dora"]
@@ -162,6 +163,7 @@ class TrainJob:
         threads: CPU threads; 0 means all cores.
         offline: forbid the engine to use the Hugging Face hub.
         base_model_name: what the adapter names as its base, for example a hub id; "" leaves model_dir there.
+        distributed: on how many processes, and how they are started.
         recovery: what is done about a loss that leaves all bounds.
         adjusted_from: fingerprint of the job of which this is a changed attempt (lower learning rate, smaller micro
             batch), so that its checkpoints and its result count as that job's; "" for a job as it was given.
@@ -203,6 +205,7 @@ class TrainJob:
     threads: int = 0
     offline: bool = True
     base_model_name: str = ""
+    distributed: DistributedSettings = field(default_factory=DistributedSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
     adjusted_from: str = ""
 
@@ -246,6 +249,7 @@ class TrainJob:
         for key in ("train_file", "validation_file"):
             path = values[key]
             values[key] = None if path is None else sha256_file(Path(path))
+        values["distributed"] = {k: v for k, v in values["distributed"].items() if k not in LOCAL_ONLY}
         weights = sorted(Path(self.model_dir).glob("*.safetensors"))
         values["model_dir"] = [[path.name, path.stat().st_size] for path in weights]
         return digest(values)
@@ -287,6 +291,7 @@ PARTS: dict[str, Any] = {
     "preference": PreferenceSettings,
     "sampling": SamplingSettings,
     "recovery": RecoverySettings,
+    "distributed": DistributedSettings,
 }
 """Settings of a job that are records of their own."""
 

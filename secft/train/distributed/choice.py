@@ -1,0 +1,116 @@
+"""From the configuration to settings, and what is impossible in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+from secft.config.distributed import DistributedConfig
+from secft.config.run import RunConfig
+from secft.config.training import adapter_of, objective_of
+from secft.environment import cuda_devices, missing_modules
+from secft.errors import Problem
+from secft.files import plain
+from secft.train.distributed.settings import DistributedSettings
+
+# What reaches a shell script is a word of these characters only, whoever wrote the configuration.
+WORD = re.compile(r"[A-Za-z0-9_.:,@/+-]+")
+SPREAD_BACKENDS = ("trl", "axolotl", "llama_factory")
+
+
+def settings_of(config: DistributedConfig) -> DistributedSettings:
+    """Translate the configuration of a training's processes."""
+    device = config.device if config.device != "auto" else "cuda" if cuda_devices() else "cpu"
+    return DistributedSettings(
+        strategy=config.name,  # type: ignore[arg-type]  # the schema allows the same names
+        processes=config.processes,
+        nodes=config.nodes,
+        offload=config.offload,
+        device=device,
+        launcher=config.launcher,
+        address=config.address,
+        port=config.port or 0,
+        timeout=config.timeout,
+        ray_address=config.ray_address or "",
+        slurm=plain(config.slurm),
+    )
+
+
+def distributed_problems(config: RunConfig) -> list[Problem]:
+    """Return what is impossible on any machine: pairs of settings that contradict each other."""
+    chosen = config.distributed
+    world = chosen.processes * chosen.nodes
+    if chosen.name == "single":
+        return [] if world == 1 else [_refused("processes", "needs a way to divide the work", world, "distributed=ddp")]
+    found = [*_offload_problems(chosen), *_word_problems(chosen), *_method_problems(config)]
+    if chosen.nodes > 1 and chosen.launcher in ("torchrun", "accelerate") and chosen.address == "127.0.0.1":
+        reason = "is this machine itself; the others cannot reach it"
+        found.append(_refused("address", reason, chosen.address, "Give the address of the first machine."))
+    return found
+
+
+def missing_here(config: RunConfig) -> list[Problem]:
+    """Return what this machine lacks for the chosen division and launcher."""
+    chosen, found = config.distributed, []
+    if chosen.name.startswith("deepspeed") and config.backend.name == "trl" and missing_modules(("deepspeed",)):
+        found.append(_refused("name", "deepspeed is not installed", chosen.name, "pip install 'secft[deepspeed]'"))
+    if chosen.launcher == "ray" and missing_modules(("ray",)):
+        found.append(_refused("launcher", "ray is not installed", "ray", "pip install 'secft[ray]'"))
+    if chosen.launcher == "slurm" and chosen.name != "single" and shutil.which("sbatch") is None:
+        remedy = "Start it on a machine that submits Slurm jobs; dry_run=true shows the script."
+        found.append(_refused("launcher", "there is no sbatch here", "slurm", remedy))
+    devices = len(cuda_devices())
+    wants_cuda = chosen.device == "cuda" or (chosen.device == "auto" and devices)
+    if chosen.name != "single" and wants_cuda and chosen.launcher != "slurm" and devices < chosen.processes:
+        remedy = (
+            f"This machine has {devices}: use distributed.processes={devices}." if devices else "Use a GPU machine."
+        )
+        found.append(_refused("processes", "is more than the CUDA devices here", chosen.processes, remedy))
+    return found
+
+
+def _offload_problems(chosen: DistributedConfig) -> list[Problem]:
+    allowed = {"deepspeed_zero3": ("none", "optimizer", "all"), "fsdp2": ("none", "all"), "ddp": ("none",)}
+    fits = allowed.get(chosen.name, ("none", "optimizer"))
+    if chosen.offload in fits:
+        return []
+    reason = f"is nothing that {chosen.name} can do"
+    return [Problem("distributed.offload", reason, chosen.offload, ", ".join(fits))]
+
+
+def _word_problems(chosen: DistributedConfig) -> list[Problem]:
+    words = {
+        "address": chosen.address,
+        "ray_address": chosen.ray_address,
+        "slurm.partition": chosen.slurm.partition,
+        "slurm.account": chosen.slurm.account,
+        "slurm.time": chosen.slurm.time,
+    }
+    allowed = "letters, digits and _ . : , @ / + -"
+    return [
+        Problem(f"distributed.{key}", "has characters that a launch file may not hold", value, allowed)
+        for key, value in words.items()
+        if value is not None and not WORD.fullmatch(value)
+    ]
+
+
+def _method_problems(config: RunConfig) -> list[Problem]:
+    chosen, backend = config.distributed, config.backend.name
+    if backend not in SPREAD_BACKENDS:
+        remedy = f"Use distributed=single, or one of backend={', '.join(SPREAD_BACKENDS)}."
+        return [_refused("name", f"backend={backend} trains in one process", chosen.name, remedy)]
+    if backend != "trl" and chosen.launcher in ("ray", "slurm"):
+        reason = f"starts backend=trl only, not backend={backend}"
+        return [_refused("launcher", reason, chosen.launcher, "Use launcher=torchrun.")]
+    sharded = chosen.name == "fsdp2" or chosen.name.startswith("deepspeed")
+    if sharded and adapter_of(config.trainer) == "qlora" and chosen.name != "deepspeed_zero1":
+        reason = "divides weights, and quantised weights cannot be divided here"
+        return [_refused("name", reason, chosen.name, "Use distributed=ddp, or trainer=lora.")]
+    if sharded and backend == "trl" and objective_of(config.trainer) not in ("sft", "continue"):
+        reason = f"divides weights; trainer={objective_of(config.trainer)} needs them whole"
+        return [_refused("name", reason, chosen.name, "Use distributed=ddp.")]
+    return []
+
+
+def _refused(key: str, reason: str, value: object, remedy: str) -> Problem:
+    return Problem(f"distributed.{key}", reason, value, remedy=remedy)

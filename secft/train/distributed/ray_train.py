@@ -1,0 +1,79 @@
+"""Train on a Ray cluster: ``python -m secft.train.distributed.ray_train <directory>``.
+
+Ray places one worker for each process and lets them meet; each runs the trl engine on the job of the directory, which
+lies on a disk that all machines share. The launcher's supervision is the same as for torchrun.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import secft
+from secft.train.distributed.commands import process_environment
+from secft.train.distributed.settings import DistributedSettings
+from secft.train.engines.environment import PARENT_VARIABLE, die_with_parent
+from secft.train.job import TrainJob
+
+
+def main(argv: list[str]) -> int:
+    """Train the job of a directory; return the exit code."""
+    die_with_parent()
+    directory = Path(argv[0]).absolute()
+    settings = TrainJob.read(directory / "job.json").distributed
+    os.environ.pop(PARENT_VARIABLE, None)
+    _connect(settings)
+    _trainer(settings, directory).fit()
+    return 0
+
+
+def _connect(settings: DistributedSettings) -> None:
+    import ray
+
+    paths = [str(Path(secft.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {**process_environment(settings), "PYTHONPATH": os.pathsep.join(paths)}
+    arguments: dict[str, Any] = {"runtime_env": {"env_vars": variables}, "log_to_driver": True}
+    if settings.ray_address:
+        ray.init(address=settings.ray_address, **arguments)
+    else:
+        # One core more than there are processes: Ray counts the one that waits for them too.
+        ray.init(
+            address="local",
+            num_cpus=settings.processes + 1,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            **arguments,
+        )
+
+
+def _trainer(settings: DistributedSettings, directory: Path) -> Any:
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    on_gpu = settings.device == "cuda"
+    return TorchTrainer(
+        train_rank,
+        train_loop_config={"directory": str(directory)},
+        scaling_config=ScalingConfig(num_workers=settings.world, use_gpu=on_gpu),
+        torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo", timeout_s=settings.timeout),
+        run_config=RunConfig(name="secft", storage_path=str(directory / "ray")),
+    )
+
+
+def train_rank(settings: dict[str, str]) -> None:
+    """Be one process of the training; Ray has told who this is and where the others are.
+
+    Raises:
+        RuntimeError: the engine did not end well; its note in the directory says why.
+    """
+    from secft.train.engines import trl_sft
+
+    code = trl_sft.main([settings["directory"]])
+    if code:
+        raise RuntimeError(f"the engine ended with exit code {code}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
