@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-IPV4 = re.compile(r"(?<![\w.-])(?P<value>(?:\d{1,3}\.){3}\d{1,3})(?P<bits>/\d{1,2})?(?![\w]|\.\d|-\d)")
+IPV4 = re.compile(
+    r"(?<![A-Za-z0-9.])(?P<value>(?:\d{1,3}\.){3}\d{1,3})(?![A-Za-z0-9]|\.\d)(?P<bits>/\d{1,2}(?![\d.]))?"
+)
 IPV6 = re.compile(
-    r"(?<![\w:.])(?P<value>(?=[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]{2,39}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?)"
+    r"(?:(?<![\w:.])|(?<=[A-Za-z_]:))(?P<value>(?=[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]{2,39}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?)"
     r"(?P<bits>/\d{1,3})?(?![\w:]|\.\d)"
 )
 MAC = re.compile(
@@ -23,7 +25,7 @@ EMAIL = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){0,8}[A-Za-z][A-Za-z0-9-]{1,62})(?![\w-])"
 )
 DOMAIN = re.compile(
-    r"(?<![\w.@-])(?P<value>(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.){1,9}"
+    r"(?<![\w.-])(?P<value>(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.){1,9}"
     r"[A-Za-z][A-Za-z0-9-]{1,62})(?![\w-])"
 )
 # Fingerprints of keys, as pairs.
@@ -32,6 +34,8 @@ SID = re.compile(r"\b(?P<value>S-1-5-21(?:-\d{1,10}){3,4})\b")
 
 _NAME = r"[^\W][^\s\"'<>;,()&\[\]{}|=:@/\\`*+]{0,63}"
 _QUOTE = r"[\"']?"
+_NO_ESCAPE = r"(?!u00[0-9a-f]{2}|[nrt](?![a-z]))"
+"""What follows a backslash in JSON without being a name: \\u003c, or a line feed before what is no small letter."""
 USERS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -49,20 +53,25 @@ USERS = tuple(
         rf"\bby (?P<value>{_NAME})\(uid=\d{{1,10}}\)",
         rf"(?i)\b(?:session (?:opened|closed) for|password changed for|new user: name=) ?"
         rf"(?P<value>{_NAME})(?=[\s(,]|$)",
+        rf"(?i)\bfailed for (?P<value>{_NAME}) on /dev/",
         rf"(?i)\bsu(?:\[\d+\])?: .{{0,60}}\b(?:to|for) {_NAME} by (?P<value>{_NAME})",
         rf"(?i)\bsu(?:\[\d+\])?: .{{0,60}}\b(?:to|for) (?P<value>{_NAME}) by ",
         rf"\bCRON(?:\[\d+\])?: \((?P<value>{_NAME})\)",
         rf"^\S{{1,255}} \S{{1,64}} (?P<value>{_NAME}) \[\d",
-        r"(?:/home|/Users|/export/home|(?i:[\\/]documents and settings|[a-z]:\\{1,2}users))[\\/]{1,2}"
+        r"(?:(?<![\w.-])/(?:home|Users|export/home)|(?i:[\\/]documents and settings|[a-z]:\\{1,2}users))[\\/]{1,2}"
         rf"(?P<value>{_NAME})(?=[\\/\s\"':;,)<>]|$)",
         r"(?<![\w/.~])~(?P<value>[A-Za-z][\w.$-]{1,63})/",
-        r"(?<![\w\\:/.-])(?:[A-Z][A-Z0-9-]{1,14})\\{1,2}(?P<value>[A-Za-z][\w.$-]{1,63})(?![\w.$\\-])",
+        r"(?<![\w\\:/.-])(?:[A-Z][A-Z0-9-]{1,14})\\{1,2}"
+        + _NO_ESCAPE
+        + r"(?P<value>[A-Za-z][\w.$-]{1,63})(?![\w.$\\-])",
         rf"://(?P<value>{_NAME})(?::[^\s/@\"'<>]{{0,200}})?@",
         rf":user/(?P<value>{_NAME})",
     )
 )
 WINDOWS_DOMAIN = re.compile(
-    r"(?<![\w\\:/.-])(?P<value>[A-Z][A-Z0-9-]{1,14})(?=\\{1,2}[A-Za-z][\w.$-]{0,63}(?![\w.$\\-]))"
+    r"(?<![\w\\:/.-])(?P<value>[A-Z][A-Z0-9-]{1,14})(?=\\{1,2}" + _NO_ESCAPE + r"[A-Za-z][\w.$-]{0,63}(?![\w.$\\-]))"
+    r"|(?i:(?<![A-Za-z])(?:(?:target|subject)?domainname|ntdomain|workgroup)[\"']?\s{0,3}[=:]\s{0,3}[\"']?)"
+    r"(?P<named>[A-Za-z][\w-]{1,62})(?![\w.-])"
 )
 _TIME = (
     r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2} \d\d:\d\d:\d\d"
@@ -77,6 +86,8 @@ HOSTS = tuple(
         rf"(?i)(?<![A-Za-z])(?:host|hostname|host_name|shost|dhost|src_host|dst_host|dest_host|dvchost|computer"
         rf"|computername|workstation|workstationname|machine|nodename|rhost|device_name){_QUOTE}\s{{0,3}}[=:]\s{{0,3}}"
         rf"{_QUOTE}\\{{0,4}}(?P<value>[A-Za-z0-9][\w-]{{0,62}})(?![\w.:-])",
+        # DHCP servers tell the name that a device gives itself.
+        r"(?i)(?<=[0-9a-f]{2}:[0-9a-f]{2} \()(?P<value>[A-Za-z0-9][\w-]{0,62})(?=\))",
         r"(?i)<hostname[^>]{0,40}name=\"(?P<value>[A-Za-z0-9][\w-]{0,62})\"",
         r"(?:^|(?<=[\s\"'=(]))\\{2,4}(?P<value>[A-Za-z0-9][\w-]{1,62})(?=\\{1,2}[\w$])",
         r"(?<=://)(?P<value>[A-Za-z][\w-]{1,62})(?=[:/\s\"']|$)",

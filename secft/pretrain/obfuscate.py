@@ -266,9 +266,19 @@ class Obfuscator:
     def _own_domains(self, text: str) -> Iterator[Span]:
         """Replace the Windows domain before a user's name."""
         for match in patterns.WINDOWS_DOMAIN.finditer(text):
-            value = match["value"]
-            kept = value in ("NT", "BUILTIN", "HKLM", "HKCU", "HKU", "SYSTEM", "WORKGROUP") or self.allowed.host(value)
-            yield match.start(), match.end(), "domain", value if kept else self.names.name("dom", value).upper()
+            group = "value" if match["value"] else "named"
+            value = match[group]
+            kept = value.upper() in (
+                "NT",
+                "BUILTIN",
+                "HKLM",
+                "HKCU",
+                "HKU",
+                "SYSTEM",
+                "WORKGROUP",
+            ) or self.allowed.host(value)
+            new = value if kept or self.names.is_name(value.lower()) else self.names.name("dom", value).upper()
+            yield match.start(group), match.end(group), "domain", new
 
     def _user_spans(self, text: str) -> Iterator[Span]:
         for pattern in patterns.USERS:
@@ -340,9 +350,9 @@ def _address(value: str, bits: str | None, obfuscator: Obfuscator) -> str | None
         inner = _address(str(address.ipv4_mapped), None, obfuscator)
         return f"::ffff:{inner}{suffix}"
     length = int(suffix[1:]) if suffix else address.max_prefixlen
-    if length > address.max_prefixlen:
-        return None
-    network = int(address) & ((1 << (address.max_prefixlen - length)) - 1) == 0 and length < address.max_prefixlen
+    # 10.0.0.0/8 is a network; 10.1.1.5/443 is how firewalls write a port.
+    free = max(address.max_prefixlen - length, 0)
+    network = free > 0 and int(address) & ((1 << free) - 1) == 0
     new = obfuscator.names.address(address, length if network else None)
     return (new.upper() if value != value.lower() else new) + suffix
 
