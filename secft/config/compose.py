@@ -32,6 +32,7 @@ MAX_JOBS_CHECKED = 64
 
 
 OPEN_MAPPINGS = (
+    "backend.extra",
     "eval.max_items",
     "curation.max_examples_per_task",
     "source.jsonl.fields",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from secft.config.setting import setting
 
@@ -59,14 +60,27 @@ class TrainerConfig:
     epochs: float = setting(1.0, about="Passes over the training split.", above=0)
     max_steps: int | None = setting(None, about="Stop after this many optimiser steps.", low=1)
     max_length: int = setting(512, about="Tokens in a packed row; longer examples are dropped.", low=16)
-    micro_batch_size: int = setting(2, about="Rows per forward pass.", low=1)
+    micro_batch_size: int = setting("${hardware.micro_batch_size}", about="Rows per forward pass.", low=1)
     gradient_accumulation: int = setting(1, about="Micro batches per optimiser step.", low=1)
-    packing: bool = setting(True, about="Several examples in a row, each seeing only itself.")
-    precision: str = setting("auto", about="auto is bf16 where the hardware has it.", choices=("auto", "bf16", "fp32"))
+    packing: bool = setting("${hardware.packing}", about="Several examples in a row, each seeing only itself.")
+    precision: str = setting(
+        "${hardware.precision}", about="auto is bf16 where the hardware has it.", choices=("auto", "bf16", "fp32")
+    )
+    gradient_checkpointing: bool = setting(
+        "${hardware.gradient_checkpointing}", about="Compute activations again instead of keeping them."
+    )
+    attention: str = setting(
+        "${hardware.attention}",
+        about="Implementation of attention; auto is the library's choice.",
+        choices=("auto", "eager", "sdpa", "flash_attention_2"),
+    )
     compile: str = setting(
-        "auto",
+        "${hardware.compile}",
         about="Compile one decoder layer; auto decides by hardware and run length.",
         choices=("auto", "true", "false"),
+    )
+    max_dropped_share: float = setting(
+        0.1, about="Refuse to train where more of the examples are too long.", low=0, high=1, internal=True
     )
     eval_steps: int = setting(80, about="Steps between validation losses; 0 is only at the end.", low=0)
     save_steps: int = setting(40, about="Steps between checkpoints; 0 is only at the end.", low=0)
@@ -287,6 +301,7 @@ class AxolotlBackend(BackendConfig):
     """Axolotl in an environment of its own."""
 
     name: str = "axolotl"
+    extra: dict[str, Any] = setting({}, about="Settings for Axolotl by its own names; they win.")
 
 
 @dataclass
@@ -294,6 +309,7 @@ class LlamaFactoryBackend(BackendConfig):
     """LLaMA-Factory in an environment of its own."""
 
     name: str = "llama_factory"
+    extra: dict[str, Any] = setting({}, about="Settings for LLaMA-Factory by its own names; they win.")
 
 
 @dataclass

@@ -1,37 +1,33 @@
-"""Launching a training engine: its process, its progress, its end.
+"""Launching a training engine, again where another attempt can succeed, and explaining where none can.
 
-The engine runs in a process group of its own. Ctrl-C and SIGTERM are passed on,
-and the engine writes a checkpoint and leaves; starting the same job in the same
-directory again goes on from there. A finished directory is not trained twice.
+Starting the same job in the same directory again goes on from its last checkpoint. A finished directory is not trained
+twice. What is changed between attempts is told in recovery.py.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import secft
-from secft.errors import InputError, Interrupted, TrainingError
-from secft.files import read_json
+from secft.errors import InputError, StorageError, TrainingError
+from secft.files import read_json, write_json
+from secft.train.attempt import Attempt, start
 from secft.train.backends.backend import Backend
+from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob, TrainResult
-from secft.train.metrics import read_metrics
-from secft.train.progress import StepProgress, reporter
+from secft.train.progress import StepProgress
+from secft.train.recovery import RecoveryState, last_step, memory_reason, record, told
 
-POLL_SECONDS = 0.25
-INTERRUPTED_EXIT = 130
 LOG_LINES = 25
+FULL_DISK = ("No space left on device", "Disk quota exceeded")
+FULL_BELOW = 1 << 20
+"""Bytes; with less than this free, a failed write is a full disk, whatever a library calls it."""
+FAILED_WRITES = ("file write failed", "PytorchStreamWriter failed", "SafetensorError", "OSError")
 LIKELY_CAUSES = (
-    ("No space left on device", "the disk is full"),
-    ("MemoryError", "the machine ran out of memory; lower trainer.micro_batch or trainer.max_length"),
-    ("CUDA out of memory", "the GPU ran out of memory; lower trainer.micro_batch or use trainer=qlora"),
-    ("DefaultCPUAllocator: can't allocate memory", "the machine ran out of memory; lower trainer.micro_batch"),
     ("Permission denied", "a file or directory may not be read or written"),
     ("ModuleNotFoundError", "a library of the engine is missing; install the extra secft[train]"),
 )
@@ -57,34 +53,58 @@ def run_training(
 
     Raises:
         InputError: the job cannot be trained as it is (bad data, bad settings).
+        StorageError: the disk is full; the last checkpoint is kept.
         TrainingError: the engine failed.
         Interrupted: a signal stopped the training; a checkpoint was written if a step was done.
+        StoppedByWatcher: a watcher ended it (see watching.py).
     """
     job.check()
     directory.mkdir(parents=True, exist_ok=True)
-    if _is_finished(job, directory):
-        return backend.collect(directory)
-    for name in ("result.json", "started.json"):
+    state = RecoveryState.read(directory, job)
+    if not _is_finished(job, directory):
+        prepare = getattr(backend, "prepare", None)
+        if prepare is not None:
+            prepare(_say)
+        state = _train_to_the_end(job, backend, directory, state, on_progress)
+    _tell_in_result(directory, state)
+    return backend.collect(directory)
+
+
+def _train_to_the_end(
+    job: TrainJob,
+    backend: Backend,
+    directory: Path,
+    state: RecoveryState,
+    on_progress: Callable[[StepProgress], None] | None,
+) -> RecoveryState:
+    """Start the engine until it succeeds; change what can be changed in between."""
+    while True:
+        attempt = _attempt(state.applied_to(job), backend, directory, on_progress)
+        if attempt.code == 0:
+            return state
+        following = state.after(job, directory, attempt.code, attempt.text, attempt.killed_for_memory)
+        if following is None:
+            _fail(attempt, directory)
+        else:
+            state = following
+            state.write(directory)
+            record(directory, state.events[-1])
+            _say(told(state.events[-1]))
+
+
+def _attempt(
+    job: TrainJob, backend: Backend, directory: Path, on_progress: Callable[[StepProgress], None] | None
+) -> Attempt:
+    for name in ("result.json", "started.json", DIVERGED):
         (directory / name).unlink(missing_ok=True)
     backend.render(job, directory)
-    command, log = backend.command(directory), directory / "engine.log"
-    offset = log.stat().st_size if log.exists() else 0
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=_environment(),
-        )
-    with _forwarded_signals(process) as received, reporter(on_progress) as report:
-        _follow(process, directory, report)
-    if received or process.returncode == INTERRUPTED_EXIT:
-        raise Interrupted(f"training was stopped; start it again to go on from its last checkpoint ({directory})")
-    if process.returncode != 0:
-        _fail(command, process.returncode, log, offset)
-    return backend.collect(directory)
+    environment: Any = getattr(backend, "environment", None)
+    variables = None if environment is None else environment(directory)
+    return start(backend.command(directory), directory, variables, on_progress)
+
+
+def _say(text: str) -> None:
+    print(f"train: {text}", file=sys.stderr, flush=True)
 
 
 def _is_finished(job: TrainJob, directory: Path) -> bool:
@@ -92,88 +112,56 @@ def _is_finished(job: TrainJob, directory: Path) -> bool:
     return path.is_file() and bool(read_json(path).get("job_digest") == job.fingerprint())
 
 
-def _environment() -> dict[str, str]:
-    """The engine imports the same secft, and knows whose child it is."""
-    root = str(Path(secft.__file__).parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SECFT_PARENT_PID": str(os.getpid())}
+def _tell_in_result(directory: Path, state: RecoveryState) -> None:
+    """Add to the result what was changed on the way; engines know only of their own attempt."""
+    path = directory / "result.json"
+    if state.events and path.is_file():
+        write_json(path, {**read_json(path), "recoveries": list(state.events)})
 
 
-@contextmanager
-def _forwarded_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the engine; outside the main thread signals cannot be caught and are not.
-
-    On any other exception the engine's process group is killed, so that none is left behind.
-    """
-    received: list[int] = []
-
-    def forward(number: int, _frame: Any) -> None:
-        received.append(number)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-
-    previous: dict[int, Any] = {}
-    try:
-        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-            previous[number] = signal.signal(number, forward)
-    except ValueError:
-        pass
-    try:
-        yield received
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _follow(process: subprocess.Popen[bytes], directory: Path, report: Callable[[StepProgress], None]) -> None:
-    """Report every new row of metrics.jsonl until the engine ends."""
-    metrics, plan = directory / "metrics.jsonl", directory / "started.json"
-    seen, total, first = 0, 0, 0
-    began = time.monotonic()
-    while True:
-        ended = process.poll() is not None
-        if not total and plan.is_file():
-            started = read_json(plan)
-            total, first = int(started["total_steps"]), int(started["resumed_step"])
-            # Rows up to the checkpoint belong to an earlier attempt.
-            seen = sum(row["step"] <= first for row in read_metrics(metrics))
-            began = time.monotonic()
-        if total:
-            rows = read_metrics(metrics)
-            for row in rows[seen:]:
-                done = max(row["step"] - first, 1)
-                remaining = (time.monotonic() - began) / done * (total - row["step"])
-                report(StepProgress.from_row(row, total, remaining))
-            seen = len(rows)
-        if ended:
-            return
-        time.sleep(POLL_SECONDS)
-
-
-def _fail(command: list[str], code: int, log: Path, offset: int) -> None:
+def _fail(attempt: Attempt, directory: Path) -> None:
     """Turn the engine's end into an error.
 
     Raises:
         InputError: the engine itself found the input at fault (exit code 2).
+        StorageError: the disk is full.
         TrainingError: anything else.
     """
-    with log.open("rb") as handle:
-        handle.seek(offset)
-        lines = handle.read().decode("utf-8", errors="replace").splitlines()
-    if code == InputError.exit_code:
+    lines, log = attempt.text.splitlines(), directory / "engine.log"
+    if attempt.code == InputError.exit_code:
         message = next((line for line in reversed(lines) if line.startswith("error: ")), "error: see the log")
         raise InputError(f"{message.removeprefix('error: ')} (log: {log})")
-    text = "\n".join(lines)
-    cause = next((cause for marker, cause in LIKELY_CAUSES if marker in text), "")
-    if code == -signal.SIGKILL:
-        cause = "the system killed it, most likely because memory ran out; lower trainer.micro_batch"
+    if _disk_is_full(attempt.text, directory):
+        raise StorageError(
+            f"{directory}: cannot be written: no space is left on the disk. Free some space or choose another place; "
+            f"the same command continues {_from_where(directory)} (log: {log})"
+        )
+    cause = _likely_cause(attempt)
     raise TrainingError(
-        f"training failed with exit code {code}\n"
-        f"  command: {' '.join(command)}\n"
+        f"training failed with exit code {attempt.code}\n"
+        f"  command: {' '.join(attempt.command)}\n"
         + (f"  likely cause: {cause}\n" if cause else "")
+        + f"  the same command continues {_from_where(directory)}\n"
         + f"  log: {log}\n  last lines:\n"
         + "\n".join(f"    {line}" for line in lines[-LOG_LINES:])
     )
+
+
+def _likely_cause(attempt: Attempt) -> str:
+    memory = memory_reason(attempt.code, attempt.text, attempt.killed_for_memory)
+    if memory:
+        return f"{memory} with a micro batch of one row; lower trainer.max_length or use trainer=qlora"
+    if attempt.code == -signal.SIGKILL:
+        return "somebody killed it; the system counted no kill for want of memory"
+    return next((cause for marker, cause in LIKELY_CAUSES if marker in attempt.text), "")
+
+
+def _disk_is_full(text: str, directory: Path) -> bool:
+    if any(marker in text for marker in FULL_DISK):
+        return True
+    return any(marker in text for marker in FAILED_WRITES) and shutil.disk_usage(directory).free < FULL_BELOW
+
+
+def _from_where(directory: Path) -> str:
+    step = last_step(directory / "checkpoints")
+    return f"from the checkpoint of step {step}" if step else "from the beginning"

@@ -86,10 +86,20 @@ def count_tokens(inputs: Any) -> tuple[int, int]:
     if ids is None:
         return 0, 0
     mask, labels, completion = inputs.get("attention_mask"), inputs.get("labels"), inputs.get("completion_mask")
-    tokens = int((mask != 0).sum()) if mask is not None and mask.shape == ids.shape else ids.numel()
+    tokens = _real_tokens(ids, mask)
     if labels is not None:
         return tokens, int((labels != -100).sum())
     return tokens, int(completion.sum()) if completion is not None else 0
+
+
+def _real_tokens(ids: torch.Tensor, mask: torch.Tensor | None) -> int:
+    """Count the tokens that are no padding; of a four-dimensional mask its diagonal tells which see themselves."""
+    if mask is not None and mask.shape == ids.shape:
+        return int((mask != 0).sum())
+    if mask is not None and mask.dim() == 4 and mask.shape[-2:] == (ids.shape[-1], ids.shape[-1]):
+        itself = mask[:, 0].diagonal(dim1=-2, dim2=-1)
+        return int((itself if itself.dtype == torch.bool else itself == 0).sum())
+    return ids.numel()
 
 
 @dataclass

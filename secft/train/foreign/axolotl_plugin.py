@@ -1,0 +1,27 @@
+"""The plugin through which secft watches Axolotl: Axolotl's own way to add callbacks and training arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axolotl.integrations.base import BasePlugin
+from session import Session
+
+SESSION: list[Session] = []
+"""The session of this process; Axolotl makes the plugin itself and cannot be handed one."""
+
+
+class SecftPlugin(BasePlugin):  # type: ignore[misc]
+    """Adds secft's callbacks to the trainer."""
+
+    def get_training_args(self, cfg: Any) -> dict[str, Any]:
+        """Return training arguments that have no key in Axolotl's configuration."""
+        return {"eval_on_start": False, "logging_nan_inf_filter": False, "disable_tqdm": True}
+
+    def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[Any]:
+        """Return the callbacks of the session."""
+        session = SESSION[0]
+        if session.orders["objective"] not in ("sft", "continue"):
+            session.metrics.watch(trainer)
+        callbacks: list[Any] = session.callbacks()
+        return callbacks

@@ -1,0 +1,72 @@
+"""Runs the config.yml of a directory with LLaMA-Factory: ``<python> llama_factory_run.py <directory>``.
+
+The same as ``llamafactory-cli train config.yml``, with secft's callbacks, a comparison of the template before anything
+is loaded and the result in secft's form after the last step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from session import RowsError, Session, compare, refuse
+from transformers import TrainerCallback
+
+LIBRARIES = ("llamafactory", "bitsandbytes", "datasets")
+
+
+class StepCounter(TrainerCallback):  # type: ignore[misc]
+    """Remembers how many steps were planned."""
+
+    total = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the plan."""
+        self.total = state.max_steps
+
+
+def check_template(arguments: dict[str, Any], orders: dict[str, Any]) -> None:
+    """Render real rows as LLaMA-Factory will and compare them with the tokenizer's own chat template.
+
+    Raises:
+        RowsError: they differ.
+    """
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_tokenizer
+
+    model_args, data_args, *_ = get_train_args(dict(arguments))
+    tokenizer = load_tokenizer(model_args)["tokenizer"]
+    template = get_template_and_fix_tokenizer(tokenizer, data_args)
+    for expected in orders["expected"]:
+        messages = expected["messages"]
+        system = messages[0]["content"] if messages[0]["role"] == "system" else ""
+        turns = messages[1:] if messages[0]["role"] == "system" else messages
+        pairs = template.encode_multiturn(tokenizer, turns, system, "")
+        text = tokenizer.decode([token for source, target in pairs for token in (*source, *target)])
+        trained = tokenizer.decode([token for _, target in pairs for token in target])
+        compare(expected, text, trained if orders["objective"] == "sft" else None)
+
+
+def main(argv: list[str]) -> int:
+    """Train what lies in a directory."""
+    directory = Path(argv[0]).absolute()
+    session = Session.open(directory, "llama_factory")
+    arguments = yaml.safe_load((directory / "config.yml").read_text(encoding="utf-8"))
+    try:
+        check_template(arguments, session.orders)
+    except RowsError as error:
+        refuse(f"backend llama_factory cannot render this model's chat template ({error}); use backend=trl")
+
+    from llamafactory.train.tuner import run_exp
+
+    counter = StepCounter()
+    run_exp(arguments, callbacks=[*session.callbacks(), counter])
+    session.finish(Path(arguments["output_dir"]), counter.total, LIBRARIES)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
