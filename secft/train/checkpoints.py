@@ -47,12 +47,13 @@ def mark_complete(checkpoint: Path, progress: Progress) -> None:
     write_json(checkpoint / MARKER, asdict(progress))
 
 
-def last_complete(directory: Path, job_digest: str) -> tuple[Path, Progress] | None:
+def last_complete(directory: Path, job_digest: str, before: int | None = None) -> tuple[Path, Progress] | None:
     """Find the newest usable checkpoint and remove the unusable ones.
 
     Args:
         directory: where ``checkpoint-<step>`` directories lie.
         job_digest: digest of the job about to run.
+        before: only checkpoints of earlier optimizer steps are looked for; None takes all.
 
     Returns:
         The checkpoint and its progress, or None to start from the beginning.
@@ -63,7 +64,7 @@ def last_complete(directory: Path, job_digest: str) -> tuple[Path, Progress] | N
         progress = Progress(**read_json(marker)) if marker.is_file() else None
         if progress is None or progress.job_digest != job_digest:
             shutil.rmtree(checkpoint, ignore_errors=True)
-        else:
+        elif before is None or progress.step < before:
             usable.append((progress.step, checkpoint, progress))
     if not usable:
         return None
@@ -81,7 +82,7 @@ def keep_rows_until(metrics: Path, step: int) -> None:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if row["step"] <= step:
+        if row["step"] <= step or "kind" in row:  # what was changed on the way stays told
             kept.append(line)
     temporary = metrics.with_suffix(".tmp")
     temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

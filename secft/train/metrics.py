@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             continue
     return rows
+
+
+def is_event(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row tells of a change between two attempts (see recovery.py) instead of a step."""
+    return "kind" in row
 
 
 def final_train_loss(path: Path) -> float | None:

@@ -1,0 +1,106 @@
+"""Telling a loss that has left all bounds from one that is only noisy.
+
+Out of bounds is a loss that is not finite, or several recorded losses in a row that are each above a multiple of the
+running median before them. The median is not moved by the spike itself, and a rise of less than half a nat per token
+is never divergence, so that small losses may be noisy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from secft.files import read_json, write_json
+from secft.train.job import RecoverySettings
+
+WINDOW = 20
+"""Recorded losses of which the median is taken."""
+FEWEST = 5
+"""Recorded losses before which nothing is known about how high a loss may be."""
+SMALLEST_RISE = 0.5
+"""Nats per token."""
+DIVERGED = "diverged.json"
+ROLLBACK_EXIT = 76
+"""What an engine's process ends with when it leaves ``diverged.json`` and wants to be started again."""
+
+
+class RollbackWanted(Exception):
+    """An engine has left ``diverged.json`` and is to be started again from an earlier checkpoint."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a run left all bounds.
+
+    Attributes:
+        onset: first optimizer step that was out of bounds; only checkpoints before it are good.
+        step: optimizer step at which that was certain.
+        reason: one line for people.
+    """
+
+    onset: int
+    step: int
+    reason: str
+
+    def write(self, directory: Path) -> None:
+        """Leave it for the process that started the engine."""
+        write_json(directory / DIVERGED, asdict(self))
+
+    @classmethod
+    def read(cls, directory: Path) -> Divergence | None:
+        """Return what an engine left, or None."""
+        path = directory / DIVERGED
+        return cls(**read_json(path)) if path.is_file() else None
+
+
+class LossWatch:
+    """Sees every recorded loss in order and says when they have left all bounds."""
+
+    def __init__(self, settings: RecoverySettings, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Begin, or go on after the rows of metrics.jsonl that an earlier attempt wrote."""
+        self.settings = settings
+        self._window: deque[float] = deque(maxlen=WINDOW)
+        self._onset = 0
+        self._above = 0
+        for row in rows:
+            if row.get("loss") is not None:
+                self.see(row["step"], row["loss"])
+
+    def see(self, step: int, loss: float) -> Divergence | None:
+        """Take the next loss.
+
+        Args:
+            step: the optimizer step it belongs to.
+            loss: nats per token; may be infinite or not a number.
+
+        Returns:
+            What to say when the run has diverged, else None.
+        """
+        if not math.isfinite(loss):
+            return Divergence(step, step, f"the loss at step {step} is not finite")
+        bound = self._bound()
+        if bound is None or loss <= bound:
+            self._window.append(loss)
+            self._above = 0
+            return None
+        if self._above == 0:
+            self._onset = step
+        self._above += 1
+        if self._above < self.settings.patience:
+            return None
+        usual = median(self._window)
+        told = (
+            f"the loss {loss:.3g} at step {step} is above {self.settings.spike:g} times its running median {usual:.3g}"
+        )
+        return Divergence(self._onset, step, f"{told}, {self._above} times in a row")
+
+    def _bound(self) -> float | None:
+        if self.settings.spike <= 0 or len(self._window) < FEWEST:
+            return None
+        usual = median(self._window)
+        return max(self.settings.spike * usual, usual + SMALLEST_RISE)
