@@ -1,0 +1,63 @@
+"""The hardware that trains: what it has, and the settings of training that suit it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from secft.config.setting import setting
+from secft.environment import cuda_devices
+
+LARGE_GPU = 60 * 2**30
+"""Devices with more memory than this, in bytes, get the settings of cuda80."""
+
+
+@dataclass
+class HardwareConfig:
+    """A machine to train on, this one or another that is planned for.
+
+    The second half are defaults of the trainer: settings of ``trainer`` that nobody chose take them.
+    """
+
+    name: str = setting(about="Which hardware is meant.", choices=("auto", "cpu", "cuda24", "cuda80"))
+    device: str = setting("auto", about="auto is cuda where there is one.", choices=("auto", "cpu", "cuda"))
+    devices: int | None = setting(None, about="Devices of one machine; null asks this machine.", low=1)
+    memory_gib: float | None = setting(None, about="Memory of one device; null asks this machine.", above=0)
+    bf16: str = setting(
+        "auto", about="Whether it computes in bf16; auto asks this machine.", choices=("auto", "true", "false")
+    )
+    micro_batch_size: int = setting(2, about="Default of trainer.micro_batch_size.", low=1)
+    precision: str = setting("auto", about="Default of trainer.precision.", choices=("auto", "bf16", "fp32"))
+    gradient_checkpointing: bool = setting(False, about="Default of trainer.gradient_checkpointing.")
+    packing: bool = setting(True, about="Default of trainer.packing, where examples can be packed.")
+    compile: str = setting("auto", about="Default of trainer.compile.", choices=("auto", "true", "false"))
+    attention: str = setting(
+        "auto", about="Default of trainer.attention.", choices=("auto", "eager", "sdpa", "flash_attention_2")
+    )
+
+
+def suited_option() -> str:
+    """Return the option that suits this machine: cpu, cuda24 or cuda80."""
+    devices = cuda_devices()
+    if not devices:
+        return "cpu"
+    return "cuda80" if min(devices) > LARGE_GPU else "cuda24"
+
+
+def register_resolver(directory: Path) -> None:
+    """Let YAML files take ``${this_machine:<setting>}``: the setting's value in the option that suits this machine.
+
+    Args:
+        directory: of the options of the group.
+    """
+    defaults = {item.name: item.default for item in fields(HardwareConfig)}
+
+    def suited(name: str) -> Any:
+        chosen = yaml.safe_load((directory / f"{suited_option()}.yaml").read_text(encoding="utf-8"))
+        return chosen.get(name, defaults[name])
+
+    OmegaConf.register_new_resolver("this_machine", suited, replace=True)
