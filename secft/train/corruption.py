@@ -19,6 +19,8 @@ RIVALS_PER_TASK = 2_000
 
 IDENTIFIER = re.compile(r"\b(?:CWE-\d+|CAPEC-\d+|CVE-\d{4}-\d{4,}|TA\d{4}|T\d{4}(?:\.\d{3})?|M\d{4}|[SG]\d{4})\b")
 NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
+CONTRAST = {"refuse": "assist"}
+"""Task -> the task whose answers are worse for it: what is worse than a refusal is to go along, not another refusal."""
 NEGATIONS = (
     (re.compile(r"\b(can|could|should|must|may|might|will|would|is|are|does|do) not\b"), r"\1"),
     (re.compile(r"\b(cannot|can't)\b"), "can"),
@@ -121,8 +123,9 @@ def _candidates(row: Mapping[str, Any], rivals: Rivals, seed: int) -> Iterator[s
     yield from other_choices(row, seed)
     if not row.get("choices"):
         yield from other_entities(row, rivals, seed)
-    swapped = swap_facts(answer_of(row), rivals, str(row.get("task", "")), draw(seed, "facts", row["id"]))
-    if swapped is not None:
+    task = str(row.get("task", ""))
+    swapped = swap_facts(answer_of(row), rivals, task, draw(seed, "facts", row["id"]))
+    if swapped is not None and task not in CONTRAST:
         yield swapped
 
 
@@ -139,7 +142,8 @@ def other_choices(row: Mapping[str, Any], seed: int) -> Iterator[str]:
 
 def other_entities(row: Mapping[str, Any], rivals: Rivals, seed: int) -> Iterator[str]:
     """Yield answers to the same task about other entities, those of other families first."""
-    pool = rivals.pools.get(str(row.get("task", "")), [])
+    task = str(row.get("task", ""))
+    pool = rivals.pools.get(CONTRAST.get(task, task), [])
     if not pool:
         return
     start = draw(seed, "other", row["id"]) % len(pool)

@@ -164,3 +164,14 @@ def test_identifiers_are_swapped_for_known_ones() -> None:
     rivals = Rivals.of([row(1, "classify", "CWE-89: SQL injection"), row(2, "classify", "CWE-22: Path traversal")], 0)
     swapped = swap_facts("CWE-89: SQL injection", rivals, "classify", 7)
     assert swapped == "CWE-22: SQL injection"
+
+
+def test_what_is_worse_than_a_refusal_is_never_another_refusal() -> None:
+    refusals = [row(n, "refuse", f"I won't help with T100{n}. Defend with rule {n}.") for n in range(4)]
+    helpful = [row(n, "assist", f"Look at log {n} first.") for n in range(10, 14)]
+    rivals = Rivals.of([*refusals, *helpful], 0)
+    for refusal in refusals:
+        worse = list(worse_answers(refusal, rivals, 0))
+        assert worse
+        assert all(text.startswith("Look at log") for text in worse)
+    assert list(worse_answers(refusals[0], Rivals.of(refusals, 0), 0)) == []
