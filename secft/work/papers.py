@@ -63,6 +63,11 @@ def gather_facts(config: RunConfig, inputs: Inputs) -> RunFacts:
     )
 
 
+def provider_of(backend: str) -> str:
+    """Return the first level of a registered model below ``models/``: the engine, as its makers write it."""
+    return backend.replace("_", "-")
+
+
 def register_candidate(config: RunConfig, inputs: Inputs, name: str) -> Path:
     """Put the adapter of a run that passed beside the others; the same one again changes nothing."""
     train, base = inputs["train"], find_base_model(config.model)
@@ -71,7 +76,7 @@ def register_candidate(config: RunConfig, inputs: Inputs, name: str) -> Path:
         (inputs["papers"].path / CARD).read_text(encoding="utf-8"),
         read_json(inputs["gates"].path / GATES),
         Path(config.paths.models),
-        config.backend.name,
+        provider_of(config.backend.name),
         name,
         {
             "run": name,

@@ -36,6 +36,10 @@ class AxolotlBackend(ForeignBackend):
     name = "axolotl"
     script = "axolotl_run.py"
 
+    def environment(self, directory: Path) -> dict[str, str]:
+        """Return the variables of the process: rows are prepared in it, not in workers that import Axolotl again."""
+        return {**super().environment(directory), "AXOLOTL_DATASET_NUM_PROC": "0"}
+
     def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
         """Return the configuration of a job; see ForeignBackend.
 
@@ -141,7 +145,7 @@ def _data(job: TrainJob, rows: Handover) -> dict[str, Any]:
         "sample_packing": job.packing if job.objective in ("sft", "continue") else False,
         "eval_sample_packing": False,
         "pad_to_sequence_len": False,
-        "dataset_num_proc": 1,
+        "dataset_num_proc": 0,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
     }

@@ -55,6 +55,7 @@ def main(argv: list[str]) -> int:
     from axolotl.common.datasets import load_datasets, load_preference_datasets
     from axolotl.loaders import load_tokenizer
     from axolotl.train import train
+    from transformers import set_seed
 
     cfg = load_cfg(str(directory / "config.yml"))
     load = load_preference_datasets if cfg.rl else load_datasets
@@ -63,6 +64,8 @@ def main(argv: list[str]) -> int:
         check_rows(data.train_dataset, load_tokenizer(cfg), session.orders)
     except RowsError as error:
         refuse(f"backend axolotl would not train these rows as they are: {error}")
+    # Axolotl draws adapters before its trainer sets the seed.
+    set_seed(cfg.seed)
     _, _, trainer = train(cfg=cfg, dataset_meta=data)
     if session.needs_evaluation(trainer.state.global_step):
         trainer.evaluate()
