@@ -24,6 +24,10 @@ SAMPLED = ("grpo", "ppo")
 Row = dict[str, Any]
 
 
+class NothingToLearnError(InputError):
+    """A split has no row that an objective could learn from."""
+
+
 class Pairs(Protocol):
     """Where pairs come from; secft.config.training.PairsConfig is one."""
 
@@ -46,7 +50,8 @@ def write_view(source: Path, objective: str, pairs: Pairs, out: Path, seed: int)
         The file; for sft the source itself.
 
     Raises:
-        InputError: the split has nothing that this objective could learn from.
+        NothingToLearnError: the split has no row that this objective could learn from.
+        InputError: there is no such objective.
     """
     if objective == "sft":
         return source
@@ -70,7 +75,7 @@ def write_view(source: Path, objective: str, pairs: Pairs, out: Path, seed: int)
     partial = path.with_suffix(".partial")
     if write_jsonl(partial, makers[objective]()) == 0:
         partial.unlink()
-        raise InputError(f"{source}: {_nothing(kind, pairs)}")
+        raise NothingToLearnError(f"{source}: {_nothing(kind, pairs)}")
     partial.replace(path)
     return path
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig
 
-from secft.errors import InputError, MissingExtraError
+from secft.errors import InputError
 from secft.train.checkpoints import Progress
-from secft.train.engines.sft_trainer import FlatBatchTrainer, StepRecorder
-from secft.train.forward import LossFunction, select_forward
+from secft.train.distributed.arguments import spread_settings
+from secft.train.engines.observed import ObservedTrainer
+from secft.train.engines.quantised import quantised_loading, ready_for_adapters
+from secft.train.engines.sft_trainer import FlatBatchTrainer
+from secft.train.forward import select_forward
 from secft.train.job import TrainJob
 from secft.train.rows import LoadedExamples, Row, build_rows, collate, load_examples
 
@@ -24,42 +29,50 @@ from secft.train.rows import LoadedExamples, Row, build_rows, collate, load_exam
 MAX_FAST_LENGTH = 2048
 
 
+@dataclass(frozen=True)
+class Counts:
+    """Examples of the training file: those that are used, left out as too long, and cut."""
+
+    examples: int
+    dropped: int
+    truncated: int
+
+
 @dataclass
 class LoadedJob:
-    """Everything that is ready before the first step."""
+    """Everything that is ready before the first step.
 
-    tokenizer: Any
-    model: Any
-    forward: LossFunction
-    train_rows: list[Row]
-    validation_rows: list[Row]
-    train_examples: LoadedExamples
+    Attributes:
+        counts: of the training file.
+        precision: bf16 or fp32.
+        engine: which forward pass runs.
+        build: makes the trainer: (job, where checkpoints go, its progress, metrics.jsonl).
+    """
+
+    counts: Counts
     precision: str
+    engine: str
+    build: Callable[[TrainJob, Path, Progress, Path], ObservedTrainer]
 
-    def trainer(self, job: TrainJob, directory: Path, progress: Progress, metrics: Path) -> FlatBatchTrainer:
-        """Build the trainer."""
-        trainer = FlatBatchTrainer(
-            job=job,
-            forward=self.forward,
-            validation=self.validation_rows,
-            progress=progress,
-            metrics=metrics,
-            model=self.model,
-            args=sft_config(job, directory / "checkpoints", len(self.train_rows), self.precision),
-            train_dataset=Dataset.from_list([dict(row) for row in self.train_rows]),
-            eval_dataset=Dataset.from_list([dict(row) for row in self.validation_rows])
-            if self.validation_rows
-            else None,
-            processing_class=self.tokenizer,
-            data_collator=collate,
-        )
+    def trainer(self, job: TrainJob, directory: Path, progress: Progress, metrics: Path) -> ObservedTrainer:
+        """Build the trainer of a run's directory."""
+        trainer = self.build(job, directory / "checkpoints", progress, metrics)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(StepRecorder(trainer))
         return trainer
 
     def describe(self) -> dict[str, str]:
         """Return what the result records about the choice of precision and forward pass."""
-        return {"precision": self.precision, "engine": self.forward.name}
+        return {"precision": self.precision, "engine": self.engine}
+
+
+LOADERS = {
+    "sft": "secft.train.engines.loading:load_conversations",
+    "continue": "secft.train.engines.plain_text:load_texts",
+    "reward": "secft.train.engines.reward_model:load_scores",
+    "grpo": "secft.train.engines.sampling:load_questions",
+    **dict.fromkeys(("dpo", "kto", "orpo", "simpo"), "secft.train.engines.preference:load_preferences"),
+}
+"""Objective -> module:function that turns a job and its tokenizer into a LoadedJob."""
 
 
 def load_job(job: TrainJob) -> LoadedJob:
@@ -72,23 +85,60 @@ def load_job(job: TrainJob) -> LoadedJob:
     job.check()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    disable_progress_bars()
     if job.threads:
         torch.set_num_threads(job.threads)
+    if job.objective not in LOADERS:
+        raise InputError(f"backend trl does not train {job.objective}; it trains {', '.join(LOADERS)}")
     tokenizer = AutoTokenizer.from_pretrained(job.model_dir, local_files_only=job.offline, trust_remote_code=False)
+    module, _, function = LOADERS[job.objective].partition(":")
+    loaded: LoadedJob = getattr(importlib.import_module(module), function)(job, tokenizer)
+    return loaded
+
+
+def load_conversations(job: TrainJob, tokenizer: Any) -> LoadedJob:
+    """Load a job that imitates the assistant of conversations."""
     train = load_examples(Path(job.train_file), tokenizer, job)
-    rows = build_rows(train.examples, job.max_length, packing=job.packing, seed=job.seed)
-    validation_rows: list[Row] = []
+    validation = None
     if job.validation_file is not None:
         validation = load_examples(Path(job.validation_file), tokenizer, job)
+    return load_examples_job(job, tokenizer, train, validation)
+
+
+def load_examples_job(
+    job: TrainJob, tokenizer: Any, train: LoadedExamples, validation: LoadedExamples | None
+) -> LoadedJob:
+    """Load the model for examples that are tokenised already, and choose the forward pass."""
+    rows = build_rows(train.examples, job.max_length, packing=job.packing, seed=job.seed)
+    validation_rows: list[Row] = []
+    if validation is not None:
         validation_rows = build_rows(validation.examples, job.max_length, packing=True, seed=job.seed)
     precision = choose_precision(job.precision)
     # Adapters are drawn at random: seed first, or the same job gives another model.
     set_seed(job.seed)
     model = load_model(job, precision)
     longest = max(length for row in [*rows, *validation_rows] for length in row["lengths"])
-    fast = job.fast_path and job.adapter == "lora" and longest <= MAX_FAST_LENGTH and not torch.cuda.is_available()
+    fits = job.adapter == "lora" and longest <= MAX_FAST_LENGTH and not job.distributed.sharded
+    fast = job.fast_path and fits and not torch.cuda.is_available()
     forward = select_forward(model, compile_kernels=job.compile, fast=fast)
-    return LoadedJob(tokenizer, model, forward, rows, validation_rows, train, precision)
+
+    def build(job: TrainJob, checkpoints: Path, progress: Progress, metrics: Path) -> ObservedTrainer:
+        return FlatBatchTrainer(
+            job=job,
+            forward=forward,
+            validation=validation_rows,
+            progress=progress,
+            metrics=metrics,
+            model=model,
+            args=sft_config(job, checkpoints, len(rows), precision),
+            train_dataset=Dataset.from_list([dict(row) for row in rows]),
+            eval_dataset=Dataset.from_list([dict(row) for row in validation_rows]) if validation_rows else None,
+            processing_class=tokenizer,
+            data_collator=collate,
+        )
+
+    counts = Counts(len(train.examples), train.dropped, train.truncated)
+    return LoadedJob(counts, precision, forward.name, build)
 
 
 def choose_precision(wanted: str) -> str:
@@ -109,52 +159,51 @@ def cpu_computes_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags
 
 
-def load_model(job: TrainJob, precision: str) -> Any:
+def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:
     """Load the base model and attach adapters.
 
+    Args:
+        job: which model, and what is trained of it.
+        precision: bf16 or fp32.
+        kind: the class of transformers that loads it.
+        changes: further arguments of its ``from_pretrained``.
+
     Returns:
-        A PeftModel (lora, qlora) or the model itself (full).
+        A PeftModel (lora, qlora, dora) or the model itself (none).
     """
+    model = load_base(job, precision, kind, **changes)
+    if job.adapter == "none":
+        return model
+    from peft import get_peft_model
+
+    try:
+        return get_peft_model(model, adapter_config(job))
+    except ValueError as error:
+        raise InputError(f"trainer.lora does not fit this model: {error}") from error
+
+
+def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:
+    """Load the base model without adapters: quantised, and made ready for adapters, where the job says so."""
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
     dtype = torch.bfloat16 if precision == "bf16" and job.adapter != "none" else torch.float32
     arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline, "trust_remote_code": False}
     if job.adapter == "qlora":
-        arguments["quantization_config"] = _nf4()
-        arguments["device_map"] = {"": 0}
-    model = AutoModelForCausalLM.from_pretrained(job.model_dir, use_safetensors=True, **arguments)
+        arguments.update(quantised_loading(job, dtype))
+    model = kind.from_pretrained(job.model_dir, use_safetensors=True, **arguments, **changes)
     model.config.use_cache = False
-    if job.adapter == "none":
-        return model
-    return _with_adapters(model, job)
-
-
-def _nf4() -> Any:
-    """Settings of 4-bit normal-float quantisation (Dettmers et al. 2023)."""
-    from importlib.util import find_spec
-
-    from transformers import BitsAndBytesConfig
-
-    if not torch.cuda.is_available():
-        raise InputError("trainer qlora needs a CUDA device; use lora on this machine")
-    if find_spec("bitsandbytes") is None:
-        raise MissingExtraError("trainer qlora needs bitsandbytes: pip install 'secft[qlora]'")
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-
-
-def _with_adapters(model: Any, job: TrainJob) -> Any:
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-
     if job.adapter == "qlora":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=job.gradient_checkpointing)
+        ready_for_adapters(model, job)
+    return model
+
+
+def adapter_config(job: TrainJob, task: str = "CAUSAL_LM") -> Any:
+    """Translate the settings of an adapter for peft."""
+    from peft import LoraConfig
+
     settings = job.lora
     names = [name.strip() for name in settings.target_modules.split(",")]
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
+    return LoraConfig(
+        task_type=task,
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
@@ -163,55 +212,59 @@ def _with_adapters(model: Any, job: TrainJob) -> Any:
         use_rslora=settings.rslora,
         use_dora=job.adapter == "dora",
     )
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        raise InputError(f"trainer.lora does not fit this model: {error}") from error
 
 
 def total_steps(job: TrainJob, rows: int) -> int:
     """Return the optimizer steps of a whole run over a number of rows."""
     if job.max_steps > 0:
         return job.max_steps
-    batches = math.ceil(rows / job.micro_batch)
+    batches = math.ceil(math.ceil(rows / job.micro_batch) / job.distributed.world)
     return math.ceil(job.epochs * max(math.ceil(batches / job.gradient_accumulation), 1))
 
 
-def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> Any:
-    """Translate a job into trl's settings."""
+def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str) -> dict[str, Any]:
+    """Translate a job into the settings that every trainer of trl has."""
     evaluates = job.validation_file is not None
-    return SFTConfig(
-        output_dir=str(output_dir),
-        per_device_train_batch_size=job.micro_batch,
-        per_device_eval_batch_size=job.micro_batch,
-        gradient_accumulation_steps=job.gradient_accumulation,
-        learning_rate=job.learning_rate,
-        lr_scheduler_type=job.scheduler,
-        warmup_steps=round(job.warmup_ratio * total_steps(job, rows)),
-        weight_decay=job.weight_decay,
-        max_grad_norm=job.max_grad_norm,
-        num_train_epochs=job.epochs,
-        max_steps=job.max_steps,
-        optim="adamw_torch_fused",
-        seed=job.seed,
-        data_seed=job.seed,
-        bf16=job.adapter == "none" and precision == "bf16",
-        fp16=False,
-        use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=job.gradient_checkpointing,
-        logging_strategy="steps",
-        logging_steps=job.log_steps,
-        logging_nan_inf_filter=False,
-        eval_strategy="no" if not evaluates else "steps" if job.eval_steps > 0 else "epoch",
-        eval_steps=job.eval_steps or None,
-        save_strategy="steps" if job.save_steps > 0 else "epoch",
-        save_steps=job.save_steps or 500,
+    return {
+        "output_dir": str(output_dir),
+        "per_device_train_batch_size": job.micro_batch,
+        "per_device_eval_batch_size": job.micro_batch,
+        "gradient_accumulation_steps": job.gradient_accumulation,
+        "learning_rate": job.learning_rate,
+        "lr_scheduler_type": job.scheduler,
+        "warmup_steps": round(job.warmup_ratio * total_steps(job, rows)),
+        "weight_decay": job.weight_decay,
+        "max_grad_norm": job.max_grad_norm,
+        "num_train_epochs": job.epochs,
+        "max_steps": job.max_steps,
+        "optim": "adamw_torch_fused",
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "bf16": job.adapter == "none" and precision == "bf16",
+        "fp16": False,
+        "use_cpu": not torch.cuda.is_available() or job.distributed.device == "cpu",
+        "gradient_checkpointing": job.gradient_checkpointing,
+        "logging_strategy": "steps",
+        "logging_steps": job.log_steps,
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "no" if not evaluates else "steps" if job.eval_steps > 0 else "epoch",
+        "eval_steps": job.eval_steps or None,
+        "save_strategy": "steps" if job.save_steps > 0 else "epoch",
+        "save_steps": job.save_steps or 500,
         # One checkpoint is deleted before the marker of the next one is written.
-        save_total_limit=max(job.save_total_limit, 2),
-        disable_tqdm=True,
-        report_to="none",
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
+        "save_total_limit": max(job.save_total_limit, 2),
+        "disable_tqdm": True,
+        "report_to": "none",
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": False,
+        **spread_settings(job),
+    }
+
+
+def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> Any:
+    """Translate a job into the settings of trl's SFTTrainer."""
+    return SFTConfig(
+        **training_settings(job, output_dir, rows, precision),
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=job.max_length,
         packing=False,

@@ -21,6 +21,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from secft.files import write_json
 from secft.train.checkpoints import Progress, mark_complete
+from secft.train.distributed.fsdp_cpu import check_division, divide_on_cpu
 from secft.train.distributed.notes import STOP
 from secft.train.distributed.world import World
 from secft.train.job import TrainJob
@@ -56,6 +57,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
     Attributes:
         validates: whether there is a validation loss.
         step_loss: loss of the optimizer step under way, of the whole global batch.
+        ends_with: where the weights lie that the run ends with, if not in the model.
         world: this process and the others that train the same model.
         step_facts: what else a row of metrics.jsonl tells about the step, for example ``reward``.
     """
@@ -79,11 +81,13 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         self._keeps_snapshot = sum(p.numel() for p in self._trained) <= MAX_SNAPSHOT_WEIGHTS
         self._clock = time.perf_counter()
         self._evaluation_began = self._clock
+        self.ends_with: Path | None = None
         self.world = World.of_environment()
         self._averages = self.world.size > 1 and not job.distributed.sharded
         if self._averages:
             # Gradients are averaged by hand, once a step: DDP's hooks see only calls of its own forward.
             self.accelerator.prepare_model = partial(self.accelerator.prepare_model, evaluation_mode=True)
+        divide_on_cpu(self, job.distributed)
         if job.distributed.sharded:
             # What a process holds of the weights are pieces that come into being when training begins.
             self._trained, self._keeps_snapshot = [], False
@@ -125,7 +129,8 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         return loss
 
     def start_alike(self) -> None:
-        """Begin with the same weights in all processes."""
+        """Begin with the same weights in all processes, divided as the job says."""
+        check_division(self, self.job.distributed)
         if self._averages:
             self.world.same_start(self._trained)
 
@@ -202,7 +207,13 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         return float(metrics["eval_loss"])
 
     def load_weights(self, directory: Path) -> None:
-        """Put saved weights of this run (an adapter, or a whole model) back into the model."""
+        """Put saved weights of this run (an adapter, or a whole model) back into the model.
+
+        Where no process holds the whole weights, the directory is remembered as what the run ends with.
+        """
+        if self.job.distributed.sharded:
+            self.ends_with = directory
+            return
         from safetensors.torch import load_file
 
         adapter = directory / "adapter_model.safetensors"

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any
 from secft.errors import SecftError
 from secft.files import read_json, write_json
 from secft.train.checkpoints import Progress, keep_rows_until, last_complete
+from secft.train.distributed.notes import noted
+from secft.train.distributed.world import World
+from secft.train.divergence import ROLLBACK_EXIT, RollbackWanted
 from secft.train.engines.environment import die_with_parent, prepare
 from secft.train.job import TrainJob
 
 if TYPE_CHECKING:
-    from secft.train.engines.sft_trainer import FlatBatchTrainer
-    from secft.train.rows import LoadedExamples
+    from secft.train.engines.loading import LoadedJob
+    from secft.train.engines.observed import ObservedTrainer
 
 INTERRUPTED_EXIT = 130
+OF_CHECKPOINTS = ("optimizer*", "scheduler*", "rng_state*", "trainer_state*", "pytorch_model_fsdp*", "complete.json",
+                  "global_step*", "latest", "zero_to_fp32.py")  # fmt: skip
+"""What a checkpoint holds besides weights and tokenizer."""
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "safetensors")
 
 
@@ -30,8 +36,17 @@ def main(argv: list[str]) -> int:
     directory = Path(argv[0])
     job = TrainJob.read(directory / "job.json")
     prepare(offline=job.offline, threads=job.threads)
+    world = World.of_environment()
+    if world.size == 1:
+        return _run(job, directory)
+    return noted(directory, world.rank, lambda: _run(job, directory))
+
+
+def _run(job: TrainJob, directory: Path) -> int:
     try:
         finished = train(job, directory)
+    except RollbackWanted:
+        return ROLLBACK_EXIT
     except SecftError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return error.exit_code
@@ -47,33 +62,53 @@ def train(job: TrainJob, directory: Path) -> bool:
 
     Returns:
         False if a signal stopped the run after a checkpoint.
-    """
-    from secft.train.engines.loading import load_job, total_steps
 
-    started = time.perf_counter()
+    Raises:
+        RollbackWanted: the loss left all bounds, and the job may go back to a checkpoint.
+    """
+    from secft.train.engines.loading import load_job
+    from secft.train.engines.loss_guard import LossGuard
+    from secft.train.engines.observed import StepRecorder
+
+    started, world = time.perf_counter(), World.of_environment()
+    world.join(job.distributed.device, job.distributed.timeout)
     loaded = load_job(job)
-    job_digest = job.fingerprint()
-    resumed = last_complete(directory / "checkpoints", job_digest)
+    job_digest, metrics = job.fingerprint(), directory / "metrics.jsonl"
+    resumed = _last_checkpoint(directory, job_digest, metrics, world)
     progress = resumed[1] if resumed else Progress(job_digest)
-    metrics = directory / "metrics.jsonl"
-    keep_rows_until(metrics, progress.step if resumed else -1)
     trainer = loaded.trainer(job, directory, progress, metrics)
-    plan = {"total_steps": total_steps(job, len(loaded.train_rows)), "resumed_step": progress.step}
-    setup = {"engine": loaded.forward.name, "setup_seconds": time.perf_counter() - started}
-    write_json(directory / "started.json", {**plan, **setup})
+    setup = {"engine": loaded.engine, "setup_seconds": time.perf_counter() - started}
+    trainer.add_callback(StepRecorder(trainer, directory / "started.json", setup))
+    guard = LossGuard(trainer)
+    trainer.add_callback(guard)
     _stop_on_signals(trainer)
     trainer.train(resume_from_checkpoint=str(resumed[0]) if resumed else None)
     if trainer.stop_requested and trainer.state.global_step < trainer.state.max_steps and not trainer.diverged:
         return False
+    if guard.found is not None and job.recovery.rollbacks > 0:
+        guard.found.write(directory)
+        raise RollbackWanted(guard.found.reason)
+    guard.restore_last_good()
     status = _status(trainer)
     final_loss = _final_validation(trainer, job)
     adapter = _save_final(trainer, job, directory)
-    result = _result(trainer, job, loaded.train_examples, adapter, status, final_loss)
-    write_json(directory / "result.json", {**result, "job_digest": job_digest, **loaded.describe()})
+    result = _result(trainer, job, loaded, adapter, status, final_loss)
+    if world.main:
+        write_json(directory / "result.json", {**result, "job_digest": job_digest, **loaded.describe()})
+    world.leave()
     return True
 
 
-def _stop_on_signals(trainer: FlatBatchTrainer) -> None:
+def _last_checkpoint(directory: Path, job_digest: str, metrics: Path, world: World) -> tuple[Path, Progress] | None:
+    """Find the checkpoint to go on from; the first process removes what is of no use, then all look."""
+    if world.main:
+        resumed = last_complete(directory / "checkpoints", job_digest)
+        keep_rows_until(metrics, resumed[1].step if resumed else -1)
+    world.barrier()
+    return last_complete(directory / "checkpoints", job_digest)
+
+
+def _stop_on_signals(trainer: ObservedTrainer) -> None:
     """First signal: checkpoint after this step and leave. Second: leave at once."""
 
     def handle(number: int, _frame: Any) -> None:
@@ -85,15 +120,15 @@ def _stop_on_signals(trainer: FlatBatchTrainer) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
-def _status(trainer: FlatBatchTrainer) -> str:
+def _status(trainer: ObservedTrainer) -> str:
     if trainer.diverged:
         return "diverged"
     return "completed" if trainer.state.global_step >= trainer.state.max_steps else "early_stopped"
 
 
-def _final_validation(trainer: FlatBatchTrainer, job: TrainJob) -> float | None:
+def _final_validation(trainer: ObservedTrainer, job: TrainJob) -> float | None:
     """Return the validation loss of the weights that are about to be saved; load the best ones first if asked."""
-    if not trainer.validation:
+    if not trainer.validates:
         return None
     losses = trainer.history.losses
     if not losses or losses[-1][0] != trainer.state.global_step:
@@ -106,11 +141,18 @@ def _final_validation(trainer: FlatBatchTrainer, job: TrainJob) -> float | None:
     return trainer.history.losses[-1][1]
 
 
-def _save_final(trainer: FlatBatchTrainer, job: TrainJob, directory: Path) -> Path:
+def _save_final(trainer: ObservedTrainer, job: TrainJob, directory: Path) -> Path:
     """Write the adapter beside its place and rename it into it."""
     temporary, final = directory / "adapter.tmp", directory / "adapter"
-    shutil.rmtree(temporary, ignore_errors=True)
-    trainer.save_model(str(temporary), _internal_call=True)
+    if trainer.world.main:
+        shutil.rmtree(temporary, ignore_errors=True)
+    trainer.world.barrier()
+    if trainer.ends_with is None:
+        trainer.save_model(str(temporary), _internal_call=True)
+    elif trainer.world.main:
+        shutil.copytree(trainer.ends_with, temporary, ignore=shutil.ignore_patterns(*OF_CHECKPOINTS))
+    if not trainer.world.main:
+        return final
     for name in ("training_args.bin", "README.md"):
         (temporary / name).unlink(missing_ok=True)
     _name_base(temporary / "adapter_config.json", job)
@@ -126,14 +168,14 @@ def _name_base(config: Path, job: TrainJob) -> None:
 
 
 def _result(
-    trainer: FlatBatchTrainer,
+    trainer: ObservedTrainer,
     job: TrainJob,
-    examples: LoadedExamples,
+    loaded: LoadedJob,
     adapter: Path,
     status: str,
     final_loss: float | None,
 ) -> dict[str, Any]:
-    from secft.train.engines.sft_trainer import finite_or_none, peak_memory_gib
+    from secft.train.engines.observed import finite_or_none, peak_memory_gib
     from secft.train.metrics import final_train_loss
 
     progress, best = trainer.progress, trainer.history.best()
@@ -142,9 +184,9 @@ def _result(
         "status": status,
         "steps": trainer.state.global_step,
         "epochs": float(trainer.state.epoch or 0.0),
-        "examples": len(examples.examples),
-        "dropped": examples.dropped,
-        "truncated": examples.truncated,
+        "examples": loaded.counts.examples,
+        "dropped": loaded.counts.dropped,
+        "truncated": loaded.counts.truncated,
         "tokens": progress.tokens,
         "supervised_tokens": progress.supervised_tokens,
         "seconds": progress.seconds,
