@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from secft.config.model import Architecture
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer, adapter_of
-from secft.environment import cores, cpu_flags, cuda_devices
+from secft.config.training import LoraTrainer, adapter_of, objective_of
+from secft.environment import cores
+from secft.train.checks.machine import Machine, machine_of
 
 CPU_BF16_FLOPS = 2.7e11
 CPU_FP32_FLOPS = 8e10
@@ -17,6 +18,23 @@ CUDA_FLOPS = 1.2e14
 """What a training step reaches on a data-centre GPU: 40 % of 312 TFLOP/s in bf16."""
 PROCESS_BYTES = 800 * 2**20
 """What the engine's process needs before it holds a model: torch, transformers and their code."""
+CONTEXT_BYTES = 700 * 2**20
+"""What CUDA and its libraries take of a device."""
+QUANTISED_BYTES = 0.55
+"""Bytes of a weight in NF4 with quantised scales (Dettmers et al. 2023); 8 bits are rare."""
+LOGIT_COPIES = 2
+"""How often logits of a batch stand in memory at once: themselves and their gradient."""
+ANSWERS = {"dpo": 2, "orpo": 2, "simpo": 2, "reward": 2, "kto": 2, "grpo": 2, "ppo": 2}
+"""objective -> rows that a row of the micro batch becomes: a better and a worse answer, or model and reference."""
+DIVIDED = {
+    "deepspeed_zero1": ("optimiser",),
+    "deepspeed_zero2": ("optimiser", "gradients"),
+    "deepspeed_zero3": ("optimiser", "gradients", "weights"),
+    "fsdp2": ("optimiser", "gradients", "weights"),
+}
+"""strategy -> parts that its processes divide among them."""
+OFFLOADED = {"optimizer": ("optimiser",), "all": ("optimiser", "weights")}
+"""offload -> parts that are kept in main memory."""
 ACTIVATION_BYTES = 34
 """Bytes kept per token, layer and unit of width with 16-bit activations (Korthikanti et al. 2022, eq. 1 without the
 attention matrix)."""
@@ -29,8 +47,8 @@ class Estimate:
     Attributes:
         base_parameters: weights of the base model.
         trained_parameters: weights that are trained.
-        memory_bytes: part -> bytes: weights, gradients and optimiser, activations, logits.
-        seconds: training time on this machine, or None where the number of tokens is not known.
+        memory_bytes: part -> bytes on each device: libraries, weights, gradients, optimiser, activations, logits.
+        seconds: training time on the hardware of the configuration, or None where the tokens are not known.
         gpu_seconds: the same on one data-centre GPU.
         device: what the time is for.
     """
@@ -63,52 +81,87 @@ def lora_parameters(shape: Architecture, rank: int) -> int:
     return shape.layers * rank * widths
 
 
-def estimate(config: RunConfig, tokens: int | None) -> Estimate:
+def estimate(config: RunConfig, tokens: int | None, micro_batch: int | None = None) -> Estimate:
     """Estimate memory and time of the training of a configuration.
 
     Args:
         config: the whole configuration.
         tokens: tokens of the training split, or None if it cannot be known here.
+        micro_batch: rows of a forward pass, instead of the configuration's.
     """
-    shape, trainer = config.model.architecture, config.trainer
+    shape, trainer, machine = config.model.architecture, config.trainer, machine_of(config.hardware)
     base = parameters(shape)
-    trained = (
-        lora_parameters(shape, trainer.lora.r)
-        if isinstance(trainer, LoraTrainer) and adapter_of(trainer) != "none"
-        else base
-    )
-    bf16 = _computes_in_bf16(config)
-    width = 2 if bf16 else 4
-    rows = trainer.micro_batch_size * trainer.max_length
-    weights = base * (0.55 if adapter_of(trainer) == "qlora" else width)
-    memory = {
-        "libraries": PROCESS_BYTES,
-        "weights": int(weights),
-        "gradients and optimiser": trained * (4 + 8 + 4),
-        "activations": int(rows * shape.layers * shape.hidden_size * ACTIVATION_BYTES * width / 2),
-        "logits": rows * shape.vocabulary * 4,
-    }
+    trained = trained_parameters(config)
+    bf16 = _computes_in_bf16(config, machine)
     # Forward, and backward through frozen weights; trained ones cost a third product.
     per_token = (6 if trained == base else 4) * base + 2 * trained
+    if trainer.gradient_checkpointing:
+        per_token += 2 * base  # the forward pass is done again
     seen = None if tokens is None else tokens * trainer.epochs
     if seen is not None and trainer.max_steps:
-        seen = min(seen, rows * trainer.gradient_accumulation * trainer.max_steps)
-    seconds = None if seen is None else seen * per_token / _speed(bf16)
+        world = config.distributed.processes * config.distributed.nodes
+        rows = trainer.micro_batch_size * trainer.gradient_accumulation * world
+        seen = min(seen, rows * trainer.max_length * trainer.max_steps)
+    seconds = None if seen is None else seen * per_token / _speed(machine, bf16)
     on_gpu = None if seen is None else seen * per_token / CUDA_FLOPS
-    return Estimate(base, trained, memory, seconds, on_gpu, "CUDA" if cuda_devices() else f"{cores()} CPU cores")
+    memory = memory_of_parts(config, machine, micro_batch or trainer.micro_batch_size)
+    return Estimate(base, trained, memory, seconds, on_gpu, machine.told)
+
+
+def trained_parameters(config: RunConfig) -> int:
+    """Return the number of weights that a configuration trains."""
+    shape, trainer = config.model.architecture, config.trainer
+    if isinstance(trainer, LoraTrainer) and adapter_of(trainer) != "none":
+        return lora_parameters(shape, trainer.lora.r)
+    return parameters(shape)
+
+
+def memory_of_parts(config: RunConfig, machine: Machine, micro_batch: int) -> dict[str, int]:
+    """Return part -> bytes on each device.
+
+    Weights that are trained are kept in fp32, with a gradient and two moments of AdamW. FSDP and DeepSpeed divide
+    what they divide among the processes: ZeRO 1 the optimiser, ZeRO 2 the gradients too, ZeRO 3 and FSDP 2 all three.
+
+    Source: Rajbhandari et al. 2020 (ZeRO), section 3; Korthikanti et al. 2022 for activations.
+    """
+    shape, trainer, spread = config.model.architecture, config.trainer, config.distributed
+    adapter, bf16 = adapter_of(trainer), _computes_in_bf16(config, machine)
+    width = 2 if bf16 else 4
+    base, trained = parameters(shape), trained_parameters(config)
+    weight = QUANTISED_BYTES if adapter == "qlora" else 4 if adapter == "none" else width
+    rows = micro_batch * trainer.max_length * ANSWERS.get(objective_of(trainer), 1)
+    layers = 1 if trainer.gradient_checkpointing else shape.layers
+    kept = rows * shape.hidden_size * width * (shape.layers if trainer.gradient_checkpointing else 0)
+    memory = {
+        "libraries": PROCESS_BYTES if machine.device == "cpu" else CONTEXT_BYTES,
+        "weights": int(base * weight) + (trained * 4 if adapter != "none" else 0),
+        "gradients": trained * 4,
+        "optimiser": trained * 8,
+        "activations": int(rows * layers * shape.hidden_size * ACTIVATION_BYTES * width / 2) + kept,
+        # Logits, their gradient and the softmax between them.
+        "logits": rows * shape.vocabulary * 4 * LOGIT_COPIES,
+    }
+    world = spread.processes * spread.nodes
+    for part in DIVIDED.get(spread.name, ()):
+        memory[part] = memory[part] // world
+    for part in OFFLOADED.get(spread.offload, ()) if machine.device == "cuda" else ():
+        memory[part] = 0
+    if machine.device == "cpu" and spread.processes > 1:  # processes of one machine share its memory
+        memory = {part: size * spread.processes for part, size in memory.items()}
+    return memory
 
 
 def _key_value_width(shape: Architecture) -> int:
     return shape.hidden_size * shape.key_value_heads // max(shape.attention_heads, 1)
 
 
-def _computes_in_bf16(config: RunConfig) -> bool:
+def _computes_in_bf16(config: RunConfig, machine: Machine) -> bool:
     if config.trainer.precision != "auto":
         return config.trainer.precision == "bf16"
-    return bool(cuda_devices()) or bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
+    return machine.bf16
 
 
-def _speed(bf16: bool) -> float:
-    if cuda_devices():
-        return CUDA_FLOPS * len(cuda_devices())
+def _speed(machine: Machine, bf16: bool) -> float:
+    if machine.device == "cuda":
+        return CUDA_FLOPS * machine.devices
     return cores() * (CPU_BF16_FLOPS if bf16 else CPU_FP32_FLOPS)

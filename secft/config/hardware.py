@@ -27,9 +27,7 @@ class HardwareConfig:
     device: str = setting("auto", about="auto is cuda where there is one.", choices=("auto", "cpu", "cuda"))
     devices: int | None = setting(None, about="Devices of one machine; null asks this machine.", low=1)
     memory_gib: float | None = setting(None, about="Memory of one device; null asks this machine.", above=0)
-    bf16: str = setting(
-        "auto", about="Whether it computes in bf16; auto asks this machine.", choices=("auto", "true", "false")
-    )
+    bf16: bool | None = setting(None, about="Whether it computes in bf16; null asks this machine.")
     micro_batch_size: int = setting(2, about="Default of trainer.micro_batch_size.", low=1)
     precision: str = setting("auto", about="Default of trainer.precision.", choices=("auto", "bf16", "fp32"))
     gradient_checkpointing: bool = setting(False, about="Default of trainer.gradient_checkpointing.")

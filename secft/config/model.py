@@ -29,6 +29,12 @@ class ModelConfig:
     id: str = setting(about="Hugging Face id, or the package that carries the weights.")
     path: str | None = setting(None, about="A local directory with safetensors; wins over `id`.", file=True)
     revision: str | None = setting(None, about="Commit or tag on the Hub.")
+    served_template: str | None = setting(
+        None,
+        about="What serves the model later: a GGUF, a Modelfile, a Jinja file, or an adapter; templates are compared.",
+        file=True,
+        internal=True,
+    )
     license: str = setting("unknown", about="Licence of the weights.")
     gated: bool = setting(False, about="The Hub asks for a token and an accepted licence.")
     context_length: int = setting(about="Longest sequence that the model was made for, tokens.", low=16)

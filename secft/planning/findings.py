@@ -1,0 +1,162 @@
+"""Everything that is checked before a training, gathered: settings, base model, needs, dataset.
+
+What needs no dataset is told before any work begins (secft/preflight.py); all of it again, together with the dataset,
+by a plan and when the stage of training starts. No weights are loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.config.training import objective_of
+from secft.errors import ConfigError, InputError, Problem
+from secft.files import read_json
+from secft.models.resolve import packaged_gguf
+from secft.planning.needs import disk_flaws, memory_flaws
+from secft.planning.steps import Steps, step_flaws, steps_of
+from secft.train.checks import Flaw, machine_of, stopping, warnings_of
+from secft.train.checks.model import target_flaws, vocabulary_flaws
+from secft.train.checks.rows import SeenRows, count_rows, length_flaws, look_at, objective_flaws, row_flaws
+from secft.train.checks.settings import empty_validation, setting_flaws
+from secft.train.checks.template import template_flaws
+from secft.train.environments import SEPARATE, check
+from secft.train.job import TrainJob
+
+HARMLESS = ("missing", "being made")
+"""Findings about an environment that solve themselves: it is made on first use."""
+LENGTH_STEP, LENGTH_REASON = "length", "longer than "
+
+
+@dataclass
+class Findings:
+    """What was found out about a training.
+
+    Attributes:
+        flaws: what is wrong, in the order of the checks.
+        seen: what was found in the training split, or None without a tokenizer or a dataset.
+        steps: the length of the training, or None for the same reason.
+    """
+
+    flaws: list[Flaw] = field(default_factory=list)
+    seen: SeenRows | None = None
+    steps: Steps | None = None
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What keeps the training from being started."""
+        return stopping(self.flaws)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should know."""
+        return warnings_of(self.flaws)
+
+
+def configured_flaws(config: RunConfig) -> list[Flaw]:
+    """Report what settings, base model and backend alone make impossible; quick, without a tokenizer."""
+    machine = machine_of(config.hardware)
+    found = setting_flaws(config, machine)
+    if config.trainer.name != "pretrain":
+        found += memory_flaws(config, machine)
+    found += _environment_flaws(config)
+    try:
+        base = find_base_model(config.model)
+    except InputError:
+        return found  # told by the preflight, with where it was looked for
+    return [*found, *target_flaws(config.trainer, base.path)]
+
+
+def _environment_flaws(config: RunConfig) -> list[Flaw]:
+    name = config.backend.name
+    if name not in SEPARATE:
+        return []
+    wrong = [one for one in check(name, Path(config.paths.backends)) if one.kind not in HARMLESS]
+    return [Flaw("environment", one.problem(name)) for one in wrong]
+
+
+def findings(config: RunConfig, dataset: Path | None) -> Findings:
+    """Check a training as a whole.
+
+    Args:
+        config: the whole configuration.
+        dataset: directory of the frozen dataset, or None if there is none yet.
+    """
+    found = Findings([*configured_flaws(config), *disk_flaws(config)])
+    if config.trainer.name == "pretrain":
+        return found
+    try:
+        base = find_base_model(config.model)
+    except InputError:
+        return found
+    tokenizer = load_tokenizer(base.path)
+    found.flaws += template_flaws(tokenizer, base.path, config.model.name, _served(config))
+    if dataset is not None:
+        _look_at_dataset(config, dataset, tokenizer, found)
+    highest = found.seen.highest_id if found.seen else -1
+    found.flaws += vocabulary_flaws(base.path, tokenizer.get_vocab(), highest, config.model.name)
+    return found
+
+
+def load_tokenizer(model_dir: Path) -> Any:
+    """Return the tokenizer of a model's directory; no weights are loaded."""
+    from transformers import AutoTokenizer  # heavy: only when rows are looked at
+
+    return AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+
+
+def _served(config: RunConfig) -> Path | None:
+    if config.model.served_template:
+        return Path(config.model.served_template)
+    return packaged_gguf() if config.model.kind == "package" and config.model.path is None else None
+
+
+def _look_at_dataset(config: RunConfig, dataset: Path, tokenizer: Any, found: Findings) -> None:
+    trainer, place = config.trainer, dataset / "train.jsonl"
+    seen = look_at(place, tokenizer, objective_of(trainer))
+    found.seen, found.steps = seen, steps_of(config, seen) if seen.lengths else None
+    found.flaws += [*row_flaws(seen, place), *objective_flaws(trainer, seen)]
+    found.flaws += length_flaws(trainer, seen, *dropped_for_length(dataset))
+    if found.steps:
+        found.flaws += step_flaws(config, found.steps)
+    validation = dataset / "validation.jsonl"
+    expected = trainer.early_stopping_patience > 0 and config.curation.split.validation_fraction > 0
+    if expected and not (validation.is_file() and count_rows(validation)):
+        found.flaws.append(empty_validation(trainer.early_stopping_patience, "no example fell into it"))
+
+
+def dropped_for_length(dataset: Path) -> tuple[int, int]:
+    """Return how many examples curation left out because they are too long, and how many it had to judge."""
+    try:
+        funnel = read_json(dataset / "manifest.json").get("funnel", [])
+    except InputError:
+        return 0, 0
+    for step in funnel:
+        if step.get("step") == LENGTH_STEP:
+            reasons = step.get("dropped", {})
+            return sum(n for why, n in reasons.items() if why.startswith(LENGTH_REASON)), int(step.get("seen", 0))
+    return 0, 0
+
+
+def before_training(config: RunConfig, job: TrainJob, dataset: Path) -> list[str]:
+    """Check a training just before it starts.
+
+    Args:
+        config: the whole configuration.
+        job: what the engine will be told.
+        dataset: directory of the frozen dataset.
+
+    Returns:
+        Warnings, for the log and the record of the run.
+
+    Raises:
+        ConfigError: with everything that is wrong, all together.
+    """
+    job.check()
+    found = findings(config, dataset)
+    if found.problems:
+        raise ConfigError(found.problems)
+    return found.warnings

@@ -1,0 +1,73 @@
+"""How many optimiser steps a training will do, and on how many tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from secft.config.run import RunConfig
+from secft.errors import Problem
+from secft.train.checks.flaw import Flaw
+from secft.train.checks.rows import SeenRows
+from secft.train.packing import pack_rows
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The length of a training.
+
+    Attributes:
+        examples: conversations that are trained on in one epoch.
+        rows: packed rows of one epoch; examples, where nothing is packed.
+        global_batch: rows of one optimiser step.
+        steps: optimiser steps in all.
+        tokens: tokens of all epochs.
+        trained: those of them that carry loss.
+    """
+
+    examples: int
+    rows: int
+    global_batch: int
+    steps: int
+    tokens: int
+    trained: int
+
+
+def steps_of(config: RunConfig, seen: SeenRows) -> Steps:
+    """Count steps from the lengths of the rows that were looked at."""
+    trainer = config.trainer
+    lengths = [length for length in seen.lengths if length <= trainer.max_length]
+    scale = seen.total / max(seen.looked_at, 1)
+    packed = len(pack_rows(lengths, trainer.max_length, config.seed)) if trainer.packing and lengths else len(lengths)
+    examples, rows = round(len(lengths) * scale), math.ceil(packed * scale)
+    batch = trainer.micro_batch_size * trainer.gradient_accumulation * world_of(config)
+    epoch = max(math.ceil(rows / batch), 1)
+    steps = trainer.max_steps or math.ceil(trainer.epochs * epoch)
+    passes = steps / epoch
+    return Steps(
+        examples, rows, batch, steps, round(sum(lengths) * scale * passes), round(seen.trained * scale * passes)
+    )
+
+
+def world_of(config: RunConfig) -> int:
+    """Return the number of processes that train together."""
+    return config.distributed.processes * config.distributed.nodes
+
+
+def step_flaws(config: RunConfig, steps: Steps) -> list[Flaw]:
+    """Report a dataset that is smaller than a batch, and a training that ends before its first validation."""
+    trainer, found = config.trainer, []
+    if steps.rows < steps.global_batch:
+        told = f"one step takes {steps.global_batch:,} rows ({trainer.micro_batch_size} x "
+        told += f"{trainer.gradient_accumulation} x {world_of(config)} processes)"
+        packed = f", which are packed into {steps.rows:,}" if trainer.packing else ""
+        reason = f"{told}, and there are {steps.examples:,} examples{packed}"
+        remedy = "Lower trainer.micro_batch_size or trainer.gradient_accumulation, or give more examples."
+        problem = Problem("trainer.micro_batch_size", reason, trainer.micro_batch_size, remedy=remedy)
+        found.append(Flaw("global batch", problem, stops=steps.examples < steps.global_batch))
+    if trainer.max_steps is None and trainer.eval_steps > steps.steps:
+        reason = f"is beyond the last step, {steps.steps:,}: validation happens at the end only"
+        remedy = "Set trainer.eval_steps=0 to say so."
+        problem = Problem("trainer.eval_steps", reason, trainer.eval_steps, remedy=remedy)
+        found.append(Flaw("evaluation steps", problem, stops=False))
+    return found

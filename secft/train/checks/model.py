@@ -1,0 +1,90 @@
+"""Whether base model, tokenizer and adapter fit each other, without loading weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from secft.config.training import LoraTrainer, TrainerConfig, adapter_of
+from secft.errors import InputError, Problem, did_you_mean
+from secft.train.checks.flaw import Flaw
+from secft.train.checks.weights import embedding_rows, linear_modules
+
+ALL_LINEAR = "all-linear"
+SHOWN = 5
+
+
+def target_flaws(trainer: TrainerConfig, model_dir: Path) -> list[Flaw]:
+    """Report names of modules for the adapter that no module of the model has.
+
+    Peft takes a name for a module whose dotted name is it, or ends with a dot and it; it is silent about a name that
+    matches nothing as long as another one matches.
+    """
+    if not isinstance(trainer, LoraTrainer) or adapter_of(trainer) == "none":
+        return []
+    key = "trainer.lora.target_modules"
+    wanted = trainer.lora.target_modules
+    if not wanted:
+        return [Flaw("target modules", Problem(key, "names no module", [], "all-linear, or module names"))]
+    if wanted == [ALL_LINEAR]:
+        return []
+    try:
+        modules = linear_modules(model_dir)
+    except InputError as error:
+        return [Flaw("weights", Problem("model", str(error), model_dir.name))]
+    known = sorted({name.rpartition(".")[2] for name in modules})
+    return [
+        Flaw(
+            "target modules",
+            Problem(key, "matches no module of the model", name, ", ".join([ALL_LINEAR, *known]),
+                    did_you_mean(name, [ALL_LINEAR, *known])),
+        )
+        for name in wanted
+        if not any(module == name or module.endswith(f".{name}") for module in modules)
+    ]  # fmt: skip
+
+
+def vocabulary_flaws(model_dir: Path, tokens: dict[str, int], highest_used: int, name: str) -> list[Flaw]:
+    """Report token ids for which the model has no embedding.
+
+    Args:
+        model_dir: the base model.
+        tokens: token -> id, the whole vocabulary of the tokenizer with added tokens.
+        highest_used: highest id in the training data, -1 if unknown.
+        name: of the model, for the message.
+    """
+    rows = embeddings_of(model_dir)
+    if rows is None:
+        return []
+    beyond = sorted((token for token, number in tokens.items() if number >= rows), key=lambda token: tokens[token])
+    if not beyond and highest_used < rows:
+        return []
+    used = highest_used >= rows
+    told = f"{', '.join(map(repr, beyond[:SHOWN]))}{' ...' if len(beyond) > SHOWN else ''}"
+    reason = f"its tokenizer has {len(beyond):,} ids that its {rows:,} embeddings do not cover ({told})" + (
+        "; training data uses them" if used else "; training data does not use them"
+    )
+    remedy = "Take the tokenizer that belongs to these weights, or resize the embeddings of the base model."
+    return [Flaw("vocabulary", Problem("model", reason, name, remedy=remedy), stops=used)]
+
+
+def embeddings_of(model_dir: Path) -> int | None:
+    """Return how many token ids a model knows: the rows of its embeddings, or what its config.json says."""
+    try:
+        rows = embedding_rows(model_dir)
+    except InputError:
+        rows = None
+    if rows is not None:
+        return rows
+    size = config_of(model_dir).get("vocab_size")
+    return size if isinstance(size, int) else None
+
+
+def config_of(model_dir: Path, name: str = "config.json") -> dict[str, Any]:
+    """Return a JSON file of a model's directory; empty if it is absent or broken."""
+    try:
+        values = json.loads((model_dir / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,207 @@
+"""Whether the rows of a dataset can be trained on: masks, lengths, what the objective needs.
+
+A dataset may be large and a check must be quick, so at most ``LOOKED_AT`` rows are tokenised, evenly spread over the
+file: the same ones every time. The engine checks every row again before its first step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from secft.config.training import PairTrainer, TrainerConfig, objective_of
+from secft.errors import InputError, Problem
+from secft.train.checks.flaw import Flaw
+from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example
+
+LOOKED_AT = 4000
+SHOWN = 5
+TEXT_OBJECTIVES = ("continue", "pretrain")
+"""Objectives without a conversation, so without a mask."""
+PAIR_OBJECTIVES = ("dpo", "orpo", "kto", "simpo", "reward")
+
+NO_ANSWER = "no answer"
+REFUSED = "template refuses"
+ALL_MASKED = "all masked"
+ALL_TRAINED = "all trained"
+NO_END = "end of turn"
+TOLD = {
+    NO_ANSWER: "have no answer of the assistant at their end",
+    REFUSED: "cannot be rendered by the chat template",
+    ALL_MASKED: "have no trained token, so nothing is learned from them",
+    ALL_TRAINED: "have every token trained, the question too",
+    NO_END: "do not train the end-of-turn token, so the model would not learn to stop",
+}
+
+
+@dataclass
+class SeenRows:
+    """What was found in the rows of one file.
+
+    Attributes:
+        total: rows of the file.
+        lengths: tokens of each row that was looked at and could be tokenised.
+        trained: trained tokens of all of them.
+        faults: kind of fault -> ids.
+        reasons: kind of fault -> what the first one of it said.
+        with_rejected: rows that bring a worse answer.
+        highest_id: highest token id, -1 without any.
+    """
+
+    total: int = 0
+    looked_at: int = 0
+    lengths: list[int] = field(default_factory=list)
+    trained: int = 0
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    with_rejected: int = 0
+    highest_id: int = -1
+
+
+def look_at(path: Path, tokenizer: Any, objective: str, limit: int = LOOKED_AT) -> SeenRows:
+    """Tokenise rows of a frozen dataset.
+
+    Args:
+        path: JSONL with ``id``, ``messages`` and perhaps ``rejected``.
+        tokenizer: fast tokenizer with a chat template.
+        objective: what is learned.
+        limit: rows that are tokenised at most.
+
+    Raises:
+        InputError: the file is absent.
+    """
+    seen = SeenRows(total=count_rows(path))
+    closing = _closing(tokenizer)
+    for number, row in spread_rows(path, seen.total, limit):
+        seen.looked_at += 1
+        seen.with_rejected += bool(row.get("rejected"))
+        if objective not in TEXT_OBJECTIVES:
+            _look_at_row(seen, row, str(row.get("id", number)), tokenizer, closing)
+    return seen
+
+
+def count_rows(path: Path) -> int:
+    """Return the lines of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return sum(1 for line in stream if line.strip())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def spread_rows(path: Path, total: int, limit: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, row) of at most ``limit`` rows, evenly spread; a line that is no object is an empty row."""
+    step = max(-(-total // limit), 1)
+    with path.open("rb") as stream:
+        lines = (line for line in stream if line.strip())
+        for index, line in enumerate(lines):
+            if index % step == 0:
+                yield index + 1, _parsed(line)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _closing(tokenizer: Any) -> frozenset[int]:
+    try:
+        return end_of_turn_ids(tokenizer)
+    except InputError:
+        return frozenset()  # told about the template itself, once
+
+
+def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any, closing: frozenset[int]) -> None:
+    messages = row.get("messages")
+    if not _ends_with_answer(messages):
+        _fault(seen, NO_ANSWER, name)
+        return
+    assert isinstance(messages, list)
+    try:
+        example = tokenise_example(tokenizer, name, messages)
+    except InputError as error:
+        _fault(seen, REFUSED, name, str(error))
+        return
+    seen.lengths.append(len(example.input_ids))
+    seen.trained += example.trained
+    seen.highest_id = max(seen.highest_id, *example.input_ids)
+    labels = [label for label in example.labels if label != IGNORED]
+    if example.trained == 0:
+        _fault(seen, ALL_MASKED, name)
+    elif len(labels) == len(example.labels):
+        _fault(seen, ALL_TRAINED, name)
+    elif closing and labels[-1] not in closing:
+        _fault(seen, NO_END, name)
+
+
+def _ends_with_answer(messages: Any) -> bool:
+    if not isinstance(messages, list) or not messages:
+        return False
+    if not all(isinstance(message, dict) and isinstance(message.get("content"), str) for message in messages):
+        return False
+    return bool(messages[-1].get("role") == "assistant")
+
+
+def _fault(seen: SeenRows, kind: str, name: str, reason: str = "") -> None:
+    seen.faults.setdefault(kind, []).append(name)
+    seen.reasons.setdefault(kind, reason)
+
+
+def row_flaws(seen: SeenRows, place: Path) -> list[Flaw]:
+    """Report rows that cannot be trained on."""
+    if not seen.total:
+        return [Flaw("no rows", Problem("dataset", "has no row to train on", place.name))]
+    found = []
+    for kind, names in seen.faults.items():
+        of = f"{len(names):,} of {seen.looked_at:,} rows looked at"
+        shown = f"(first: {', '.join(names[:SHOWN])})"
+        why = f": {seen.reasons[kind]}" if seen.reasons[kind] else ""
+        found.append(Flaw(kind, Problem("dataset", f"{of} {TOLD[kind]} {shown}{why}", place.name)))
+    return found
+
+
+def objective_flaws(trainer: TrainerConfig, seen: SeenRows) -> list[Flaw]:
+    """Report a dataset whose rows lack what the objective needs."""
+    objective = objective_of(trainer)
+    if objective not in PAIR_OBJECTIVES or not isinstance(trainer, PairTrainer) or not seen.looked_at:
+        return []
+    if trainer.pairs.corrupt or seen.with_rejected:
+        return []
+    reason = f"{objective} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
+    remedy = "Set trainer.pairs.corrupt=true to make them, or give rows with a rejected answer."
+    return [Flaw("no pairs", Problem("trainer.pairs.corrupt", reason, False, remedy=remedy))]
+
+
+def length_flaws(trainer: TrainerConfig, seen: SeenRows, too_long_before: int, examples_before: int) -> list[Flaw]:
+    """Report that more examples than allowed are too long for a row.
+
+    Args:
+        trainer: says how long a row is and how much may be lost.
+        seen: the training split.
+        too_long_before: examples that curation already left out for their length.
+        examples_before: examples that curation had to judge.
+    """
+    over = sum(length > trainer.max_length for length in seen.lengths)
+    here = over / len(seen.lengths) if seen.lengths else 0.0
+    before = too_long_before / examples_before if examples_before else 0.0
+    share = 1 - (1 - before) * (1 - here)
+    if share == 0:
+        return []
+    told = [f"{too_long_before:,} of {examples_before:,} examples in curation"] if too_long_before else []
+    told += [f"{over:,} of {len(seen.lengths):,} rows looked at"] if over else []
+    reason = f"{share:.1%} of the examples are longer than {trainer.max_length} tokens ({' and '.join(told)})"
+    if share > trainer.max_dropped_share:
+        remedy = "Raise trainer.max_length or trainer.max_dropped_share."
+        limit = f"at most {trainer.max_dropped_share:.1%} (trainer.max_dropped_share)"
+        return [Flaw("too long", Problem("trainer.max_length", reason, trainer.max_length, limit, remedy=remedy))]
+    return [Flaw("too long", Problem("trainer.max_length", reason, trainer.max_length), stops=False)]
