@@ -97,25 +97,7 @@ class ForeignBackend(ABC):
         if unknown:
             raise InputError(f"backend {self.name} of this version has no settings {', '.join(unknown)}")
         write_text(directory / CONFIG, _yaml({**values, **self.extra}))
-        orders = {
-            "job_digest": digest,
-            "progress": asdict(progress),
-            "patience": job.early_stopping_patience,
-            "threshold": job.early_stopping_threshold,
-            "keep_best": job.load_best and rows.validation is not None,
-            "validates": rows.validation is not None,
-            "base_model_name": job.base_model_name,
-            "objective": job.objective,
-            "adapter": job.adapter,
-            "precision": precision,
-            "threads": job.threads,
-            "offline": job.offline,
-            "examples": rows.examples,
-            "dropped": rows.dropped,
-            "truncated": rows.truncated,
-            "expected": rows.expected,
-        }
-        write_json(directory / ORDERS, orders)
+        write_json(directory / ORDERS, orders_of(job, rows, progress, precision))
         return [directory / CONFIG, directory / ORDERS, rows.train, *([rows.validation] if rows.validation else [])]
 
     def command(self, directory: Path) -> list[str]:
@@ -150,6 +132,35 @@ class ForeignBackend(ABC):
         if values["train_loss"] is None:
             values["train_loss"] = float("nan")
         return TrainResult(**{entry.name: values[entry.name] for entry in fields(TrainResult) if entry.name in values})
+
+
+def orders_of(job: TrainJob, rows: Handover, progress: Progress, precision: str) -> dict[str, Any]:
+    """Return what a script is told besides the configuration of its backend.
+
+    Args:
+        job: what to train.
+        rows: what the backend gets.
+        progress: of the checkpoint to go on from; its digest is that of the job.
+        precision: bf16 or fp32.
+    """
+    return {
+        "job_digest": progress.job_digest,
+        "progress": asdict(progress),
+        "patience": job.early_stopping_patience,
+        "threshold": job.early_stopping_threshold,
+        "keep_best": job.load_best and rows.validation is not None,
+        "validates": rows.validation is not None,
+        "base_model_name": job.base_model_name,
+        "objective": job.objective,
+        "adapter": job.adapter,
+        "precision": precision,
+        "threads": job.threads,
+        "offline": job.offline,
+        "examples": rows.examples,
+        "dropped": rows.dropped,
+        "truncated": rows.truncated,
+        "expected": rows.expected,
+    }
 
 
 def _yaml(values: Mapping[str, Any]) -> str:
