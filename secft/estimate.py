@@ -81,13 +81,16 @@ def lora_parameters(shape: Architecture, rank: int) -> int:
     return shape.layers * rank * widths
 
 
-def estimate(config: RunConfig, tokens: int | None, micro_batch: int | None = None) -> Estimate:
+def estimate(
+    config: RunConfig, tokens: int | None, micro_batch: int | None = None, *, epochs_counted: bool = False
+) -> Estimate:
     """Estimate memory and time of the training of a configuration.
 
     Args:
         config: the whole configuration.
         tokens: tokens of the training split, or None if it cannot be known here.
         micro_batch: rows of a forward pass, instead of the configuration's.
+        epochs_counted: the tokens are those of all steps of the training, not of one pass over the split.
     """
     shape, trainer, machine = config.model.architecture, config.trainer, machine_of(config.hardware)
     base = parameters(shape)
@@ -97,8 +100,8 @@ def estimate(config: RunConfig, tokens: int | None, micro_batch: int | None = No
     per_token = (6 if trained == base else 4) * base + 2 * trained
     if trainer.gradient_checkpointing:
         per_token += 2 * base  # the forward pass is done again
-    seen = None if tokens is None else tokens * trainer.epochs
-    if seen is not None and trainer.max_steps:
+    seen = tokens if tokens is None or epochs_counted else tokens * trainer.epochs
+    if seen is not None and trainer.max_steps and not epochs_counted:
         world = config.distributed.processes * config.distributed.nodes
         rows = trainer.micro_batch_size * trainer.gradient_accumulation * world
         seen = min(seen, rows * trainer.max_length * trainer.max_steps)

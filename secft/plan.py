@@ -10,26 +10,25 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from secft.artifact import Artifact, ArtifactStore
-from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.synthesise import asks_a_model, template_part, writing_settings
 from secft.dataset.teacher.write import plan_requests
-from secft.environment import cuda_devices
 from secft.errors import InputError, ModelNotFoundError, Problem
-from secft.estimate import Estimate, estimate
-from secft.files import read_jsonl
+from secft.estimate import estimate
 from secft.pipeline import STAGES
+from secft.planning.findings import findings
+from secft.planning.report import finding_lines, launch_lines, memory_table, print_all, training_table
+from secft.planning.samples import sampled_rows, shown_samples
 from secft.stage import Stage, run_stage, stage_facts
+from secft.train.checks import machine_of
 from secft.work.data import DATASET, DOCUMENTS, EXAMPLES, approximate_dataset, headline
 
 CHARACTERS_PER_TOKEN = 4
@@ -54,12 +53,15 @@ class Plan:
     unknown: str = ""
 
 
-def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> None:
+def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> bool:
     """Print the plan of a run on standard output.
 
     Args:
         config: the whole configuration.
-        lacking: what this machine lacks for it.
+        lacking: what is known already to keep the run from being started.
+
+    Returns:
+        Whether the run could be started.
     """
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="secft-plan-") as temporary:
@@ -67,16 +69,18 @@ def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> None:
         console.print(_stage_table(plan))
         if plan.unknown:
             console.print(f"Numbers are approximate or unknown: {escape(plan.unknown)}", style="yellow")
-        example = _first_example(plan)
-        if example:
-            console.print("\n[bold]One training example[/bold] (trained tokens are marked)")
-            console.print(rendered_example(config, example))
-        console.print()
-        console.print(_estimate_table(config, estimate(config, plan.train_tokens)))
-    if lacking:
-        console.print(f"\n[bold red]This machine lacks {len(lacking)} thing(s) for this run:[/bold red]")
-        for problem in lacking:
-            console.print(f"  - {escape(str(problem))}")
+        _print_samples(console, config, plan)
+        dataset = plan.artifacts.get("dataset")
+        found = findings(config, dataset.path / DATASET if dataset else None)
+    tokens = found.steps.tokens if found.steps else plan.train_tokens
+    needs = estimate(config, tokens, epochs_counted=found.steps is not None)
+    console.print()
+    console.print(training_table(config, needs, found.steps))
+    console.print(memory_table(needs, machine_of(config.hardware)))
+    for line in launch_lines(config):
+        console.print(line, markup=False, soft_wrap=True)
+    print_all(console, finding_lines(list(lacking), found))
+    return not (lacking or found.problems)
 
 
 def make_plan(config: RunConfig, temporary: Path) -> Plan:
@@ -145,25 +149,6 @@ def _approximate(config: RunConfig, plan: Plan, stage: str, error: InputError, t
     return f"about {headline(summary)}"
 
 
-def rendered_example(config: RunConfig, messages: list[Any]) -> Text:
-    """Return a conversation as the model reads it, trained parts marked; plain turns without the tokenizer."""
-    try:
-        base = find_base_model(config.model)
-    except InputError:
-        turns = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
-        return Text(f"{turns}\n(the tokenizer of {config.model.name} is not here: not rendered)")
-    from transformers import AutoTokenizer  # heavy: only when an example is shown
-
-    from secft.train.template import decode_trained, tokenise_example
-
-    tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=True)
-    text = Text()
-    for part, trained in decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages)):
-        # Marks as well as colour: a plan is also read in a file or by somebody who does not see colours.
-        text.append(f"[[{part}]]" if trained else part, style="black on green" if trained else "")
-    return text
-
-
 def _stage_table(plan: Plan) -> Table:
     table = Table("stage", "would", "what", title="Plan", title_justify="left")
     for stage, action, told in plan.stages:
@@ -172,34 +157,12 @@ def _stage_table(plan: Plan) -> Table:
     return table
 
 
-def _first_example(plan: Plan) -> list[Any] | None:
+def _print_samples(console: Console, config: RunConfig, plan: Plan) -> None:
     dataset, examples = plan.artifacts.get("dataset"), plan.artifacts.get("examples")
     if dataset:
-        rows = read_jsonl(dataset.path / DATASET / "train.jsonl")
-    elif examples:
-        rows = read_jsonl(examples.path / EXAMPLES)
+        rows = sampled_rows(dataset.path / DATASET / "train.jsonl")
     else:
-        return None
-    first = next(rows, None)
-    return list(first["messages"]) if first else None
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "not known here"
-    return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
-
-
-def _estimate_table(config: RunConfig, needs: Estimate) -> Table:
-    table = Table("training", "estimate (rough)", title=f"Estimate for {needs.device}", title_justify="left")
-    table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
-    table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
-    for part, size in needs.memory_bytes.items():
-        table.add_row(f"memory: {part}", f"{size / 2**30:.2f} GiB")
-    table.add_row("memory: all", f"{needs.total_bytes / 2**30:.2f} GiB")
-    rows = f"{config.trainer.micro_batch_size} x {config.trainer.max_length} tokens"
-    table.add_row("micro batch", rows)
-    table.add_row("time here", _duration(needs.seconds))
-    if not cuda_devices():
-        table.add_row("time on a data-centre GPU", _duration(needs.gpu_seconds))
-    return table
+        rows = sampled_rows(examples.path / EXAMPLES) if examples else []
+    for task, text in shown_samples(config, rows):
+        console.print(f"\n[bold]Training example: {escape(task)}[/bold] (trained tokens are marked)")
+        console.print(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
-from secft.config.training import LoraTrainer, adapter_of
+from secft.config.training import adapter_of
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -17,10 +17,12 @@ from secft.dataset.sources.chat_record import brings_records
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
-from secft.environment import cuda_devices, missing_modules
+from secft.environment import missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
+from secft.planning.findings import configured_flaws
+from secft.train.checks import machine_of, stopping
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
@@ -45,7 +47,8 @@ def machine_problems(config: RunConfig) -> list[Problem]:
         *curation_problems(config.curation),
         *dedup_problems(config.dedup),
         *_extra_problems(config),
-        *_device_problems(config),
+        *_hardware_problems(config),
+        *stopping(configured_flaws(config)),
         *_model_problems(config),
         *_place_problems(config),
     ]
@@ -137,7 +140,8 @@ def _extra_problems(config: RunConfig) -> list[Problem]:
     lacking = missing_modules(EVAL_MODULES)
     if lacking:
         found.append(_missing("eval", config.eval.name, lacking, "eval"))
-    if adapter_of(config.trainer) == "qlora" and missing_modules(("bitsandbytes",)):
+    quantised_here = adapter_of(config.trainer) == "qlora" and config.backend.name == "trl"
+    if quantised_here and missing_modules(("bitsandbytes",)):
         found.append(_missing("trainer", config.trainer.name, ["bitsandbytes"], "qlora"))
     if config.tracker.name == "tensorboard" and missing_modules(("tensorboard",)):
         found.append(_missing("tracker", config.tracker.name, ["tensorboard"], "tensorboard"))
@@ -150,16 +154,12 @@ def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
     )
 
 
-def _device_problems(config: RunConfig) -> list[Problem]:
-    if adapter_of(config.trainer) == "qlora" and not cuda_devices():
-        remedy = "Use trainer=lora here, or run on a machine with an NVIDIA GPU."
-        return [
-            Problem("trainer", "backend=trl quantises with CUDA and there is no CUDA device", "qlora", "lora, full",
-                    remedy=remedy)
-        ]  # fmt: skip
-    if isinstance(config.trainer, LoraTrainer) and not config.trainer.lora.target_modules:
-        return [Problem("trainer.lora.target_modules", "names no module", [], "all-linear, or module names")]
-    return []
+def _hardware_problems(config: RunConfig) -> list[Problem]:
+    machine = machine_of(config.hardware)
+    if machine.here or config.dry_run:
+        return []
+    remedy = "Add dry_run=true to plan for it, or use hardware=auto."
+    return [Problem("hardware", f"is not this machine ({machine.told})", config.hardware.name, remedy=remedy)]
 
 
 def _model_problems(config: RunConfig) -> list[Problem]:
@@ -181,7 +181,7 @@ def _model_problems(config: RunConfig) -> list[Problem]:
 
 def _place_problems(config: RunConfig) -> list[Problem]:
     found = []
-    for name in ("data", "models", "outputs", "cache"):
+    for name in ("data", "models", "outputs", "cache", "backends"):
         place = Path(getattr(config.paths, name)).absolute()
         existing = next(parent for parent in [place, *place.parents] if parent.exists())
         if not existing.is_dir():

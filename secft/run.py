@@ -18,6 +18,9 @@ from secft.work.data import publish_dataset
 from secft.work.naming import run_name
 from secft.work.papers import register_candidate
 
+DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
+"""Groups without which no dataset can be made: what is wrong there is told without a plan."""
+
 
 def run(config: RunConfig, command: str) -> dict[str, Any]:
     """Run one experiment from its sources to a registered adapter.
@@ -53,11 +56,11 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
 
 
 def _dry_run(config: RunConfig, problems: list[Problem]) -> dict[str, Any]:
-    if problems:
-        raise ConfigError(problems)
-    lacking = machine_problems(config)
-    print_plan(config, lacking)
-    return {"status": "planned", "exit_code": ConfigError.exit_code if lacking else 0}
+    lacking = [*problems, *machine_problems(config)]
+    if any(problem.key.split(".")[0] in DATA_GROUPS for problem in problems):
+        raise ConfigError(lacking)  # no data can be made, so there is nothing to plan with
+    startable = print_plan(config, lacking)
+    return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
 
 
 def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from secft.train.checks.rows import SeenRows, count_rows, length_flaws, look_at,
 from secft.train.checks.settings import empty_validation, setting_flaws
 from secft.train.checks.template import template_flaws
 from secft.train.environments import SEPARATE, check
-from secft.train.job import TrainJob
 
 HARMLESS = ("missing", "being made")
 """Findings about an environment that solve themselves: it is made on first use."""
@@ -141,12 +140,11 @@ def dropped_for_length(dataset: Path) -> tuple[int, int]:
     return 0, 0
 
 
-def before_training(config: RunConfig, job: TrainJob, dataset: Path) -> list[str]:
+def before_training(config: RunConfig, dataset: Path) -> list[str]:
     """Check a training just before it starts.
 
     Args:
         config: the whole configuration.
-        job: what the engine will be told.
         dataset: directory of the frozen dataset.
 
     Returns:
@@ -155,7 +153,6 @@ def before_training(config: RunConfig, job: TrainJob, dataset: Path) -> list[str
     Raises:
         ConfigError: with everything that is wrong, all together.
     """
-    job.check()
     found = findings(config, dataset)
     if found.problems:
         raise ConfigError(found.problems)

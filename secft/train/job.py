@@ -152,6 +152,7 @@ class TrainJob:
         compile: native kernels for the fast path: auto, true (fail without), false.
         fast_path: False forces the generic forward of transformers.
         gradient_checkpointing: recompute activations (generic path only).
+        attention: implementation of attention by transformers' names, for backend trl; auto is the library's choice.
         seed: of adapters, order and packing.
         eval_steps: optimizer steps between validation passes; 0 means once per epoch.
         save_steps: optimizer steps between checkpoints; 0 means once per epoch.
@@ -194,6 +195,7 @@ class TrainJob:
     compile: Compile = "auto"
     fast_path: bool = True
     gradient_checkpointing: bool = False
+    attention: str = "auto"
     seed: int = 0
     eval_steps: int = 0
     save_steps: int = 0

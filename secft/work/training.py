@@ -18,6 +18,8 @@ from secft.config.training import (
     objective_of,
 )
 from secft.files import plain
+from secft.log import warn
+from secft.planning.findings import before_training
 from secft.stage import Inputs
 from secft.track import following
 from secft.train.backends import backend_named
@@ -45,7 +47,14 @@ def model_digests(config: RunConfig) -> dict[str, str]:
 
 
 def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
-    """Train in the stage's own directory, going on from the last checkpoint there."""
+    """Train in the stage's own directory, going on from the last checkpoint there.
+
+    Raises:
+        ConfigError: checks of the dataset and the model found something wrong; all of it is told, nothing was started.
+    """
+    warnings = before_training(config, inputs["dataset"].path / DATASET)
+    for text in warnings:
+        warn(text)
     job = training_job(config, inputs["dataset"].path / DATASET)
     with following(config.tracker, out) as follow:
         result = run_training(job, backend_named(config.backend.name), out, follow)
@@ -53,7 +62,11 @@ def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
     told = f"{result.steps} steps, {result.tokens:,} tokens, loss {result.train_loss:.3f}, "
-    return {**facts, "headline": told + f"{result.tokens_per_second:.0f} tokens/s, {result.status}"}
+    return {
+        **facts,
+        "warnings": warnings,
+        "headline": told + f"{result.tokens_per_second:.0f} tokens/s, {result.status}",
+    }
 
 
 def training_job(config: RunConfig, dataset: Path) -> TrainJob:
@@ -86,6 +99,8 @@ def training_job(config: RunConfig, dataset: Path) -> TrainJob:
         packing=trainer.packing,
         precision=trainer.precision,  # type: ignore[arg-type]
         compile=trainer.compile,  # type: ignore[arg-type]
+        attention=trainer.attention,
+        gradient_checkpointing=trainer.gradient_checkpointing,
         seed=config.seed,
         eval_steps=trainer.eval_steps,
         save_steps=trainer.save_steps,

@@ -119,6 +119,8 @@ def load_examples_job(
     model = load_model(job, precision)
     longest = max(length for row in [*rows, *validation_rows] for length in row["lengths"])
     fits = job.adapter == "lora" and longest <= MAX_FAST_LENGTH and not job.distributed.sharded
+    # The fast path has an attention of its own and keeps its activations.
+    fits = fits and job.attention == "auto" and not job.gradient_checkpointing
     fast = job.fast_path and fits and not torch.cuda.is_available()
     forward = select_forward(model, compile_kernels=job.compile, fast=fast)
 
@@ -187,6 +189,8 @@ def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, *
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
     dtype = torch.bfloat16 if precision == "bf16" and job.adapter != "none" else torch.float32
     arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline, "trust_remote_code": False}
+    if job.attention != "auto":
+        arguments["attn_implementation"] = job.attention
     if job.adapter == "qlora":
         arguments.update(quantised_loading(job, dtype))
     model = kind.from_pretrained(job.model_dir, use_safetensors=True, **arguments, **changes)

@@ -1,0 +1,94 @@
+"""The plan as people read it: stages, samples, length, memory, launch, findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from secft.config.run import RunConfig
+from secft.config.training import objective_of
+from secft.errors import Problem
+from secft.estimate import Estimate
+from secft.planning.findings import Findings
+from secft.planning.steps import Steps
+from secft.train.checks import Machine
+from secft.train.distributed.plan import launch_plan
+
+ENGINES = {
+    "trl": ["python", "-m", "secft.train.engines.trl_sft", "<training>"],
+    "axolotl": ["<environment>/bin/python", "secft/train/foreign/axolotl_run.py", "<training>"],
+    "llama_factory": ["<environment>/bin/python", "secft/train/foreign/llama_factory_run.py", "<training>"],
+    "unsloth": ["<environment>/bin/python", "secft/train/foreign/unsloth_run.py", "<training>"],
+}
+"""backend -> its command line; <training> is the directory that the run makes."""
+
+
+def training_table(config: RunConfig, needs: Estimate, steps: Steps | None) -> Table:
+    """Return what is trained, how long, and with which batches."""
+    trainer = config.trainer
+    table = Table("training", "", title=f"Training on {escape(needs.device)}", title_justify="left")
+    table.add_row("method", f"{trainer.name} by {config.backend.name}, objective {objective_of(trainer)}")
+    table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
+    table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
+    table.add_row("micro batch", f"{trainer.micro_batch_size} x {trainer.max_length} tokens")
+    if steps is not None:
+        table.add_row("global batch", f"{steps.global_batch:,} rows")
+        packed = f", packed into {steps.rows:,} rows" if trainer.packing else ""
+        table.add_row("examples", f"{steps.examples:,}{packed}")
+        table.add_row("steps", f"{steps.steps:,}")
+        share = f" ({steps.trained / steps.tokens:.0%} trained)" if steps.tokens else ""
+        table.add_row("tokens", f"{steps.tokens:,}{share}")
+    table.add_row("time there (rough)", duration(needs.seconds))
+    if "CUDA" not in needs.device:
+        table.add_row("time on a data-centre GPU", duration(needs.gpu_seconds))
+    return table
+
+
+def memory_table(needs: Estimate, machine: Machine) -> Table:
+    """Return what each device would hold."""
+    table = Table("memory of each device", "estimate", "share of it", title_justify="left")
+    for part, size in needs.memory_bytes.items():
+        table.add_row(f"memory: {part}", f"{size / 2**30:.2f} GiB", f"{size / machine.memory:.1%}")
+    style = "bold red" if needs.total_bytes > machine.memory else "bold"
+    table.add_row("memory: all", f"{needs.total_bytes / 2**30:.2f} GiB", f"{needs.total_bytes / machine.memory:.1%}",
+                  style=style)  # fmt: skip
+    return table
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time for people."""
+    if seconds is None:
+        return "not known here"
+    return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
+def launch_lines(config: RunConfig) -> list[str]:
+    """Return how the training is started."""
+    name = config.backend.name
+    place = (Path(config.paths.backends) / name).as_posix()
+    command = [part.replace("<environment>", place) for part in ENGINES.get(name, [])]
+    return [*launch_plan(config), *([f"  command: {' '.join(command)}"] if command else [])]
+
+
+def finding_lines(lacking: list[Problem], found: Findings) -> list[RenderableType]:
+    """Return everything that was found, in one list: what stops the run first."""
+    problems = list(dict.fromkeys([*lacking, *found.problems]))
+    lines: list[RenderableType] = []
+    if problems:
+        lines.append(f"\n[bold red]{len(problems)} thing(s) keep this run from being started:[/bold red]")
+        lines += [f"  - {escape(str(problem))}" for problem in problems]
+    if found.warnings:
+        lines.append(f"\n[yellow]{len(found.warnings)} warning(s):[/yellow]")
+        lines += [f"  - {escape(text)}" for text in found.warnings]
+    if not problems and not found.warnings:
+        lines.append("\n[green]Checked: nothing speaks against this run.[/green]")
+    return lines
+
+
+def print_all(console: Console, parts: list[RenderableType]) -> None:
+    """Print parts one below the other."""
+    for part in parts:
+        console.print(part)

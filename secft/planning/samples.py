@@ -1,0 +1,58 @@
+"""Training examples as the model reads them, one of each of several tasks, with the trained tokens marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.errors import InputError
+from secft.files import read_jsonl
+from secft.planning.findings import load_tokenizer
+from secft.train.template import decode_trained, tokenise_example
+
+TASKS = 3
+"""Examples that are shown, each of another task."""
+ROWS_READ = 20_000
+LONGEST = 1200
+"""Characters of an example that are shown."""
+
+
+def sampled_rows(path: Path, tasks: int = TASKS) -> list[dict[str, Any]]:
+    """Return the first row of each of the first tasks of a JSONL file, in the order of the file."""
+    found: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(read_jsonl(path)):
+        found.setdefault(str(row.get("task", "")), row)
+        if len(found) >= tasks or number >= ROWS_READ:
+            break
+    return list(found.values())
+
+
+def shown_samples(config: RunConfig, rows: list[dict[str, Any]]) -> list[tuple[str, Text]]:
+    """Return (task, conversation as the model reads it) of rows; plain turns where the tokenizer is not here."""
+    try:
+        tokenizer = load_tokenizer(find_base_model(config.model).path)
+    except InputError:
+        tokenizer = None
+    return [(str(row.get("task", "")), _shown(config, tokenizer, row["messages"])) for row in rows]
+
+
+def _shown(config: RunConfig, tokenizer: Any, messages: list[Any]) -> Text:
+    plain = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
+    if tokenizer is None:
+        return Text(f"{plain}\n(the tokenizer of {config.model.name} is not here: not rendered)")
+    try:
+        parts = decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages))
+    except InputError as error:
+        return Text(f"{plain}\n(cannot be rendered: {error})")
+    text = Text()
+    for part, trained in parts:
+        # Marks as well as colour: a plan is also read in a file or by somebody who does not see colours.
+        text.append(f"[[{part}]]" if trained else part, style="black on green" if trained else "")
+    if len(text) > LONGEST:
+        text = text[:LONGEST] + Text(f" ... ({len(text) - LONGEST:,} more characters)")
+    text.rstrip()
+    return text
