@@ -38,7 +38,8 @@ class Divergence:
     """Where a run left all bounds.
 
     Attributes:
-        onset: first optimizer step that was out of bounds; only checkpoints before it are good.
+        onset: the optimizer step whose update led there, one before the first loss that was out of bounds: only
+            checkpoints before it are good.
         step: optimizer step at which that was certain.
         reason: one line for people.
     """
@@ -56,6 +57,11 @@ class Divergence:
         """Return what an engine left, or None."""
         path = directory / DIVERGED
         return cls(**read_json(path)) if path.is_file() else None
+
+
+def not_finite(step: int) -> Divergence:
+    """Return what to say about an optimizer step whose loss or gradient was not finite."""
+    return Divergence(step - 1, step, f"the loss or a gradient at step {step} is not finite")
 
 
 class LossWatch:
@@ -82,14 +88,14 @@ class LossWatch:
             What to say when the run has diverged, else None.
         """
         if not math.isfinite(loss):
-            return Divergence(step, step, f"the loss at step {step} is not finite")
+            return not_finite(step)
         bound = self._bound()
         if bound is None or loss <= bound:
             self._window.append(loss)
             self._above = 0
             return None
         if self._above == 0:
-            self._onset = step
+            self._onset = step - 1
         self._above += 1
         if self._above < self.settings.patience:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from secft.train.checkpoints import last_complete
-from secft.train.divergence import Divergence, LossWatch
+from secft.train.divergence import Divergence, LossWatch, not_finite
 from secft.train.engines.observed import ObservedTrainer
 from secft.train.metrics import read_metrics
 
@@ -42,8 +42,7 @@ class LossGuard(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """End the attempt where the trainer itself met a number that is not finite."""
         if self.trainer.diverged and self.found is None:
-            step = state.global_step
-            self._end(control, Divergence(step, step, f"the loss or a gradient at step {step} is not finite"))
+            self._end(control, not_finite(state.global_step))
 
     def on_log(
         self,
