@@ -17,6 +17,9 @@ EVAL_TASKS = (
 )
 """The tasks of secft's own suite; each one is a lm-eval YAML file in secft/evaluate/tasks."""
 
+PREFERENCE = "preference"
+"""What a model that scores answers is measured by: held-out pairs. It has no other task, and no other model has it."""
+
 
 @dataclass
 class EvalConfig:

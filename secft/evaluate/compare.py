@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from secft.config.judging import PREFERENCE
 from secft.evaluate.statistics import (
     Comparison,
     Estimate,
@@ -27,6 +28,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "general_knowledge": ("accuracy",),
     "refusal": ("refusal_rate",),
     "over_refusal": ("answer_rate",),
+    PREFERENCE: ("accuracy",),
 }
 """Task -> metrics; the first one decides gates."""
 
@@ -85,6 +87,30 @@ def _share(rows: Sequence[Row], how: Bootstrap) -> dict[str, Any]:
     before, after = (_proportion(values, families, how) for values in (base, candidate))
     told = _told(Comparison(before, after, difference))
     return {**told, "gained": gained, "lost": lost, "mcnemar_p": mcnemar(gained, lost)}
+
+
+def compare_with_chance(rows: Sequence[Row], chance: float, how: Bootstrap) -> dict[str, Any]:
+    """Compare a share of right answers with what guessing gives.
+
+    Args:
+        rows: lines of ``eval/preference.jsonl``; ``correct`` is from 0 to 1.
+        chance: share that guessing gets right.
+        how: level of the intervals, resamples, seed.
+
+    Returns:
+        As ``compare_task``; the base is chance, a number without an interval.
+    """
+    right = [float(row["candidate"]["correct"]) for row in rows]
+    families = _families(rows)
+    draws = ratio_draws(right, [1] * len(right), families, how.resamples, how.seed)
+    value = sum(right) / len(right)
+    estimate = Estimate(value, *bounds(draws, how.confidence))
+    if value in (0.0, 1.0):
+        # Nothing to resample: the interval of a proportion of families that all agree.
+        estimate = wilson(round(value * len(set(families))), len(set(families)), how.confidence)
+    difference = estimate.map(lambda number: number - chance)
+    told = _told(Comparison(Estimate(chance, chance, chance), estimate, difference))
+    return {"items": len(rows), "clusters": len(set(families)), "metrics": {"accuracy": told}}
 
 
 def _proportion(values: Sequence[int], families: Sequence[str], how: Bootstrap) -> Estimate:

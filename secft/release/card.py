@@ -58,7 +58,7 @@ def metadata(facts: RunFacts) -> str:
         "base_model": facts.base_name,
         "base_model_relation": "adapter" if facts.is_adapter else "finetune",
         "library_name": "peft" if facts.is_adapter else "transformers",
-        "pipeline_tag": "text-generation",
+        "pipeline_tag": "text-classification" if facts.scores_answers else "text-generation",
         "language": list(facts.dataset.get("language", ["en"])),
         "license": license_id if known else "other",
         **({} if known else {"license_name": license_id}),

@@ -8,6 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+_PAIRS = "of better and worse answers; worse ones come from the dataset, or are made of right ones."
+_LEARNED_FROM = {
+    "dpo": f"Loss on pairs {_PAIRS}",
+    "orpo": f"Loss on pairs {_PAIRS}",
+    "simpo": f"Loss on pairs {_PAIRS}",
+    "kto": f"Loss on single answers, good and bad, taken from pairs {_PAIRS}",
+    "reward": f"Loss on the scores of pairs {_PAIRS}",
+    "grpo": "Loss on the model's own answers, rewarded by checks against the right ones.",
+    "continue": "Loss on every token of plain text.",
+}
+"""Trainer -> what carried the loss, where that is not the assistant's tokens."""
+
+
 @dataclass(frozen=True)
 class RunFacts:
     """One run, as its artifacts tell it.
@@ -72,4 +85,14 @@ class RunFacts:
     @property
     def is_adapter(self) -> bool:
         """Whether the candidate is an adapter beside its base, not a whole model."""
-        return bool(self.trainer.get("name") != "full")
+        return self.trainer.get("name") != "full" and self.trainer.get("adapter") != "none"
+
+    @property
+    def scores_answers(self) -> bool:
+        """Whether the candidate gives a number to an answer instead of writing one."""
+        return bool(self.trainer.get("name") == "reward")
+
+    @property
+    def learned_from(self) -> str:
+        """What carried the loss, in one sentence."""
+        return _LEARNED_FROM.get(str(self.trainer.get("name")), "Loss on assistant tokens only.")

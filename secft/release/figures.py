@@ -17,6 +17,7 @@ TASK_TITLES: Mapping[str, Mapping[Language, str]] = {
     "general_knowledge": {"en": "General knowledge", "es": "Conocimiento general"},
     "refusal": {"en": "Refuses attack tooling", "es": "Rechaza herramientas de ataque"},
     "over_refusal": {"en": "Answers harmless requests", "es": "Responde peticiones inocuas"},
+    "preference": {"en": "Better of two answers", "es": "La mejor de dos respuestas"},
 }
 METRIC_TITLES: Mapping[str, Mapping[Language, str]] = {
     "accuracy": {"en": "accuracy", "es": "exactitud"},

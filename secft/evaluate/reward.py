@@ -1,0 +1,198 @@
+"""A model that scores answers, measured by held-out pairs: how often the better answer scores higher, against chance.
+
+A base model has no score, so what the candidate is compared with is a coin: right in half of all pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from secft.config.judging import PREFERENCE, EvalConfig
+from secft.errors import InputError
+from secft.evaluate.baseline import model_digest
+from secft.evaluate.compare import Bootstrap, compare_with_chance
+from secft.evaluate.items import read_test_split
+from secft.evaluate.loading import Hardware, find_hardware, is_adapter, load_tokenizer
+from secft.evaluate.measure import go_offline
+from secft.evaluate.prompts import continuation, encode_pair, render, rows_digest
+from secft.files import read_jsonl, write_json, write_jsonl
+from secft.progress import Meter, meter
+
+FORMAT = 1
+MAX_PAIRS = 300
+"""Pairs that are asked unless ``eval.max_items`` says otherwise for ``preference``."""
+CHANCE = 0.5
+
+
+def evaluate_reward(
+    base_dir: Path,
+    candidate_dir: Path,
+    dataset_dir: Path,
+    pairs_file: Path,
+    settings: EvalConfig,
+    seed: int,
+    out: Path,
+) -> dict[str, Any]:
+    """Score both answers of held-out pairs and write results.json, eval/preference.jsonl and an empty samples.jsonl.
+
+    Args:
+        base_dir: the base model, with its tokenizer.
+        candidate_dir: an adapter with a head of one number, or a whole model with one.
+        dataset_dir: the frozen dataset, for what each held-out pair is about.
+        pairs_file: rows with ``id``, ``prompt``, ``chosen``, ``rejected``, made of the test split.
+        settings: intervals, batch size, number of items.
+        seed: of the sample and of the resamples.
+        out: directory that receives the files.
+
+    Returns:
+        ``headline`` for people.
+
+    Raises:
+        InputError: a model or the dataset cannot be used, or there is no pair.
+    """
+    go_offline()
+    hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
+    pairs = sample_pairs(pairs_file, dataset_dir, settings.max_items.get(PREFERENCE, MAX_PAIRS), seed)
+    prompts = [tokenised(tokenizer, pair) for pair in pairs]
+    flat = [ids for both in prompts for ids in both]
+    model = load_scorer(base_dir, candidate_dir, hardware, tokenizer)
+    with meter("evaluate", sum(map(len, flat)), "tokens") as show:
+        show.begin(f"candidate, {PREFERENCE}")
+        numbers = scores(model, flat, settings.batch_size, show)
+    rows = [
+        _row(pair, numbers[2 * index], numbers[2 * index + 1], len(prompts[index][0]))
+        for index, pair in enumerate(pairs)
+    ]
+    write_jsonl(out / "eval" / f"{PREFERENCE}.jsonl", rows)
+    how = Bootstrap(settings.confidence, settings.resamples, seed)
+    compared = compare_with_chance(rows, CHANCE, how)
+    results = {
+        "format": FORMAT,
+        "seed": seed,
+        "confidence": settings.confidence,
+        "resamples": settings.resamples,
+        "precision": hardware.precision,
+        "device": hardware.device,
+        "base_digest": model_digest(base_dir),
+        "skipped": {},
+        "tasks": {PREFERENCE: {**compared, "items_digest": rows_digest(pairs)}},
+    }
+    write_json(out / "results.json", results)
+    write_jsonl(out / "samples.jsonl", [])
+    accuracy = compared["metrics"]["accuracy"]["candidate"]
+    told = f"the better answer scores higher in {accuracy['value']:.2f} of {len(rows)} held-out pairs"
+    return {"headline": f"{told} [{accuracy['low']:.2f}, {accuracy['high']:.2f}]", "seconds": {}, "base_reused": []}
+
+
+def sample_pairs(pairs_file: Path, dataset_dir: Path, most: int, seed: int) -> list[dict[str, Any]]:
+    """Draw held-out pairs by seed, and say what each is about.
+
+    Raises:
+        InputError: there is none.
+    """
+    about = {row["id"]: row for row in read_test_split(dataset_dir)}
+    pairs = {pair["id"]: pair for pair in read_jsonl(pairs_file)}
+    if not pairs:
+        raise InputError(f"{pairs_file}: no held-out pair to measure with")
+    ranked = sorted(pairs, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())[:most]
+    return [{**pairs[name], **_facts(about.get(name.split("#")[0], {}), name)} for name in ranked]
+
+
+def _facts(row: Mapping[str, Any], identifier: str) -> dict[str, str]:
+    return {
+        "task": str(row.get("task", "")),
+        "entity": str(row.get("entity", identifier)),
+        "family": str(row.get("family", identifier)),
+    }
+
+
+def tokenised(tokenizer: Any, pair: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """Return the ids of the question with its better and with its worse answer, each up to the end of its turn."""
+    context = render(tokenizer, pair["prompt"], generation_prompt=True)
+    both = []
+    for side in ("chosen", "rejected"):
+        answer = continuation(tokenizer, pair["prompt"], context, pair[side][-1]["content"])
+        before, after = encode_pair(tokenizer, context, answer)
+        both.append([*before, *after])
+    return both[0], both[1]
+
+
+def load_scorer(base_dir: Path, candidate_dir: Path, hardware: Hardware, tokenizer: Any) -> Any:
+    """Load a model with a head of one number.
+
+    Raises:
+        InputError: the candidate is neither an adapter nor a model, or has no such head.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    whole = not is_adapter(candidate_dir)
+    dtype = torch.bfloat16 if hardware.precision == "bf16" else torch.float32
+    arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "trust_remote_code": False}
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            str(candidate_dir if whole else base_dir), num_labels=1, use_safetensors=True, **arguments
+        )
+        if not whole:
+            _refuse_headless(candidate_dir)
+            from secft.evaluate.loading import attach
+
+            model = attach(model, candidate_dir)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{candidate_dir}: no model that scores answers can be loaded ({error}).") from error
+    pad = tokenizer.pad_token_id
+    model.config.pad_token_id = pad if pad is not None else tokenizer.eos_token_id
+    return model.to(hardware.device).eval()
+
+
+def _refuse_headless(adapter_dir: Path) -> None:
+    """Refuse an adapter without a head: the head beside it would be drawn at random, and its scores mean nothing."""
+    from safetensors import safe_open
+
+    with safe_open(str(adapter_dir / "adapter_model.safetensors"), "pt") as weights:
+        if not any("score" in name for name in weights.keys()):  # noqa: SIM118  # not a mapping
+            raise InputError(f"{adapter_dir}: the adapter has no head that scores answers; it was not trained as one.")
+
+
+def scores(model: Any, prompts: Sequence[list[int]], batch_size: int, show: Meter) -> list[float]:
+    """Score conversations, longest first, padded on the right."""
+    import torch
+
+    order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
+    found = [0.0] * len(prompts)
+    pad = model.config.pad_token_id
+    for numbers in _batches(order, batch_size):
+        width = max(len(prompts[k]) for k in numbers)
+        ids = torch.tensor([prompts[k] + [pad] * (width - len(prompts[k])) for k in numbers], device=model.device)
+        mask = torch.tensor([[1] * len(prompts[k]) + [0] * (width - len(prompts[k])) for k in numbers])
+        with torch.inference_mode():
+            logits = model(input_ids=ids, attention_mask=mask.to(model.device), use_cache=False).logits
+        for k, number in zip(numbers, logits.float().squeeze(-1).tolist(), strict=True):
+            found[k] = number
+        show.advance(sum(len(prompts[k]) for k in numbers))
+    return found
+
+
+def _batches(order: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _row(pair: Mapping[str, Any], better: float, worse: float, tokens: int) -> dict[str, Any]:
+    """Return one line of ``eval/preference.jsonl``; equal scores are half right."""
+    right = 1.0 if better > worse else CHANCE if better == worse else 0.0
+    return {
+        **{key: pair[key] for key in ("id", "task", "entity", "family")},
+        "question": pair["prompt"][-1]["content"],
+        "chosen": pair["chosen"][-1]["content"],
+        "rejected": pair["rejected"][-1]["content"],
+        "tokens": tokens,
+        "base": {"correct": CHANCE},
+        "candidate": {"correct": right, "scores": [better, worse]},
+    }

@@ -1,0 +1,188 @@
+"""Every objective of backend trl: the loss falls, the adapter loads, an interrupted run ends like a whole one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import WORDS, conversation, write_rows
+
+from secft.files import sha256_file
+from secft.models import BaseModel
+from secft.train import TrainJob, TrainResult, backend_named
+from secft.train.job import PreferenceSettings, SamplingSettings
+from secft.train.metrics import read_metrics
+
+# The libraries deprecate things among themselves; what they warn about is not ours to fix here.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+Make = Callable[..., TrainJob]
+PAIRED = ("dpo", "orpo", "simpo", "reward")
+
+
+@pytest.fixture(autouse=True)
+def _restore_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def train_here(job: TrainJob, directory: Path) -> TrainResult:
+    """Run the engine in this process."""
+    from secft.train.engines.trl_sft import train
+
+    directory.mkdir(exist_ok=True)
+    backend = backend_named("trl")
+    backend.render(job, directory)
+    assert train(TrainJob.read(directory / "job.json"), directory)
+    return backend.collect(directory)
+
+
+def pair(index: int) -> dict[str, Any]:
+    """A pair whose better answer is about what was asked, and whose worse answer repeats one word."""
+    row = conversation(index)
+    worse = " ".join([WORDS[(index + 5) % len(WORDS)]] * (3 + index % 4))
+    return {
+        "id": row["id"],
+        "prompt": row["messages"][:-1],
+        "chosen": row["messages"][-1:],
+        "rejected": [{"role": "assistant", "content": worse}],
+    }
+
+
+def rows_of(objective: str, numbers: range) -> list[dict[str, Any]]:
+    if objective in PAIRED:
+        return [pair(n) for n in numbers]
+    if objective == "kto":
+        pairs = [pair(n) for n in numbers]
+        good = [{"id": f"{p['id']}+", "prompt": p["prompt"], "completion": p["chosen"], "label": True} for p in pairs]
+        bad = [{"id": f"{p['id']}-", "prompt": p["prompt"], "completion": p["rejected"], "label": False} for p in pairs]
+        return [*good, *bad]
+    if objective == "grpo":
+        return [
+            {"id": str(n), "prompt": conversation(n)["messages"][:-1], "answer": WORDS[n % 10], "choices": WORDS[:]}
+            for n in numbers
+        ]
+    return [{"id": str(n), "text": conversation(n)["messages"][-1]["content"]} for n in numbers]
+
+
+@pytest.fixture
+def make(make_job: Make, tmp_path: Path) -> Make:
+    """A job of an objective over 16 training and 6 validation rows."""
+
+    def build(objective: str, **changes: Any) -> TrainJob:
+        train = write_rows(tmp_path / f"{objective}-train.jsonl", rows_of(objective, range(16)))
+        validation = write_rows(tmp_path / f"{objective}-validation.jsonl", rows_of(objective, range(100, 106)))
+        beta = {"simpo": 2.0, "orpo": 0.1}.get(objective, 0.1)
+        values: dict[str, Any] = {
+            "objective": objective,
+            "train_file": str(train),
+            "validation_file": str(validation),
+            "packing": objective == "continue",
+            "preference": PreferenceSettings(beta=beta),
+            "sampling": SamplingSettings(generations=2, max_new_tokens=8),
+            "scheduler": "constant",
+            "warmup_ratio": 0.0,
+            "threads": 1,
+            **changes,
+        }
+        return make_job(**values)
+
+    return build
+
+
+def losses(directory: Path) -> list[float]:
+    return [row["loss"] for row in read_metrics(directory / "metrics.jsonl") if "loss" in row]
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+@pytest.mark.parametrize("objective", [*PAIRED, "kto", "continue"])
+def test_the_loss_falls_and_the_adapter_loads(make: Make, tiny: BaseModel, tmp_path: Path, objective: str) -> None:
+    from secft.evaluate.loading import is_adapter
+
+    job = make(objective, epochs=4, eval_steps=8, save_steps=8, base_model_name="org/base")
+    result = train_here(job, tmp_path / "run")
+    seen = losses(tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert mean(seen[-4:]) < mean(seen[:4])
+    assert result.status == "completed"
+    assert result.tokens > result.supervised_tokens > 0
+    assert {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_gib"} <= rows[0].keys()
+    evaluations = [row["eval_loss"] for row in rows if "eval_loss" in row]
+    assert result.final_validation_loss == evaluations[-1]
+    assert min(evaluations) < evaluations[0] + 1e-9
+    assert is_adapter(result.adapter_dir)
+
+
+@pytest.mark.parametrize("objective", [*PAIRED, "kto", "grpo"])
+def test_stopped_run_goes_on_to_the_same_weights(make: Make, tmp_path: Path, objective: str) -> None:
+    from secft.train.engines.observed import ObservedTrainer
+
+    job = make(objective, max_steps=6, eval_steps=4, save_steps=2, micro_batch=2)
+    whole = train_here(job, tmp_path / "whole")
+    original = ObservedTrainer.begin_step
+
+    class Killed(BaseException):
+        pass
+
+    def die_at_step_five(trainer: ObservedTrainer) -> None:
+        if trainer.state.global_step == 5:
+            raise Killed
+        original(trainer)
+
+    ObservedTrainer.begin_step = die_at_step_five  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Killed):
+            train_here(job, tmp_path / "parts")
+    finally:
+        ObservedTrainer.begin_step = original  # type: ignore[method-assign]
+    resumed = train_here(job, tmp_path / "parts")
+    name = "adapter_model.safetensors"
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    assert sha256_file(resumed.adapter_dir / name) == sha256_file(whole.adapter_dir / name)
+    assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
+
+
+def test_an_evaluation_in_the_middle_does_not_stop_qlora_on_a_cpu(make_job: Make, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    job = make_job(adapter="qlora", epochs=4, eval_steps=4, save_steps=100, scheduler="constant", threads=1)
+    result = train_here(job, tmp_path / "run")
+    evaluations = [row["eval_loss"] for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "eval_loss" in row]
+    assert len(evaluations) >= 3
+    assert evaluations[-1] < evaluations[1] < evaluations[0]
+    assert mean(losses(tmp_path / "run")[-4:]) < mean(losses(tmp_path / "run")[:4]) - 0.1
+    assert result.engine == "generic"
+
+
+def test_gradients_that_stop_reaching_adapters_end_the_run(make_job: Make, tmp_path: Path) -> None:
+    from secft.train.engines.sft_trainer import FlatBatchTrainer
+    from secft.train.foreign.guards import NoGradientError
+
+    original = FlatBatchTrainer.add_loss
+
+    def lose(trainer: FlatBatchTrainer, loss: Any) -> None:
+        original(trainer, loss)
+        if trainer.state.global_step >= 2:
+            for parameter in trainer.model.parameters():
+                parameter.grad = None
+
+    FlatBatchTrainer.add_loss = lose  # type: ignore[method-assign]
+    try:
+        with pytest.raises(NoGradientError, match="no gradient reached the adapters"):
+            train_here(make_job(epochs=4, threads=1), tmp_path / "run")
+    finally:
+        FlatBatchTrainer.add_loss = original  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("adapter", ["dora", "none"])
+def test_other_adapters_and_whole_models_learn_preferences(make: Make, tmp_path: Path, adapter: str) -> None:
+    job = make("dpo", adapter=adapter, max_steps=12, eval_steps=6, save_steps=100, learning_rate=5e-3)
+    result = train_here(job, tmp_path / "run")
+    assert mean(losses(tmp_path / "run")[-3:]) < mean(losses(tmp_path / "run")[:3])
+    assert (result.adapter_dir / "adapter_config.json").is_file() == (adapter != "none")
