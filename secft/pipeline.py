@@ -9,7 +9,7 @@ is continued. The tail of the story, what of all this a person finds where, is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from secft.artifact import ArtifactStore
@@ -20,7 +20,8 @@ from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.files import storage_errors
 from secft.log import RunLog
 from secft.stage import Inputs, Stage, StageResult, run_stage
-from secft.work import data, judge, papers, training
+from secft.work import data, judge, papers, pretraining, training
+from secft.work.naming import run_name
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -91,6 +92,60 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
+PRETRAINING: tuple[Stage, ...] = (
+    Stage(
+        "corpus",
+        version=1,
+        needs=(),
+        settings=lambda config: {"trainer": pretraining.trainer_of(config), "name": pretraining.corpus_name(config)},
+        work=pretraining.make_corpus,
+        external=pretraining.corpus_digests,
+    ),
+    Stage(
+        "train",
+        version=1,
+        needs=("corpus",),
+        settings=lambda config: {"trainer": config.trainer, "backend": config.backend},
+        work=pretraining.pretrain,
+        volatile=training.VOLATILE,
+        resumable=True,
+    ),
+    Stage(
+        "evaluate",
+        version=1,
+        needs=("corpus", "train"),
+        settings=lambda config: {"confidence": config.eval.confidence},
+        work=pretraining.evaluate,
+    ),
+    Stage(
+        "gates",
+        version=1,
+        needs=("train", "evaluate"),
+        settings=lambda config: {},
+        work=pretraining.decide,
+    ),
+    Stage(
+        "papers",
+        version=1,
+        needs=("corpus", "train", "evaluate", "gates"),
+        settings=lambda config: config,
+        work=lambda config, inputs, out: pretraining.write_card(config, inputs, out, run_name(config)),
+        volatile=papers.VOLATILE,
+    ),
+)
+"""The story of a model that is trained from random weights in nanoGPT's formats."""
+
+
+def stages_of(config: RunConfig) -> tuple[Stage, ...]:
+    """Return the stages of a run; texts for pretraining come from files, or from the documents of sources."""
+    if not pretraining.is_pretraining(config):
+        return STAGES
+    if pretraining.trainer_of(config).files:
+        return PRETRAINING
+    corpus, *rest = PRETRAINING
+    return (STAGES[0], replace(corpus, needs=("documents",)), *rest)
+
+
 @dataclass
 class Progress:
     """What a run has done so far; it grows while the run goes on.
@@ -109,7 +164,10 @@ class Progress:
 
 
 def run_stages(
-    config: RunConfig, log: RunLog, on_stage: Callable[[StageResult], None], stages: tuple[Stage, ...] = STAGES
+    config: RunConfig,
+    log: RunLog,
+    on_stage: Callable[[StageResult], None],
+    stages: tuple[Stage, ...] | None = None,
 ) -> Progress:
     """Run every stage in order, skipping those whose artifact exists.
 
@@ -117,11 +175,12 @@ def run_stages(
         config: what to do.
         log: where progress is told.
         on_stage: called after each stage.
-        stages: the table; tests and the plan use a part of it.
+        stages: the table; None is that of the run.
 
     Raises:
         SecftError: the first thing that goes wrong; earlier stages stay finished.
     """
+    stages = stages_of(config) if stages is None else stages
     progress = Progress()
     store = ArtifactStore(Path(config.paths.cache) / "stages")
     for number, stage in enumerate(stages, start=1):

@@ -23,6 +23,7 @@ from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 from secft.planning.findings import configured_flaws
 from secft.train.checks import machine_of, stopping
+from secft.work.pretraining import is_pretraining, pretraining_problems, trainer_of
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
@@ -30,6 +31,8 @@ EVAL_MODULES = ("lm_eval",)
 
 def config_problems(config: RunConfig) -> list[Problem]:
     """Return what is wrong in a configuration on any machine: impossible pairs and sums."""
+    if is_pretraining(config):
+        return pretraining_problems(config)
     return [
         *_synthesis_problems(config),
         *_split_problems(config),
@@ -40,6 +43,9 @@ def config_problems(config: RunConfig) -> list[Problem]:
 
 def machine_problems(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks: files, packages, devices, weights, permissions."""
+    if is_pretraining(config):
+        used = [] if trainer_of(config).files else sources.problems(config.source)
+        return [*used, *engine_problems(config.engine), *_extra_problems(config), *_place_problems(config)]
     return [
         *sources.problems(config.source),
         *_teacher_problems(config),

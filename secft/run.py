@@ -14,9 +14,11 @@ from secft.plan import print_plan
 from secft.preflight import config_problems, machine_problems
 from secft.run_directory import RunDirectory
 from secft.stage import StageResult
+from secft.train.watching import StoppedByWatcher
 from secft.work.data import publish_dataset
 from secft.work.naming import run_name
 from secft.work.papers import register_candidate
+from secft.work.pretraining import is_pretraining, plan_lines, publish_corpus, register_pretrained
 
 DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
@@ -31,7 +33,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
 
     Returns:
         What a leaderboard wants to know: run, status, exit code (0, or 3 where the gates did not pass and nothing
-        was registered), directory, registered path, results.
+        was registered), directory, registered path, results, what training told.
 
     Raises:
         ConfigError: something is wrong with the configuration or this machine; nothing was started.
@@ -56,10 +58,16 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
 
 
 def _dry_run(config: RunConfig, problems: list[Problem]) -> dict[str, Any]:
+    if problems and is_pretraining(config):
+        raise ConfigError(problems)
     lacking = [*problems, *machine_problems(config)]
     if any(problem.key.split(".")[0] in DATA_GROUPS for problem in problems):
         raise ConfigError(lacking)  # no data can be made, so there is nothing to plan with
-    startable = print_plan(config, lacking)
+    startable = not lacking
+    if is_pretraining(config):
+        print("\n".join([*plan_lines(config), *(f"lacking: {problem}" for problem in lacking)]))
+    else:
+        startable = print_plan(config, lacking)
     return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
 
 
@@ -71,18 +79,23 @@ def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -
     except (Interrupted, KeyboardInterrupt):
         directory.finish("interrupted")
         raise Interrupted("The run was interrupted; the same command continues it.") from None
+    except StoppedByWatcher as stopped:
+        directory.finish("pruned", error=str(stopped))
+        raise
     except SecftError as error:
         directory.finish("error", error=str(error))
         log.note(f"error: {error}")
         raise
-    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / 'report.html'}")
+    paper = "MODEL_CARD.md" if is_pretraining(config) else "report.html"
+    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / paper}")
     return outcome
 
 
 def _on_stage(config: RunConfig, directory: RunDirectory, log: RunLog, result: StageResult) -> None:
     directory.show(result)
-    if result.stage == "dataset":
-        place = publish_dataset(config, result.artifact)
+    publish = {"dataset": publish_dataset, "corpus": publish_corpus}.get(result.stage)
+    if publish is not None:
+        place = publish(config, result.artifact)
         directory.record["dataset"] = str(place)
         log.say(f"    dataset {place}")
 
@@ -95,9 +108,11 @@ def _conclude(config: RunConfig, progress: Progress, directory: RunDirectory, lo
         "directory": str(directory.path),
         "verdict": verdict,
         "results": progress.artifacts["evaluate"].summary["results"],
+        "training": progress.artifacts["train"].summary,
     }
     if verdict == "pass":
-        place = register_candidate(config, progress.artifacts, directory.name)
+        register = register_pretrained if is_pretraining(config) else register_candidate
+        place = register(config, progress.artifacts, directory.name)
         log.say(f"gates passed; registered {place}", "green")
         directory.finish("passed", verdict=verdict, registered=str(place))
         return {**outcome, "status": "passed", "exit_code": 0, "registered": str(place)}

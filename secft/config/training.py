@@ -264,7 +264,14 @@ class PretrainTrainer(TrainerConfig):
     eval_steps: int = setting(250, about="Steps between validation losses.", low=0)
     shape: ShapeConfig = setting(ShapeConfig(), about="The model.")
     level: str = setting("character", about="What a token is.", choices=("character", "tokenizer"))
+    tokenizer: str | None = setting(
+        None, about="tokenizer.json of at most 65,536 tokens, or its folder (level tokenizer).", file=True
+    )
+    split: str = setting("time", about="Held out: the end of the text, or whole files.", choices=("time", "file"))
+    validation_share: float = setting(0.1, about="Part of the text that is held out.", above=0, high=0.5)
     obfuscate: bool = setting(True, about="Addresses, hosts, users, tokens and ids are pseudonymised first.")
+    allow: list[str] = setting([], about="Names, domains, addresses and networks that stay as they are.")
+    key_file: str | None = setting(None, about="Key of the pseudonyms; null is pseudonyms.key in the cache, made once.")
     files: list[str] = setting([], about="Texts or logs (files, folders); empty takes the texts of the sources.")
 
 

@@ -84,7 +84,7 @@ def _train_to_the_end(
             return state
         following = state.after(job, directory, attempt.code, attempt.text, attempt.killed_for_memory)
         if following is None:
-            _fail(attempt, directory)
+            explain_end(attempt, directory)
         else:
             state = following
             state.write(directory)
@@ -119,7 +119,7 @@ def _tell_in_result(directory: Path, state: RecoveryState) -> None:
         write_json(path, {**read_json(path), "recoveries": list(state.events)})
 
 
-def _fail(attempt: Attempt, directory: Path) -> None:
+def explain_end(attempt: Attempt, directory: Path) -> None:
     """Turn the engine's end into an error.
 
     Raises:

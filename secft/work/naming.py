@@ -6,6 +6,7 @@ from secft.config.run import RunConfig
 from secft.files import digest
 from secft.stage import lasting
 from secft.work.data import source_digests
+from secft.work.pretraining import corpus_digests, is_pretraining, trainer_of
 from secft.work.training import model_digests
 
 
@@ -16,5 +17,8 @@ def run_name(config: RunConfig) -> str:
     """
     if config.name:
         return config.name
-    fingerprint = digest({"config": lasting(config), "external": {**source_digests(config), **model_digests(config)}})
-    return f"{config.model.name}-{config.trainer.name}-{fingerprint[:10]}"
+    external = corpus_digests(config) if is_pretraining(config) else model_digests(config)
+    sources = {} if is_pretraining(config) and trainer_of(config).files else source_digests(config)
+    fingerprint = digest({"config": lasting(config), "external": {**sources, **external}})
+    name = "nanogpt" if is_pretraining(config) else config.model.name
+    return f"{name}-{config.trainer.name}-{fingerprint[:10]}"
