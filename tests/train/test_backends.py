@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,11 @@ from secft.files import read_json, write_json
 from secft.models import BaseModel
 from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
 from secft.train.backends.axolotl import AxolotlBackend
-from secft.train.backends.foreign import ForeignBackend
+from secft.train.backends.foreign import SCRIPTS, ForeignBackend
 from secft.train.backends.keys import extra_problems, keys_of
 from secft.train.backends.llama_factory import LlamaFactoryBackend
 from secft.train.checkpoints import Progress, mark_complete
+from secft.train.distributed.settings import DistributedSettings
 from secft.train.environments.lock import lock_of
 from secft.train.environments.place import Record, place_of, python_of
 from secft.train.job import QuantizationSettings
@@ -260,6 +262,22 @@ def test_starts_the_python_of_its_environment_and_tells_nobody(
     assert "PYTHONPATH" not in variables
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_several_processes_are_started_by_the_launcher_and_watched(job_of: Make, tmp_path: Path, name: str) -> None:
+    place = environment_at(tmp_path / "envs", name)
+    backend: Any = backend_named(name, tmp_path / "envs")
+    run = tmp_path / "run"
+    run.mkdir()
+    backend.render(job_of(distributed=DistributedSettings("ddp", processes=2)), run)
+    config, command = yaml.safe_load((run / "config.yml").read_text()), backend.command(run)
+    assert config["ddp_timeout"] == 1800
+    assert command[:3] == [sys.executable, "-m", "secft.train.distributed.supervise"]
+    launched = command[command.index("--") + 1 :]
+    assert launched[0] == str(place / "bin/python")
+    assert launched[launched.index("--nproc-per-node") + 1] == "2"
+    assert launched[-2:] == [str(SCRIPTS / backend.script), str(run)]
+
+
 def test_a_result_is_complete_or_an_error(tmp_path: Path) -> None:
     backend = AxolotlBackend()
     with pytest.raises(TrainingError, match="without a result"):
@@ -314,7 +332,6 @@ def test_trains_with_an_evaluation_in_the_middle_and_loads_here(
 def test_listed_keys_are_those_of_the_installed_backend(name: str) -> None:
     import subprocess
 
-    from secft.train.backends.foreign import SCRIPTS
     from secft.train.environments import variables_for
 
     place = real_backend(name).place

@@ -14,6 +14,8 @@ from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.train.backends.foreign import ENGINE, ForeignBackend
 from secft.train.backends.handover import Handover, Row, Shape, answers_of, hand_over, open_tokenizer, split_answer
+from secft.train.distributed.foreign import for_axolotl
+from secft.train.distributed.settings import DistributedSettings
 from secft.train.job import TrainJob
 from secft.train.template import end_of_turn_ids
 
@@ -39,6 +41,10 @@ class AxolotlBackend(ForeignBackend):
     def environment(self, directory: Path) -> dict[str, str]:
         """Return the variables of the process: rows are prepared in it, not in workers that import Axolotl again."""
         return {**super().environment(directory), "AXOLOTL_DATASET_NUM_PROC": "0"}
+
+    def spread(self, settings: DistributedSettings, directory: Path) -> dict[str, Any]:
+        """Return Axolotl's keys for several processes."""
+        return for_axolotl(settings, directory)
 
     def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
         """Return the configuration of a job; see ForeignBackend.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from secft.files import read_json, write_json, write_text
 from secft.train.backends.handover import Handover
 from secft.train.backends.keys import extra_problems, keys_of
 from secft.train.checkpoints import Progress, keep_rows_until, last_complete
+from secft.train.distributed.commands import start_command, supervised
+from secft.train.distributed.launch_files import write_launch_files
+from secft.train.distributed.notes import clear_notes
+from secft.train.distributed.settings import DistributedSettings
 from secft.train.environments import BackendEnvironment, ensure, variables_for
 from secft.train.job import TrainJob, TrainResult
 from secft.train.methods import refusal
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "foreign"
-CONFIG, ORDERS = "config.yml", "orders.json"
+CONFIG, ORDERS, JOB = "config.yml", "orders.json", "job.json"
 ENGINE = "engine"
 """Directory inside a run's directory for rows and caches of a backend; removed when the run is finished."""
 
@@ -92,17 +97,37 @@ class ForeignBackend(ABC):
         found = last_complete(directory / "checkpoints", digest)
         progress = found[1] if found else Progress(digest)
         keep_rows_until(directory / "metrics.jsonl", progress.step if found else -1)
+        settings = job.distributed if job.distributed.world == 1 else job.distributed.with_port()
         values, rows, precision = self.settings(job, directory, found[0] if found else None)
+        values |= self.spread(settings, directory.absolute())
         unknown = sorted(set(values) - keys_of(self.name))
         if unknown:
             raise InputError(f"backend {self.name} of this version has no settings {', '.join(unknown)}")
         write_text(directory / CONFIG, _yaml({**values, **self.extra}))
         write_json(directory / ORDERS, orders_of(job, rows, progress, precision))
-        return [directory / CONFIG, directory / ORDERS, rows.train, *([rows.validation] if rows.validation else [])]
+        files = [directory / CONFIG, directory / ORDERS, rows.train, *([rows.validation] if rows.validation else [])]
+        replace(job, distributed=settings).write(directory / JOB)
+        if settings.world > 1:
+            clear_notes(directory)
+            python, program = str(self.place.python), self._program(directory)
+            files += write_launch_files(settings, python, program, directory.absolute(), precision)
+        return [*files, directory / JOB]
+
+    def spread(self, settings: DistributedSettings, directory: Path) -> dict[str, Any]:
+        """Return what the backend is told about several processes, by its own names; nothing for one."""
+        return {}
 
     def command(self, directory: Path) -> list[str]:
-        """Return the command line: the environment's Python and the script."""
-        return [str(self.place.python), str(SCRIPTS / self.script), str(directory.absolute())]
+        """Return the command line: the environment's Python and the script, or what starts several of them."""
+        python, program = str(self.place.python), self._program(directory)
+        settings = TrainJob.read(directory / JOB).distributed
+        if settings.world == 1:
+            return [python, *program]
+        command = start_command(settings, "0", python, program, directory.absolute())
+        return supervised(command, sys.executable, directory.absolute())
+
+    def _program(self, directory: Path) -> list[str]:
+        return [str(SCRIPTS / self.script), str(directory.absolute())]
 
     def environment(self, directory: Path) -> dict[str, str]:
         """Return the variables of the process: no telemetry, no hub if offline, caches inside the run's directory."""

@@ -15,6 +15,8 @@ from secft.errors import InputError
 from secft.files import write_json
 from secft.train.backends.foreign import ENGINE, ForeignBackend
 from secft.train.backends.handover import Handover, Row, answers_of, hand_over, open_tokenizer
+from secft.train.distributed.foreign import for_llama_factory
+from secft.train.distributed.settings import DistributedSettings
 from secft.train.job import TrainJob
 
 STAGES = {
@@ -36,6 +38,11 @@ class LlamaFactoryBackend(ForeignBackend):
 
     name = "llama_factory"
     script = "llama_factory_run.py"
+
+    def spread(self, settings: DistributedSettings, directory: Path) -> dict[str, Any]:
+        """Return LLaMA-Factory's keys for several processes."""
+        told, _ = for_llama_factory(settings, directory)
+        return {**told, "ddp_backend": "gloo"} if settings.world > 1 and settings.device == "cpu" else told
 
     def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
         """Return the arguments of a job; see ForeignBackend."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from axolotl.integrations.base import BasePlugin
+from ranks import several
 from session import Session
 
 SESSION: list[Session] = []
@@ -16,7 +18,8 @@ class SecftPlugin(BasePlugin):  # type: ignore[misc]
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
         """Return training arguments that have no key in Axolotl's configuration."""
-        return {"eval_on_start": False, "logging_nan_inf_filter": False, "disable_tqdm": True}
+        told = {"eval_on_start": False, "logging_nan_inf_filter": False, "disable_tqdm": True}
+        return told if torch.cuda.is_available() or not several() else {**told, "ddp_backend": "gloo"}
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[Any]:
         """Return the callbacks of the session."""

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ranks import noted
 from session import RowsError, Session, compare, refuse
 
 LIBRARIES = ("axolotl", "bitsandbytes", "datasets")
@@ -75,4 +76,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(noted(Path(sys.argv[1]), lambda: main(sys.argv[1:])))

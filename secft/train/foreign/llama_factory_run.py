@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ranks import noted, rank
 from session import RowsError, Session, compare, refuse
 from transformers import TrainerCallback
 
@@ -64,9 +65,10 @@ def main(argv: list[str]) -> int:
 
     counter = StepCounter()
     run_exp(arguments, callbacks=[*session.callbacks(), counter])
-    session.finish(Path(arguments["output_dir"]), counter.total, LIBRARIES)
+    if rank() == 0:
+        session.finish(Path(arguments["output_dir"]), counter.total, LIBRARIES)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(noted(Path(sys.argv[1]), lambda: main(sys.argv[1:])))

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ranks import summed
 from transformers import TrainerCallback
 
 MARKER = "complete.json"
+OWN_COLUMNS = ("reward", "kl")
+"""What only some objectives tell in a row: the mean reward of a step's answers, and the distance to the reference."""
 PEAK_FLOPS = (("H200", 989e12), ("H100", 989e12), ("A100", 312e12), ("L40", 181e12), ("L4", 121e12), ("4090", 165e12))
 """Dense bf16 operations per second, by a part of the device's name. Source: the vendor's data sheets."""
 
@@ -174,6 +177,10 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         self._step.tokens += tokens
         self._step.supervised += supervised
 
+    def add_supervised(self, tokens: int) -> None:
+        """Count tokens that carry loss where no forward pass tells them."""
+        self._step.supervised += tokens
+
     def _hook(self, module: Any, args: Any, kwargs: Any) -> None:
         if module.training and torch.is_grad_enabled():
             self._count(kwargs)
@@ -197,7 +204,8 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Add a step to the progress."""
         seconds = time.perf_counter() - self._step_began
-        step, self._step = self._step, _Clock()
+        counts, self._step = self._step, _Clock()
+        step = _Clock(*summed(counts.tokens, counts.supervised))
         self._logged.tokens += step.tokens
         self._logged.supervised += step.supervised
         self._logged.seconds += seconds
@@ -228,6 +236,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
             "tokens_per_second": round(clock.tokens / seconds, 1),
             "supervised_tokens_per_second": round(clock.supervised / seconds, 1),
             "mfu": self._mfu(clock.tokens / seconds),
+            **{name: finite_or_none(logs[name]) for name in OWN_COLUMNS if name in logs},
         }
         self._write_row(state, row)
 

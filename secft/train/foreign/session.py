@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from guards import AdapterGradientGuard, NanGuard, QuantisedGuard
+from ranks import STOP, several
 from recording import MetricsCallback, Progress, write_json, write_result
 from stopping import StopCallback, die_with_parent
 
@@ -73,7 +74,7 @@ class Session:
             threshold=orders["threshold"],
             keep_best=orders["keep_best"],
         )
-        return cls(directory, orders, metrics)
+        return cls(directory, orders, metrics, StopCallback(directory / STOP if several() else None))
 
     def callbacks(self) -> list[Any]:
         """Return the callbacks of the trainer, in the order in which they are asked."""

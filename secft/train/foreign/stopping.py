@@ -6,8 +6,10 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+from ranks import summed
 from transformers import TrainerCallback
 
 INTERRUPTED_EXIT = 130
@@ -29,14 +31,20 @@ def die_with_parent() -> None:
 class StopCallback(TrainerCallback):  # type: ignore[misc]
     """SIGTERM or SIGINT: a checkpoint after this step, then exit code 130. A second signal: at once.
 
-    Until training begins the first signal leaves at once, too: there is nothing to save.
+    Until training begins the first signal leaves at once, too: there is nothing to save. Several processes leave
+    together: they are asked by a file, because a launcher would end them one by one.
 
     Attributes:
         requested: whether a signal arrived.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, file: Path | None = None) -> None:
+        """Prepare to stop.
+
+        Args:
+            file: several processes stop when it is there; None in a single one.
+        """
+        self.requested, self.file = False, file
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Catch signals; here, because backends install handlers of their own before."""
@@ -50,6 +58,8 @@ class StopCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask for a checkpoint and the end of training."""
+        if self.file is not None:
+            self.requested = summed(int(self.requested or self.file.exists()))[0] > 0
         if self.requested:
             control.should_save = True
             control.should_training_stop = True
