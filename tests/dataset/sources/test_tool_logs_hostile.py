@@ -328,3 +328,19 @@ def test_payloads_in_messages() -> None:
     assert (text, found) == ("The page echoes [payload omitted] of parameter q", True)
     assert without_payloads("Header X-Frame-Options is missing") == ("Header X-Frame-Options is missing", False)
     assert parameter_names("a=1&b[]=2&c") == ["a", "b[]", "c"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"template-id": "router-password-disclosure"},
+        {"info": {"name": "Admin password in page", "severity": "high"}},
+        {"matcher-name": "passwd"},
+        {"info": {"name": "x", "severity": "high", "tags": ["exposure", "creds"]}},
+    ],
+)
+def test_a_bare_password_that_a_template_looked_for(tmp_path: Path, more: dict[str, Any]) -> None:
+    documents, _ = collect(tmp_path, lines({**LINE, **more, "extracted-results": ["Winter2031", "admin"]}))
+    assert "Winter2031" not in canonical_json(documents)
+    documents, _ = collect(tmp_path, lines({**LINE, "extracted-results": ["nginx 1.25"]}))
+    assert "nginx 1.25" in canonical_json(documents)

@@ -5,6 +5,7 @@ Requests, responses, curl commands and the values that a template tried (``meta`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,11 @@ from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, seve
 from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 
-_ABOUT_SECRETS = {"token", "tokens", "keys", "key", "secret", "secrets", "credential", "credentials", "default-login"}
+_ABOUT_SECRETS = {
+    "token", "tokens", "keys", "key", "secret", "secrets", "credential", "credentials", "creds", "default-login",
+    "password", "passwords", "passwd", "passphrase", "pwd", "apikey",
+}  # fmt: skip
+_WORD = re.compile(r"[a-z]+")
 _SHOWN = 20
 
 
@@ -30,11 +35,21 @@ def _any(record: dict[str, Any], *keys: str) -> Any:
 
 def _evidence(record: dict[str, Any], tags: list[str]) -> tuple[str, bool]:
     results = _list_of_results(_any(record, "extracted-results", "extracted_results"))
-    hide = bool(_ABOUT_SECRETS & set(tags))
+    # A bare password has no form of its own: what the template looks for tells what was extracted.
+    about = " ".join([_template(record), string(mapping(record, "info"), "name"), _matcher(record)]).lower()
+    hide = bool(_ABOUT_SECRETS & {*tags, *_WORD.findall(about)})
     shown = [(secret(text), True) if hide else without_payloads(text) for text in results[:_SHOWN]]
-    matcher = _any(record, "matcher-name", "matcher_name")
+    matcher = _matcher(record)
     lines = [f"matched: {matcher}" if matcher else "", *(f"extracted: {text[:200]}" for text, _ in shown)]
     return "\n".join(line for line in lines if line), any(cut for _, cut in shown)
+
+
+def _template(record: dict[str, Any]) -> str:
+    return str(_any(record, "template-id", "templateID") or "")
+
+
+def _matcher(record: dict[str, Any]) -> str:
+    return str(_any(record, "matcher-name", "matcher_name", "extractor-name") or "")
 
 
 def _list_of_results(value: Any) -> list[str]:
@@ -45,7 +60,7 @@ def _finding(record: dict[str, Any]) -> Finding:
     info = mapping(record, "info")
     classes = mapping(info, "classification")
     tags = _list(info.get("tags"))
-    rule = str(_any(record, "template-id", "templateID") or "")
+    rule = _template(record)
     where, cut = place(str(_any(record, "matched-at", "matched", "url", "host", "ip") or ""))
     evidence, hidden = _evidence(record, tags)
     impact = string(info, "impact")
