@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from secft import __version__
-from secft.errors import ConfigError, Interrupted, Problem, SecftError, did_you_mean
+from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError, did_you_mean
 from secft.log import complain
 
 if TYPE_CHECKING:
@@ -164,14 +164,22 @@ def _through_hydra(name: str, arguments: list[str], shown: str, *, multirun: boo
 def _sweep_job(name: str, composed: Any, shown: str) -> dict[str, Any]:
     """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
     from secft.config.compose import to_run_config
-    from secft.sweep import write_job_row
+    from secft.sweep import watched, write_job_row
+    from secft.sweeping.objective import objective
+    from secft.train.watching import StoppedByWatcher
 
+    config = to_run_config(composed)
     try:
         call = COMMANDS[name].call
         assert call is not None  # only commands that take a configuration are swept
-        outcome = call(to_run_config(composed), shown)
+        with watched(config.sweep):
+            outcome = call(config, shown)
+        outcome["objective"] = objective(config.sweep, outcome)
     except Interrupted:
         raise KeyboardInterrupt from None
+    except StoppedByWatcher as stopped:
+        complain(str(stopped))
+        outcome = {"status": "pruned", "exit_code": GateFailedError.exit_code, "error": str(stopped)}
     except SecftError as error:
         complain(str(error))
         outcome = {"status": "error", "exit_code": error.exit_code, "error": str(error)}

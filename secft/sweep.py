@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from secft.config.sweep import SweepConfig, is_searching, study_file
 from secft.errors import InputError
 from secft.files import digest, read_json, write_json, write_text
 from secft.release.leaderboard import leaderboard
@@ -23,9 +25,24 @@ from secft.release.leaderboard import leaderboard
 JOBS = "jobs"
 
 
+LONGER = ("sweep.trials=", "sweep.parallel=", "hydra/launcher=", "hydra.launcher.")
+"""What makes no other sweep of a search: more jobs, or more at a time."""
+
+
 def sweep_directory(overrides: Sequence[str], outputs: str) -> Path:
     """Return where a sweep keeps its jobs' rows and its leaderboard: the same sweep, the same place."""
-    return Path(outputs) / "sweeps" / f"sweep-{digest(sorted(overrides))[:10]}"
+    telling = sorted(text for text in overrides if not text.startswith(LONGER))
+    return Path(outputs) / "sweeps" / f"sweep-{digest(telling)[:10]}"
+
+
+def watched(config: SweepConfig) -> AbstractContextManager[None]:
+    """Return a context in which this job is stopped early where a search says so; elsewhere it does nothing."""
+    hydra = HydraConfig.get()
+    if not is_searching(hydra):
+        return nullcontext()
+    from secft.sweeping.pruning import pruning  # needs Optuna
+
+    return pruning(study_file(hydra.sweep.dir), hydra.job.num, config)
 
 
 def write_job_row(row: dict[str, Any]) -> None:
@@ -54,7 +71,9 @@ class LeaderboardCallback(Callback):
     """Writes leaderboard.md and leaderboard.json when a multirun ends."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Forget the rows of an earlier run of the same sweep."""
+        """Forget the rows of an earlier run of the same sweep; a search goes on with them."""
+        if is_searching(config.hydra):
+            return
         for old in (Path(config.hydra.sweep.dir) / JOBS).glob("*.json"):
             old.unlink()
 

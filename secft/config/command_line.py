@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides
 from secft.config.run import PathsConfig, RunConfig
+from secft.config.sweep import sweep_problems
 from secft.errors import Problem
 
 HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")
@@ -40,6 +41,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     jobs = compose_sweep(overrides) if multirun else [compose_job(overrides)]
     for job in jobs:
         problems += [problem for problem in job.problems if problem not in problems]
+    problems += sweep_problems(overrides, multirun=multirun)
     if not multirun:
         problems += _swept_without_multirun(overrides)
     shows_only = any(flag in HYDRA_FLAGS for flag in flags)

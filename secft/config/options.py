@@ -13,8 +13,8 @@ def options(group: str) -> list[str]:
 
 
 def groups() -> list[str]:
-    """Return the names of all groups, sorted."""
-    return sorted(path.name for path in conf_directory().iterdir() if path.is_dir())
+    """Return the names of all groups, sorted; Hydra's own (sweeper) is not one of an experiment."""
+    return sorted(path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra")
 
 
 def about_option(group: str, option: str) -> str:

@@ -15,6 +15,7 @@ from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import LlmConfig
 from secft.config.model import ModelConfig
 from secft.config.setting import setting
+from secft.config.sweep import SweepConfig
 from secft.config.synthesis import SynthesisConfig
 from secft.config.training import BackendConfig, TrackerConfig, TrainerConfig
 
@@ -58,6 +59,7 @@ class RunConfig:
     eval: EvalConfig = field(default_factory=EvalConfig)
     gates: GatesConfig = field(default_factory=GatesConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    sweep: SweepConfig = setting(SweepConfig(), about="How jobs of a multirun are compared.", internal=True)
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = setting(7, about="Seed of everything that is random.", low=0, high=2**31 - 1)

@@ -10,7 +10,8 @@ from secft.release.figures import MISSING, TASK_TITLES, triple, with_interval
 from secft.release.rendering import code, markdown
 
 FORMAT = 1
-_ORDER = {"passed": 0, "inconclusive": 1, "failed": 2}
+_ORDER = {"passed": 0, "inconclusive": 1, "failed": 2, "pruned": 3}
+_LAST = 4
 _MAIN = {
     "technique_to_tactic": "accuracy",
     "weakness_to_consequence": "accuracy",
@@ -19,6 +20,7 @@ _MAIN = {
     "general_knowledge": "accuracy",
     "refusal": "refusal_rate",
     "over_refusal": "answer_rate",
+    "preference": "accuracy",
 }
 
 
@@ -29,10 +31,11 @@ class JobRow:
     Attributes:
         number: its place in the sweep.
         overrides: what it differs in, as on the command line.
-        status: passed, failed, inconclusive (its gates), or error.
+        status: passed, failed, inconclusive (its gates), pruned (stopped early), or error.
         message: the error's first line, or an empty string.
         results: results.json, or empty.
         run_dir: where its papers are, or an empty string.
+        objective: ``metric``, ``direction`` and ``value`` of what the sweep looks for, or empty.
     """
 
     number: int
@@ -41,6 +44,7 @@ class JobRow:
     message: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     run_dir: str = ""
+    objective: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_outcome(cls, outcome: Mapping[str, Any]) -> JobRow:
@@ -52,6 +56,7 @@ class JobRow:
             message=next(iter(str(outcome.get("error", "")).splitlines()), ""),
             results=outcome.get("results") or {},
             run_dir=str(outcome.get("directory", "")),
+            objective=outcome.get("objective") or {},
         )
 
     def estimate(self, task: str, part: str) -> Mapping[str, Any]:
@@ -68,16 +73,24 @@ class JobRow:
 
 
 def ranked(rows: Sequence[JobRow]) -> list[JobRow]:
-    """Sort jobs: passing, inconclusive, failed, errors; within these by the mean gain of the target tasks."""
-    return sorted(rows, key=lambda row: (_ORDER.get(row.status, 3), -_gain(row), row.number))
+    """Sort jobs: passing, inconclusive, failed, pruned, errors; within these by what the sweep looks for."""
+    return sorted(rows, key=lambda row: (_ORDER.get(row.status, _LAST), _badness(row), row.number))
 
 
-def _gain(row: JobRow) -> float:
-    """Return the mean paired difference of the target tasks that were measured."""
+def _badness(row: JobRow) -> float:
+    """Return a number that is small for a good job: its objective, or the mean gain of its target tasks."""
+    value = row.objective.get("value", mean_gain(row))
+    if value is None:
+        return float("inf")
+    return float(value) if row.objective.get("direction") == "minimize" else -float(value)
+
+
+def mean_gain(row: JobRow) -> float | None:
+    """Return the mean paired difference of the target tasks that were measured, or None."""
     targets = ("technique_to_tactic", "weakness_to_consequence", "security_mcq")
     gains = [row.estimate(task, "difference").get("value") for task in targets]
     known = [float(gain) for gain in gains if gain is not None]
-    return sum(known) / len(known) if known else float("-inf")
+    return sum(known) / len(known) if known else None
 
 
 def leaderboard(outcomes: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
@@ -96,7 +109,9 @@ def leaderboard(outcomes: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, A
 
 def _markdown(order: Sequence[JobRow], tasks: Sequence[str]) -> str:
     passed = sum(row.status == "passed" for row in order)
-    heads = ["#", "overrides", "status", *(markdown(TASK_TITLES[task]["en"]) for task in tasks), "run"]
+    metric = next((row.objective["metric"] for row in order if row.objective), "gain")
+    objective = [] if metric == "gain" else [code(metric)]
+    heads = ["#", "overrides", "status", *objective, *(markdown(TASK_TITLES[task]["en"]) for task in tasks), "run"]
     lines = [
         "# Leaderboard",
         "",
@@ -108,9 +123,15 @@ def _markdown(order: Sequence[JobRow], tasks: Sequence[str]) -> str:
     ]
     for place, row in enumerate(order, start=1):
         overrides = " ".join(code(text) for text in row.overrides) or "(defaults)"
-        cells = [str(place), overrides, markdown(row.shown_status), *(_cell(row, task) for task in tasks)]
+        cells = [str(place), overrides, markdown(row.shown_status), *(_objective(row) for _ in objective)]
+        cells += [_cell(row, task) for task in tasks]
         lines.append(f"| {' | '.join([*cells, code(row.run_dir) if row.run_dir else MISSING])} |")
     return "\n".join(lines) + "\n"
+
+
+def _objective(row: JobRow) -> str:
+    value = row.objective.get("value")
+    return MISSING if value is None else f"{value:.4g}"
 
 
 def _cell(row: JobRow, task: str) -> str:
@@ -136,6 +157,7 @@ def _entry(row: JobRow, tasks: Sequence[str]) -> dict[str, Any]:
         "overrides": list(row.overrides),
         "status": row.status,
         "message": row.message,
+        "objective": dict(row.objective),
         "metrics": metrics,
         "run_dir": row.run_dir,
     }
