@@ -77,4 +77,6 @@ def divided_loader(trainer: Any, rows: Sequence[Row], micro_batch: int, world: i
         collate_fn=trainer.data_collator,
         pin_memory=trainer.args.dataloader_pin_memory,
     )
+    # The turns are even already; accelerate would make them so by rows that are seen twice.
+    trainer.accelerator.even_batches = False
     return trainer.accelerator.prepare(loader)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from secft.errors import InputError, Interrupted, SecftError
+from secft.errors import InputError, SecftError
 from secft.files import read_json, write_json
 
 NOTES = "ranks"
@@ -65,8 +65,9 @@ def verdict(directory: Path, code: int, world: int) -> tuple[int, str]:
         return 0, ""
     if wrong is not None:
         return InputError.exit_code, str(wrong["message"]).partition(": ")[2]
-    if ends and all(note["exit_code"] == Interrupted.exit_code for note in ends) and len(ends) == len(notes):
-        return Interrupted.exit_code, ""
+    codes = {int(note["exit_code"]) for note in ends}
+    if len(ends) == world and len(codes) == 1 and codes != {SecftError.exit_code}:
+        return codes.pop(), ""
     silent = [note for note in notes if "exit_code" not in note]
     if silent:
         first = silent[0]

@@ -66,7 +66,6 @@ class GenericLoss:
 
     def _group_loss(self, batch: dict[str, torch.Tensor], spans: list[tuple[int, int]]) -> torch.Tensor:
         import torch
-        from torch.nn import functional
 
         width = max(length for _, length in spans)
         shape = (len(spans), width)
@@ -86,5 +85,33 @@ class GenericLoss:
             arguments["logits_to_keep"] = columns
             targets = targets[:, columns]
         logits = self.model(**arguments).logits
-        trained = targets != IGNORED
-        return functional.cross_entropy(logits[trained].float(), targets[trained], reduction="sum")
+        return summed_loss(logits, targets)
+
+
+def summed_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the summed negative log-likelihood (nats, scalar) of targets (B, N) that are not ignored.
+
+    Args:
+        logits: (B, N, vocabulary).
+        targets: (B, N).
+    """
+    from torch.nn import functional
+
+    trained = targets != IGNORED
+    return functional.cross_entropy(logits[trained].float(), targets[trained], reduction="sum")
+
+
+def whole_batch_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the summed loss of a flat batch by exactly one call of a model, whatever is in the batch.
+
+    Where weights are divided among processes, each call brings them together: all must call equally often.
+    """
+    import torch
+
+    examples = torch.split(batch["input_ids"], batch["lengths"].tolist())
+    labels = torch.split(batch["labels"], batch["lengths"].tolist())
+    pad = torch.nn.utils.rnn.pad_sequence
+    mask = pad([torch.ones_like(ids) for ids in examples], batch_first=True)
+    ids = pad(list(examples), batch_first=True)
+    targets = pad(list(labels), batch_first=True, padding_value=IGNORED)
+    return summed_loss(model(input_ids=ids, attention_mask=mask, use_cache=False).logits, targets)
