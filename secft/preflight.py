@@ -23,6 +23,7 @@ from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 from secft.planning.findings import configured_flaws
 from secft.train.checks import machine_of, stopping
+from secft.train.distributed.choice import distributed_problems, missing_here
 from secft.work.pretraining import is_pretraining, pretraining_problems, trainer_of
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
@@ -32,12 +33,13 @@ EVAL_MODULES = ("lm_eval",)
 def config_problems(config: RunConfig) -> list[Problem]:
     """Return what is wrong in a configuration on any machine: impossible pairs and sums."""
     if is_pretraining(config):
-        return pretraining_problems(config)
+        return [*pretraining_problems(config), *distributed_problems(config)]
     return [
         *_synthesis_problems(config),
         *_split_problems(config),
         *_length_problems(config),
         *_gate_problems(config),
+        *distributed_problems(config),
     ]
 
 
@@ -54,6 +56,7 @@ def machine_problems(config: RunConfig) -> list[Problem]:
         *dedup_problems(config.dedup),
         *_extra_problems(config),
         *_hardware_problems(config),
+        *missing_here(config),
         *stopping(configured_flaws(config)),
         *_model_problems(config),
         *_place_problems(config),

@@ -232,6 +232,10 @@ def test_what_this_machine_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PATH", "/nowhere")
     config = read_config(["distributed=ddp", "distributed.launcher=slurm"])
     assert [problem.key for problem in missing_here(config)] == ["distributed.launcher"]
+    config = read_config(["distributed=deepspeed_zero2", "distributed.device=cpu", "backend=axolotl"])
+    assert [problem.reason for problem in missing_here(config)] == [
+        "needs GPUs: accelerate leaves DeepSpeed out on CPUs"
+    ]
     config = read_config(["distributed=ddp", "distributed.device=cuda", "distributed.processes=64"])
     assert [problem.key for problem in missing_here(config)] == ["distributed.processes"]
 

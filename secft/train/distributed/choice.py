@@ -59,6 +59,9 @@ def missing_here(config: RunConfig) -> list[Problem]:
     if chosen.launcher == "slurm" and chosen.name != "single" and shutil.which("sbatch") is None:
         remedy = "Start it on a machine that submits Slurm jobs; dry_run=true shows the script."
         found.append(_refused("launcher", "there is no sbatch here", "slurm", remedy))
+    if chosen.name.startswith("deepspeed") and settings_of(chosen).device == "cpu":
+        remedy = "Use distributed=fsdp2, or distributed.device=cuda where the machines that train have GPUs."
+        found.append(_refused("name", "needs GPUs: accelerate leaves DeepSpeed out on CPUs", chosen.name, remedy))
     devices = len(cuda_devices())
     wants_cuda = chosen.device == "cuda" or (chosen.device == "auto" and devices)
     if chosen.name != "single" and wants_cuda and chosen.launcher != "slurm" and devices < chosen.processes:
