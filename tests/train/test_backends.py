@@ -29,6 +29,7 @@ from secft.train.environments.place import Record, place_of, python_of
 from secft.train.job import QuantizationSettings
 from secft.train.methods import methods_of
 from secft.train.metrics import read_metrics
+from secft.train.rows import load_examples
 
 Make = Callable[..., TrainJob]
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".backends"
@@ -91,7 +92,8 @@ def test_every_method_renders_keys_that_the_backend_knows(
     assert set(config) <= keys_of(backend)
     assert orders["examples"] == 12
     assert orders["validates"]
-    assert bool(orders["expected"]) == (method != "continue")
+    by_messages = objective not in ("sft", "continue") or (backend, objective) == ("axolotl", "sft")
+    assert bool(orders["expected"]) == by_messages
 
 
 def test_axolotl_is_told_what_a_cpu_needs(job_of: Make, tmp_path: Path) -> None:
@@ -135,8 +137,8 @@ def test_long_rows_are_left_out_and_counted_before_the_backend_sees_them(
     _, orders = render(backend, job, tmp_path / "run")
     assert (orders["examples"], orders["dropped"], orders["truncated"]) == (12, 1, 0)
     rows = next((tmp_path / "run/engine/rows").glob("train-*.jsonl"))
-    assert len(lines(rows)) == 12
-    with pytest.raises(InputError, match="no row is left"):
+    assert len(lines(rows)) <= 12
+    with pytest.raises(InputError, match="is left to train on"):
         render(backend, replace(job, max_length=8), tmp_path / "other")
 
 
@@ -165,7 +167,7 @@ def test_preferences_by_the_names_of_each_backend(job_of: Make, tmp_path: Path) 
 
 def test_llama_factory_takes_the_template_of_the_tokenizer(job_of: Make, tmp_path: Path) -> None:
     quantised = QuantizationSettings(bits=8, type="fp4", double=False)
-    config, _ = render("llama_factory", job_of(adapter="qlora", quantization=quantised), tmp_path / "run")
+    config, _ = render("llama_factory", job_of("dpo", adapter="qlora", quantization=quantised), tmp_path / "run")
     assert "template" not in config
     assert (config["quantization_bit"], config["quantization_type"]) == (8, "fp4")
     assert config["double_quantization"] is False
@@ -173,10 +175,28 @@ def test_llama_factory_takes_the_template_of_the_tokenizer(job_of: Make, tmp_pat
     assert config["lora_target"] == "all"
 
 
-def test_llama_factory_refuses_rows_that_it_would_lose(job_of: Make, tmp_path: Path) -> None:
-    job = job_of()
-    row = row_of(0, "sft")
-    row["messages"].insert(1, {"role": "user", "content": "And then?"})
+def test_llama_factory_gets_the_token_ids_and_the_mask_of_trl(job_of: Make, tokenizer: Any, tmp_path: Path) -> None:
+    job = job_of(packing=True)
+    config, orders = render("llama_factory", job, tmp_path / "run")
+    written = lines(next((tmp_path / "run/engine/rows").glob("train-*.jsonl")))
+    examples = load_examples(Path(job.train_file), tokenizer, job).examples
+    assert orders["examples"] == len(examples) > len(written)
+    assert config["neat_packing"] is True
+    assert "tokenised-train-" in config["tokenized_path"]
+    seen = []
+    for row in written:
+        assert len(row["input_ids"]) <= job.max_length
+        for number in sorted(set(row["attention_mask"])):
+            inside = [index for index, part in enumerate(row["attention_mask"]) if part == number]
+            assert [row["position_ids"][index] for index in inside] == list(range(len(inside)))
+            seen.append(tuple(tuple(row[key][index] for index in inside) for key in ("input_ids", "labels")))
+    assert sorted(seen) == sorted((example.input_ids, example.labels) for example in examples)
+
+
+def test_llama_factory_refuses_pairs_that_it_would_lose(job_of: Make, tmp_path: Path) -> None:
+    job = job_of("dpo")
+    row = row_of(0, "dpo")
+    row["prompt"].insert(1, {"role": "user", "content": "And then?"})
     write_rows(Path(job.train_file), [row])
     with pytest.raises(InputError, match="user and assistant in turns"):
         render("llama_factory", job, tmp_path / "run")

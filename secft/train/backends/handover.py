@@ -8,7 +8,7 @@ be right is refused, and some rows travel along as rendered text, so that the ba
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def hand_over(job: TrainJob, tokenizer: PreTrainedTokenizerBase, directory: Path
     """
     directory.mkdir(parents=True, exist_ok=True)
     train = _Measured(job, tokenizer, Path(job.train_file))
-    path = _write(directory, "train", train.rows(), shape)
+    path = write_rows(directory, "train", (shape(row) for row in train.rows()))
     if not train.kept:
         raise InputError(
             f"{job.train_file}: no row is left to train on ({train.dropped} exceed {job.max_length} tokens)"
@@ -81,7 +81,7 @@ def hand_over(job: TrainJob, tokenizer: PreTrainedTokenizerBase, directory: Path
     validation: Path | None = None
     if job.validation_file is not None:
         held_out = _Measured(job, tokenizer, Path(job.validation_file))
-        written = _write(directory, "validation", held_out.rows(), shape)
+        written = write_rows(directory, "validation", (shape(row) for row in held_out.rows()))
         validation = written if held_out.kept else None
     return Handover(path, validation, train.kept, train.dropped, train.truncated, train.expected)
 
@@ -158,13 +158,13 @@ class _Measured:
             waiting.clear()
 
 
-def _write(directory: Path, name: str, rows: Iterator[Row], shape: Shape) -> Path:
+def write_rows(directory: Path, name: str, rows: Iterable[Row]) -> Path:
     """Write rows and name the file by its content: backends keep tokenised rows by path."""
+    directory.mkdir(parents=True, exist_ok=True)
     temporary, hashed = directory / f"{name}.tmp", hashlib.sha256()
     with temporary.open("wb") as handle:
         for row in rows:
-            line = json_line(shape(row)).encode()
-            line = line if line.endswith(b"\n") else line + b"\n"
+            line = json_line(row).encode() + b"\n"
             hashed.update(line)
             handle.write(line)
     path = directory / f"{name}-{hashed.hexdigest()[:16]}.jsonl"

@@ -1,8 +1,10 @@
 """backend=llama_factory: LLaMA-Factory in an environment of its own.
 
-LLaMA-Factory renders conversations by templates of its own. It is told none, so that it derives one from the tokenizer,
-and before anything is trained its rendering of real rows is compared with the tokenizer's: where they differ the run
-is refused.
+LLaMA-Factory renders conversations by templates of its own, which need not be the tokenizer's, and cuts what is too
+long without a word. So conversations and texts are tokenised and packed here, by the code of backend=trl, and go to it
+as tokenised datasets (``tokenized_path``): token ids and loss mask are equal. Pairs of answers go to it as messages; it
+is told no template, so that it derives one from the tokenizer, and before anything is trained its rendering of real
+rows is compared with the tokenizer's: where they differ the run is refused.
 """
 
 from __future__ import annotations
@@ -14,14 +16,17 @@ from secft.environment import cpu_flags, cuda_devices
 from secft.errors import InputError
 from secft.files import write_json
 from secft.train.backends.foreign import ENGINE, ForeignBackend
-from secft.train.backends.handover import Handover, Row, answers_of, hand_over, open_tokenizer
+from secft.train.backends.handover import Handover, Row, answers_of, hand_over, open_tokenizer, write_rows
 from secft.train.distributed.foreign import for_llama_factory
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.job import TrainJob
+from secft.train.rows import LoadedExamples, build_rows, load_examples
+from secft.train.rows import Row as PackedRow
 
 STAGES = {
-    "sft": "sft", "dpo": "dpo", "orpo": "dpo", "simpo": "dpo", "kto": "kto", "reward": "rm", "continue": "pt",
+    "sft": "sft", "dpo": "dpo", "orpo": "dpo", "simpo": "dpo", "kto": "kto", "reward": "rm", "continue": "sft",
 }  # fmt: skip
+TOKENISED = ("sft", "continue")
 LOSSES = {"dpo": "sigmoid", "orpo": "orpo", "simpo": "simpo"}
 TAGS = {
     "role_tag": "role",
@@ -49,7 +54,7 @@ class LlamaFactoryBackend(ForeignBackend):
         cuda = bool(cuda_devices())
         precision = _precision(job, cuda)
         place = directory / ENGINE / "rows"
-        rows = hand_over(job, open_tokenizer(job), place, lambda row: shape(row, job.objective))
+        rows = _rows(job, place)
         write_json(place / "dataset_info.json", _datasets(job, rows))
         values = {
             "model_name_or_path": job.model_dir,
@@ -61,7 +66,7 @@ class LlamaFactoryBackend(ForeignBackend):
             "dataset_dir": str(place.absolute()),
             "dataset": "train",
             "eval_dataset": "validation" if rows.validation else None,
-            **_lengths(job),
+            **_lengths(job, directory, rows),
             **_weights(job),
             **_objective(job),
             **_steps(job, rows.validation is not None),
@@ -79,19 +84,46 @@ def _precision(job: TrainJob, cuda: bool) -> str:
     return "bf16" if cuda or cpu_flags() & _FAST_BF16 else "fp32"
 
 
+def _rows(job: TrainJob, place: Path) -> Handover:
+    tokenizer = open_tokenizer(job)
+    if job.objective not in TOKENISED:
+        return hand_over(job, tokenizer, place, lambda row: shape(row, job.objective))
+
+    def load(path: str) -> LoadedExamples:
+        if job.objective == "sft":
+            return load_examples(Path(path), tokenizer, job)
+        from secft.train.engines.plain_text import tokenise_texts
+
+        return tokenise_texts(Path(path), tokenizer, job)
+
+    train, validation = load(job.train_file), None
+    packed = build_rows(train.examples, job.max_length, packing=job.packing, seed=job.seed)
+    if job.validation_file is not None:
+        held_out = build_rows(load(job.validation_file).examples, job.max_length, packing=False, seed=job.seed)
+        validation = write_rows(place, "validation", map(tokenised, held_out))
+    path = write_rows(place, "train", map(tokenised, packed))
+    return Handover(path, validation, len(train.examples), train.dropped, train.truncated)
+
+
+def tokenised(row: PackedRow) -> Row:
+    """Return a row of one or more examples as LLaMA-Factory keeps it: the mask counts the examples from 1."""
+    return {
+        "input_ids": row["input_ids"],
+        "labels": row["labels"],
+        "attention_mask": [number for number, length in enumerate(row["lengths"], start=1) for _ in range(length)],
+        "position_ids": [position for length in row["lengths"] for position in range(length)],
+    }
+
+
 def shape(row: Row, objective: str) -> Row:
-    """Return a row as LLaMA-Factory reads it.
+    """Return a row of answers as LLaMA-Factory reads it.
 
     Raises:
         InputError: its messages do not alternate, which LLaMA-Factory would leave out without an error.
     """
-    if objective in ("continue", "pretrain"):
-        return {"text": row["text"]}
     conversations = answers_of(row, objective)
     for messages in conversations:
         _check_turns(row, messages)
-    if objective == "sft":
-        return {"messages": conversations[0]}
     if objective == "kto":
         return {"messages": conversations[0], "label": bool(row["label"])}
     chosen, rejected = conversations
@@ -112,8 +144,8 @@ def _datasets(job: TrainJob, rows: Handover) -> dict[str, Any]:
     """Return dataset_info.json."""
 
     def entry(path: Path) -> dict[str, Any]:
-        if job.objective == "continue":
-            return {"file_name": path.name, "columns": {"prompt": "text"}}
+        if job.objective in TOKENISED:
+            return {"file_name": path.name}
         columns = {"messages": "messages"}
         if job.objective == "kto":
             columns["kto_tag"] = "label"
@@ -126,13 +158,20 @@ def _datasets(job: TrainJob, rows: Handover) -> dict[str, Any]:
     return {**found, "validation": entry(rows.validation)} if rows.validation else found
 
 
-def _lengths(job: TrainJob) -> dict[str, Any]:
-    """Rows that reach the backend fit; it tokenises piece by piece, which may give a few tokens more."""
-    packing = job.packing and job.objective in ("sft", "continue")
+def _lengths(job: TrainJob, directory: Path, rows: Handover) -> dict[str, Any]:
+    """Rows that reach the backend fit; it tokenises pairs piece by piece, which may give a few tokens more."""
+    values: dict[str, Any] = {"packing": False}
+    if job.objective in TOKENISED:
+        parts = [path.stem for path in (rows.train, rows.validation) if path is not None]
+        values = {
+            "tokenized_path": str((directory / ENGINE / "-".join(["tokenised", *parts])).absolute()),
+            # Any name keeps it from deriving a template, which some tokenizers do not allow.
+            "template": "empty",
+            "neat_packing": job.packing,
+        }
     return {
-        "cutoff_len": job.max_length if job.overlong == "truncate" or packing else 2 * job.max_length,
-        "packing": packing,
-        "neat_packing": True if packing and job.objective == "sft" else None,
+        **values,
+        "cutoff_len": 2 * job.max_length,
         "preprocessing_num_workers": 1,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
