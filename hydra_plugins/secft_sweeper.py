@@ -28,10 +28,9 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Try jobs until there are as many as asked for."""
-        from secft.sweeping.search import search
-
         from secft.errors import SecftError
         from secft.log import complain
+        from secft.sweeping.search import search
 
         def composed(fixed: list[str]) -> DictConfig:
             config = self.hydra_context.config_loader.load_sweep_config(self.config, fixed)

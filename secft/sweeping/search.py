@@ -43,7 +43,8 @@ def search(
         ConfigError: the overrides are nothing that can be searched.
     """
     space = read_space(arguments)
-    config = to_run_config(composed(space.fixed))
+    fixed = composed(space.fixed)
+    space, config = space.fitted(fixed), to_run_config(fixed)
     _check_metric(config)
     returned: list[Any] = []
     with quiet():

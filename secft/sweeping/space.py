@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from secft.errors import ConfigError, Problem
@@ -35,12 +36,23 @@ class Space:
         """
         return [*self.fixed, *(f"{key}={_text(chosen[key])}" for key in self.axes)]
 
+    def fitted(self, config: DictConfig) -> Space:
+        """Return the space with whole numbers where a setting is one: Hydra reads every interval as fractions.
+
+        Args:
+            config: composed from the fixed overrides.
+
+        Raises:
+            ConfigError: an interval of fractions for such a setting.
+        """
+        return replace(self, axes={key: _fitted(key, axis, config) for key, axis in self.axes.items()})
+
 
 def read_space(arguments: Sequence[str]) -> Space:
     """Read overrides: ``a,b`` and ``choice`` and ``range`` are choices, ``interval`` is a range of numbers.
 
-    ``tag(log, interval(1e-5, 1e-3))`` is searched on a logarithmic scale; an interval of two whole numbers has whole
-    numbers, both ends included.
+    ``tag(log, interval(1e-5, 1e-3))`` is searched on a logarithmic scale; ``int(interval(4, 32))`` has whole numbers,
+    both ends included.
 
     Raises:
         ConfigError: with everything that cannot be searched.
@@ -88,6 +100,15 @@ def _interval(value: IntervalSweep) -> BaseDistribution:
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(float(low), float(high), log=log)
+
+
+def _fitted(key: str, axis: BaseDistribution, config: DictConfig) -> BaseDistribution:
+    value = OmegaConf.select(config, key)
+    if not isinstance(axis, FloatDistribution) or not isinstance(value, int) or isinstance(value, bool):
+        return axis
+    if axis.low != int(axis.low) or axis.high != int(axis.high):
+        raise ConfigError([Problem(key, "takes whole numbers", f"interval({axis.low:g},{axis.high:g})")])
+    return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
 
 
 def _text(value: Any) -> str:

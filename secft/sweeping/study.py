@@ -55,7 +55,8 @@ def open_study(path: Path, config: SweepConfig) -> optuna.Study:
 
 def _pruner(config: SweepConfig) -> optuna.pruners.BasePruner:
     if config.pruner == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=config.prune_startup, n_warmup_steps=config.prune_after)
+        # Optuna begins to prune at the step it is told, not after it.
+        return optuna.pruners.MedianPruner(n_startup_trials=config.prune_startup, n_warmup_steps=config.prune_after + 1)
     if config.pruner == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(config.prune_after, 1))
     return optuna.pruners.NopPruner()
