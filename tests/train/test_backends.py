@@ -188,7 +188,6 @@ def test_llama_factory_gets_the_token_ids_and_the_mask_of_trl(job_of: Make, toke
         assert len(row["input_ids"]) <= job.max_length
         for number in sorted(set(row["attention_mask"])):
             inside = [index for index, part in enumerate(row["attention_mask"]) if part == number]
-            assert [row["position_ids"][index] for index in inside] == list(range(len(inside)))
             seen.append(tuple(tuple(row[key][index] for index in inside) for key in ("input_ids", "labels")))
     assert sorted(seen) == sorted((example.input_ids, example.labels) for example in examples)
 

@@ -106,12 +106,15 @@ def _rows(job: TrainJob, place: Path) -> Handover:
 
 
 def tokenised(row: PackedRow) -> Row:
-    """Return a row of one or more examples as LLaMA-Factory keeps it: the mask counts the examples from 1."""
+    """Return a row of one or more examples as LLaMA-Factory keeps it: the mask counts the examples from 1.
+
+    Positions go on through a row, as in LLaMA-Factory's own packing: rotary positions are relative, and no example sees
+    another.
+    """
     return {
         "input_ids": row["input_ids"],
         "labels": row["labels"],
         "attention_mask": [number for number, length in enumerate(row["lengths"], start=1) for _ in range(length)],
-        "position_ids": [position for length in row["lengths"] for position in range(length)],
     }
 
 
