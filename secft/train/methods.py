@@ -63,8 +63,8 @@ TABLE: dict[str, dict[str, Cell]] = {
     },
     "qlora": {
         "trl": _gpu("bitsandbytes NF4"),
-        "axolotl": _yes("adapter: qlora; no evaluation on a CPU"),
-        "llama_factory": _yes("quantization_bit: 4; no evaluation on a CPU"),
+        "axolotl": _yes("adapter: qlora"),
+        "llama_factory": _yes("quantization_bit: 4"),
         "unsloth": _yes("load_in_4bit"),
         "nanogpt": _NANOGPT,
     },
@@ -105,7 +105,7 @@ TABLE: dict[str, dict[str, Cell]] = {
     },
     "grpo": {
         "trl": _yes("GRPOTrainer"),
-        "axolotl": _yes("rl: grpo"),
+        "axolotl": _no("rl: grpo takes rewards as code from the configuration"),
         "llama_factory": _no("has no such stage"),
         "unsloth": _gpu("GRPOTrainer"),
         "nanogpt": _NANOGPT,
@@ -126,15 +126,15 @@ TABLE: dict[str, dict[str, Cell]] = {
     },
     "pretrain": {
         "trl": _no("has no start from random weights"),
-        "axolotl": _yes("reinit_weights, pretraining_dataset"),
-        "llama_factory": _yes("stage: pt, train_from_scratch"),
+        "axolotl": _no("starts from the weights of a base model here"),
+        "llama_factory": _no("starts from the weights of a base model here"),
         "unsloth": _no("loads pretrained weights only"),
         "nanogpt": _yes("its own architecture and data format"),
     },
     "continue": {
         "trl": _yes("SFTTrainer on plain text"),
         "axolotl": _yes("type: completion"),
-        "llama_factory": _yes("stage: pt"),
+        "llama_factory": _yes("stage: sft, every token learned"),
         "unsloth": _yes("SFTTrainer on plain text"),
         "nanogpt": _NANOGPT,
     },
