@@ -54,7 +54,7 @@ def test_refusal_names_the_pairs_that_exist() -> None:
     assert refusal("dpo", "axolotl", cuda=False) == ""
     told = refusal("grpo", "llama_factory")
     assert "backend=llama_factory does not do grpo" in told
-    assert "grpo is done by: trl, axolotl, unsloth" in told
+    assert "grpo is done by: trl, unsloth" in told
     assert "backend=llama_factory does: full, lora" in told
     told = refusal("dpo", "unsloth", cuda=False)
     assert "on a CUDA device only" in told
