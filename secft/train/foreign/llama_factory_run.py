@@ -10,9 +10,11 @@ import json
 import shutil
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from ranks import noted, rank
 from session import RowsError, Session, compare, refuse
@@ -29,6 +31,37 @@ class StepCounter(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note the plan."""
         self.total = state.max_steps
+
+
+class AnswerCounter(TrainerCallback):  # type: ignore[misc]
+    """Counts the tokens that carry loss where LLaMA-Factory keeps labels from its model (pairs of answers).
+
+    A batch is made before it is used: its count waits until the model sees it.
+    """
+
+    def __init__(self, metrics: Any) -> None:
+        self.metrics = metrics
+        self.waiting: deque[int] = deque()
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, train_dataloader: Any = None, **_: Any
+    ) -> None:
+        """Count in what makes batches, and take the count in the forward pass."""
+        inner = train_dataloader.collate_fn
+
+        def counted(features: Any) -> Any:
+            batch = inner(features)
+            self.waiting.append(int((batch["labels"] != -100).sum()))
+            return batch
+
+        train_dataloader.collate_fn = counted
+        model.register_forward_pre_hook(self._seen, with_kwargs=True)
+
+    def _seen(self, module: Any, args: Any, kwargs: Any) -> None:
+        if module.training and torch.is_grad_enabled() and self.waiting:
+            count = self.waiting.popleft()
+            if kwargs.get("labels") is None:
+                self.metrics.add_supervised(count)
 
 
 def check_template(arguments: dict[str, Any], orders: dict[str, Any]) -> None:
@@ -94,7 +127,10 @@ def main(argv: list[str]) -> int:
     from llamafactory.train.tuner import run_exp
 
     counter = StepCounter()
-    run_exp(arguments, callbacks=[*session.callbacks(), counter])
+    callbacks = [*session.callbacks(), counter]
+    if "tokenized_path" not in arguments:
+        callbacks.append(AnswerCounter(session.metrics))
+    run_exp(arguments, callbacks=callbacks)
     if rank() == 0:
         session.finish(Path(arguments["output_dir"]), counter.total, LIBRARIES)
     return 0
