@@ -37,7 +37,7 @@ lock:
 	rm -rf .lock-venv
 	$(PYTHON) -m venv .lock-venv
 	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
-	.lock-venv/bin/python -m pip install --quiet '.[security-data,documents,openai,gemini,llama-cpp,curation,ray,sweep,train,eval,dev]' gguf
+	.lock-venv/bin/python -m pip install --quiet '.[security-data,documents,openai,gemini,llama-cpp,curation,ray,sweep,train,qlora,eval,dev]' gguf
 	.lock-venv/bin/python -m pip freeze --exclude secft --exclude setuptools | sed 's/+cpu$$//' > requirements.lock
 	rm -rf .lock-venv
 

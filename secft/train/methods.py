@@ -62,7 +62,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         "nanogpt": _NANOGPT,
     },
     "qlora": {
-        "trl": _gpu("bitsandbytes NF4"),
+        "trl": _yes("bitsandbytes NF4"),
         "axolotl": _yes("adapter: qlora"),
         "llama_factory": _yes("quantization_bit: 4"),
         "unsloth": _yes("load_in_4bit"),

@@ -11,6 +11,8 @@ from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.training import (
     LoraTrainer,
+    PairsConfig,
+    PairTrainer,
     QloraTrainer,
     SampledTrainer,
     TrainerConfig,
@@ -22,7 +24,8 @@ from secft.log import warn
 from secft.planning.findings import before_training
 from secft.stage import Inputs
 from secft.track import following
-from secft.train.backends import backend_named
+from secft.train.backends import Backend, backend_named
+from secft.train.distributed.choice import settings_of
 from secft.train.job import (
     LoraSettings,
     PreferenceSettings,
@@ -32,11 +35,13 @@ from secft.train.job import (
     TrainJob,
 )
 from secft.train.launch import run_training
+from secft.train.views import NothingToLearnError, write_view
 from secft.work.data import DATASET
 
 RESULT = "train.json"
+VIEWS = "views"
 Settings = TypeVar("Settings")
-VOLATILE = ("metrics.jsonl", "engine.log", "*.json", "tensorboard/*")
+VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*")
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
 
@@ -55,11 +60,12 @@ def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     warnings = before_training(config, inputs["dataset"].path / DATASET)
     for text in warnings:
         warn(text)
-    job = training_job(config, inputs["dataset"].path / DATASET)
+    job = training_job(config, inputs["dataset"].path / DATASET, out / VIEWS)
     with following(config.tracker, out) as follow:
-        result = run_training(job, backend_named(config.backend.name), out, follow)
+        result = run_training(job, chosen_backend(config), out, follow)
     # Checkpoints have served once the adapter is written; kept, they would be most of the cache.
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    shutil.rmtree(out / VIEWS, ignore_errors=True)
     facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
     told = f"{result.steps} steps, {result.tokens:,} tokens, loss {result.train_loss:.3f}, "
     return {
@@ -69,17 +75,32 @@ def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     }
 
 
-def training_job(config: RunConfig, dataset: Path) -> TrainJob:
-    """Translate the configuration into what an engine is told."""
+def chosen_backend(config: RunConfig) -> Backend:
+    """Return the backend of a configuration, with its place and what the user hands to it by its own names."""
+    extra = plain(getattr(config.backend, "extra", {}))
+    return backend_named(config.backend.name, Path(config.paths.backends), extra)
+
+
+def training_job(config: RunConfig, dataset: Path, views: Path | None = None) -> TrainJob:
+    """Translate the configuration into what an engine is told.
+
+    Args:
+        config: of the run.
+        dataset: the frozen dataset.
+        views: where the rows of the objective are written; None leaves the files of the dataset, for a plan.
+
+    Raises:
+        InputError: the dataset has nothing that the objective could learn from.
+    """
     trainer = config.trainer
-    validation = dataset / "validation.jsonl"
-    has_validation = validation.is_file() and validation.stat().st_size > 0
+    files = training_files(config, dataset, views)
+    has_validation = files["validation_file"] is not None
     base = find_base_model(config.model)
     return TrainJob(
         model_dir=str(base.path),
         base_model_name=base.hub_id or base.name,
-        train_file=str(dataset.absolute() / "train.jsonl"),
-        validation_file=str(validation.absolute()) if has_validation else None,
+        train_file=str(files["train_file"]),
+        validation_file=files["validation_file"],
         objective=objective_of(trainer),  # type: ignore[arg-type]  # the schema allows the same names
         adapter=adapter_of(trainer),  # type: ignore[arg-type]
         lora=_lora(trainer),
@@ -107,8 +128,27 @@ def training_job(config: RunConfig, dataset: Path) -> TrainJob:
         save_total_limit=trainer.save_total_limit,
         early_stopping_patience=trainer.early_stopping_patience if has_validation else 0,
         load_best=has_validation and trainer.early_stopping_patience > 0,
+        distributed=settings_of(config.distributed),
         recovery=RecoverySettings(**plain(trainer.recovery)),
     )
+
+
+def training_files(config: RunConfig, dataset: Path, views: Path | None) -> dict[str, str | None]:
+    """Return the training and the validation file of a job; a split without a row for the objective is None."""
+    trainer = config.trainer
+    pairs = trainer.pairs if isinstance(trainer, PairTrainer) else PairsConfig()
+
+    def view(split: Path) -> str:
+        made = split if views is None else write_view(split, objective_of(trainer), pairs, views, config.seed)
+        return str(made.absolute())
+
+    validation, validation_file = dataset / "validation.jsonl", None
+    if validation.is_file() and validation.stat().st_size > 0:
+        try:
+            validation_file = view(validation)
+        except NothingToLearnError:
+            validation_file = None
+    return {"train_file": view(dataset / "train.jsonl"), "validation_file": validation_file}
 
 
 def _lora(trainer: TrainerConfig) -> LoraSettings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +12,14 @@ from typing import Any
 import pytest
 from conftest import WORDS, conversation, write_rows
 
+from secft.errors import Interrupted
 from secft.files import sha256_file
 from secft.models import BaseModel
-from secft.train import TrainJob, TrainResult, backend_named
+from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
+from secft.train.checkpoints import MARKER
 from secft.train.job import PreferenceSettings, SamplingSettings
 from secft.train.metrics import read_metrics
+from secft.train.progress import StepProgress
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -186,3 +191,85 @@ def test_other_adapters_and_whole_models_learn_preferences(make: Make, tmp_path:
     result = train_here(job, tmp_path / "run")
     assert mean(losses(tmp_path / "run")[-3:]) < mean(losses(tmp_path / "run")[:3])
     assert (result.adapter_dir / "adapter_config.json").is_file() == (adapter != "none")
+
+
+@pytest.mark.slow
+def test_sigterm_writes_a_checkpoint_and_the_run_goes_on(make: Make, tmp_path: Path) -> None:
+    job = make("dpo", max_steps=200, save_steps=1000, eval_steps=1000)
+
+    def stop_at_two(progress: StepProgress) -> None:
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run_training(job, backend_named("trl"), tmp_path / "run", stop_at_two)
+    marker = next((tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}"))
+    stopped_at = json.loads(marker.read_text())["step"]
+    assert 2 <= stopped_at < 200
+    started = tmp_path / "run" / "started.json"
+    again: list[int] = []
+
+    def stop_later(progress: StepProgress) -> None:
+        again.append(progress.step)
+        if progress.step == stopped_at + 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run_training(job, backend_named("trl"), tmp_path / "run", stop_later)
+    assert json.loads(started.read_text())["resumed_step"] == stopped_at
+    assert again[0] == stopped_at + 1
+
+
+@pytest.mark.slow
+def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from secft.base import find_base_model
+    from secft.config.compose import read_config
+    from secft.errors import ModelNotFoundError
+    from secft.evaluate.loading import attach, find_hardware, load_model
+    from secft.train.engines.paired_rows import tokenise_pair
+
+    try:
+        base = find_base_model(read_config([]).model)
+    except ModelNotFoundError:
+        pytest.skip("SmolLM2 is not on this machine")
+    rows = [pair(n) for n in range(8)]
+    job = TrainJob(
+        model_dir=str(base.path),
+        train_file=str(write_rows(tmp_path / "pairs.jsonl", rows)),
+        objective="dpo",
+        lora=LoraSettings(r=8, alpha=16),
+        learning_rate=2e-4,
+        scheduler="constant",
+        warmup_ratio=0.0,
+        micro_batch=2,
+        max_length=128,
+        packing=False,
+        max_steps=12,
+        save_steps=100,
+    )
+    result = train_here(job, tmp_path / "run")
+    seen = losses(tmp_path / "run")
+    # Adapters begin as nothing: the model is its own reference, and the loss is that of a coin.
+    assert seen[0] == pytest.approx(0.6931, abs=0.02)
+    assert mean(seen[-3:]) < 0.5
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    model = attach(load_model(base.path, find_hardware()), result.adapter_dir)
+
+    def preference(row: dict[str, Any]) -> float:
+        ids = tokenise_pair(tokenizer, row)
+        sums = []
+        for side in ("chosen_ids", "rejected_ids"):
+            tokens = torch.tensor([ids["prompt_ids"] + ids[side]])
+            with torch.no_grad():
+                logits = model(input_ids=tokens).logits.float().log_softmax(-1)[0, :-1]
+            picked = logits.gather(1, tokens[0, 1:, None])[len(ids["prompt_ids"]) - 1 :]
+            sums.append(float(picked.sum()))
+        return sums[0] - sums[1]
+
+    after = [preference(row) for row in rows]
+    with model.disable_adapter():
+        before = [preference(row) for row in rows]
+    assert mean(after) > mean(before) + 1

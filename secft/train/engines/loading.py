@@ -21,6 +21,7 @@ from secft.train.distributed.arguments import spread_settings
 from secft.train.engines.observed import ObservedTrainer
 from secft.train.engines.quantised import quantised_loading, ready_for_adapters
 from secft.train.engines.sft_trainer import FlatBatchTrainer
+from secft.train.foreign.guards import AdapterGradientGuard
 from secft.train.forward import select_forward
 from secft.train.job import TrainJob
 from secft.train.rows import LoadedExamples, Row, build_rows, collate, load_examples
@@ -58,6 +59,10 @@ class LoadedJob:
         """Build the trainer of a run's directory."""
         trainer = self.build(job, directory / "checkpoints", progress, metrics)
         trainer.remove_callback(PrinterCallback)
+        # Where all answers to a question are equally good, grpo has rightly nothing to learn from them.
+        # DeepSpeed keeps gradients to itself.
+        if job.adapter != "none" and job.objective != "grpo" and not job.distributed.zero_stage:
+            trainer.add_callback(AdapterGradientGuard())
         return trainer
 
     def describe(self) -> dict[str, str]:
