@@ -58,7 +58,7 @@ def metadata(facts: RunFacts) -> str:
         "base_model": facts.base_name,
         "base_model_relation": "adapter" if facts.is_adapter else "finetune",
         "library_name": "peft" if facts.is_adapter else "transformers",
-        "pipeline_tag": "text-classification" if facts.scores_answers else "text-generation",
+        "pipeline_tag": _pipeline(facts),
         "language": list(facts.dataset.get("language", ["en"])),
         "license": license_id if known else "other",
         **({} if known else {"license_name": license_id}),
@@ -71,6 +71,10 @@ def metadata(facts: RunFacts) -> str:
     return text
 
 
+def _pipeline(facts: RunFacts) -> str:
+    return "text-classification" if facts.scores_answers else "text-generation"
+
+
 def _model_index(facts: RunFacts) -> list[dict[str, Any]]:
     """Return the candidate's results as the Hub's leaderboard format has them."""
     results = []
@@ -80,7 +84,7 @@ def _model_index(facts: RunFacts) -> list[dict[str, Any]]:
             continue
         results.append(
             {
-                "task": {"type": "text-generation", "name": row.title},
+                "task": {"type": _pipeline(facts), "name": row.title},
                 "dataset": {"type": facts.dataset_id, "name": f"{facts.dataset_id}, {row.task}", "split": "test"},
                 "metrics": [{"type": row.metric, "value": round(numbers[0], 4), "name": row.metric_title}],
             }
