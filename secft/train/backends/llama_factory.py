@@ -44,6 +44,18 @@ class LlamaFactoryBackend(ForeignBackend):
     name = "llama_factory"
     script = "llama_factory_run.py"
 
+    def check(self, job: TrainJob) -> None:
+        """Refuse what LLaMA-Factory cannot train, or not so that it can be evaluated.
+
+        Raises:
+            InputError: no such method here, unknown settings, or a reward model without an adapter.
+        """
+        super().check(job)
+        if job.objective == "reward" and job.adapter == "none":
+            raise InputError(
+                "backend llama_factory trains reward models with an adapter here; use trainer.adapter=lora"
+            )
+
     def spread(self, settings: DistributedSettings, directory: Path) -> dict[str, Any]:
         """Return LLaMA-Factory's keys for several processes."""
         told, _ = for_llama_factory(settings, directory)

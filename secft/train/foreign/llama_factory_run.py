@@ -19,6 +19,7 @@ import yaml
 from ranks import noted, rank
 from session import RowsError, Session, compare, refuse
 from transformers import TrainerCallback
+from value_head import as_classifier
 
 LIBRARIES = ("llamafactory", "bitsandbytes", "datasets")
 
@@ -116,6 +117,9 @@ def main(argv: list[str]) -> int:
     directory = Path(argv[0]).absolute()
     session = Session.open(directory, "llama_factory")
     arguments = yaml.safe_load((directory / "config.yml").read_text(encoding="utf-8"))
+    if arguments["stage"] == "rm":
+        # The best weights would be kept without their head.
+        session.metrics.keep_best = session.orders["keep_best"] = False
     if "tokenized_path" in arguments:
         save_tokenised(arguments)
     else:
@@ -132,6 +136,8 @@ def main(argv: list[str]) -> int:
         callbacks.append(AnswerCounter(session.metrics))
     run_exp(arguments, callbacks=callbacks)
     if rank() == 0:
+        if arguments["stage"] == "rm":
+            as_classifier(Path(arguments["output_dir"]))
         session.finish(Path(arguments["output_dir"]), counter.total, LIBRARIES)
     return 0
 
