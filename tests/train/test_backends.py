@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,8 @@ import pytest
 import yaml
 from conftest import conversation, write_rows
 
-from secft.config.compose import compose_job
+from secft.base import find_base_model
+from secft.config.compose import compose_job, read_config
 from secft.errors import InputError, TrainingError
 from secft.files import read_json, write_json
 from secft.models import BaseModel
@@ -281,6 +283,28 @@ def test_starts_the_python_of_its_environment_and_tells_nobody(
     assert "PYTHONPATH" not in variables
 
 
+def test_an_environment_is_kept_while_it_is_used(tmp_path: Path) -> None:
+    environment_at(tmp_path, "axolotl")
+    backend = AxolotlBackend(tmp_path)
+    backend.prepare(lambda text: None)
+    assert not can_be_removed("axolotl", tmp_path)
+    with pytest.raises(TrainingError):
+        backend.collect(tmp_path / "run")
+    assert can_be_removed("axolotl", tmp_path)
+
+
+def can_be_removed(name: str, root: Path) -> bool:
+    """Whether nobody holds the lock of an environment, asked from another process."""
+    code = (
+        "import fcntl, os, sys\n"
+        "for path in sys.argv[1:]:\n"
+        "    fcntl.flock(os.open(path, os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+    )
+    locks = [str(path) for path in root.iterdir() if path.is_file() and name in path.name]
+    assert locks
+    return subprocess.run([sys.executable, "-c", code, *locks], capture_output=True).returncode == 0
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_several_processes_are_started_by_the_launcher_and_watched(job_of: Make, tmp_path: Path, name: str) -> None:
     place = environment_at(tmp_path / "envs", name)
@@ -348,9 +372,23 @@ def test_trains_with_an_evaluation_in_the_middle_and_loads_here(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
-def test_listed_keys_are_those_of_the_installed_backend(name: str) -> None:
-    import subprocess
+def test_a_quantised_base_learns_on_a_cpu_with_evaluations_in_between(job_of: Make, tmp_path: Path, name: str) -> None:
+    backend = real_backend(name)
+    base = find_base_model(read_config([]).model)
+    values = {"model_dir": str(base.path), "adapter": "qlora", "lora": LoraSettings(r=8, alpha=16)}
+    steps = {"max_steps": 20, "eval_steps": 5, "save_steps": 20, "learning_rate": 1e-3, "packing": False}
+    result = run_training(job_of(**values, **steps), backend, tmp_path / "run", lambda progress: None)
+    told = losses(tmp_path / "run", "eval_loss")
+    assert result.status == "completed"
+    assert len(told) == 4
+    assert told[-1] < told[0] < losses(tmp_path / "run", "loss")[0]
+    # An evaluation that stops the adapters leaves the loss where it was.
+    assert sum(losses(tmp_path / "run", "loss")[-3:]) / 3 < losses(tmp_path / "run", "loss")[0] - 1
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+def test_listed_keys_are_those_of_the_installed_backend(name: str) -> None:
     from secft.train.environments import variables_for
 
     place = real_backend(name).place

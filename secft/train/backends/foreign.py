@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from secft.train.distributed.commands import start_command, supervised
 from secft.train.distributed.launch_files import write_launch_files
 from secft.train.distributed.notes import clear_notes
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.environments import BackendEnvironment, ensure, variables_for
+from secft.train.environments import BackendEnvironment, ensure, in_use, variables_for
 from secft.train.job import TrainJob, TrainResult
 from secft.train.methods import refusal
 
@@ -42,6 +43,7 @@ class ForeignBackend(ABC):
         """Remember where environments are and what the user hands to the backend by its own names."""
         self.root, self.extra = root, dict(extra or {})
         self._environment: BackendEnvironment | None = None
+        self._held = ExitStack()
 
     @abstractmethod
     def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
@@ -57,12 +59,14 @@ class ForeignBackend(ABC):
         """
 
     def prepare(self, show: Callable[[str], None]) -> None:
-        """Make the environment if there is none.
+        """Make the environment if there is none, and keep it from being removed until the result is collected.
 
         Raises:
             InputError, StorageError, TrainingError: it cannot be made.
         """
+        self._held.close()
         self._environment = ensure(self.name, self.root, show)
+        self._held.enter_context(in_use(self._environment))
 
     @property
     def place(self) -> BackendEnvironment:
@@ -147,6 +151,7 @@ class ForeignBackend(ABC):
         Raises:
             TrainingError: if there is no complete result.
         """
+        self._held.close()
         path = directory / "result.json"
         if not path.is_file():
             raise TrainingError(f"backend {self.name} ended without a result in {directory}")
