@@ -15,6 +15,7 @@ BACKENDS = {
     "axolotl": "secft.train.backends.axolotl:AxolotlBackend",
     "llama_factory": "secft.train.backends.llama_factory:LlamaFactoryBackend",
     "trl": "secft.train.backends.trl:TrlBackend",
+    "unsloth": "secft.train.backends.unsloth:UnslothBackend",
 }
 
 

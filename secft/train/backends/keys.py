@@ -30,6 +30,10 @@ OWNED = {
         "dataset", "dataset_dir", "do_train", "eval_dataset", "finetuning_type", "model_name_or_path", "output_dir",
         "overwrite_output_dir", "resume_from_checkpoint", "stage", "tokenized_path", "val_size",
     }),
+    "unsloth": frozenset({
+        "dataset_kwargs", "full_finetuning", "load_in_4bit", "load_in_8bit", "model_name", "output_dir",
+        "resume_from_checkpoint", "train_rows", "use_dora", "validation_rows",
+    }),
 }  # fmt: skip
 """What secft itself must say: where things are and what is learned."""
 

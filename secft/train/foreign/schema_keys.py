@@ -5,6 +5,7 @@ The lists in ``secft/train/locks/<backend>.keys`` were made by this script in th
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 
@@ -25,7 +26,17 @@ def llama_factory_keys() -> list[str]:
     return sorted({entry.name for kind in kinds for entry in dataclasses.fields(kind) if entry.init})
 
 
-KEYS = {"axolotl": axolotl_keys, "llama_factory": llama_factory_keys}
+def unsloth_keys() -> list[str]:
+    """Return the arguments of Unsloth's functions that secft passes on and the settings of trl's trainers."""
+    with contextlib.redirect_stdout(sys.stderr):  # Unsloth greets on the way
+        from unsloth_run import ADAPTER, LOADING, PLACES
+        from unsloth_trainers import TRAINERS, settings_of
+
+    kinds = [settings_of(objective) for objective in ("sft", *TRAINERS)]
+    return sorted({entry.name for kind in kinds for entry in dataclasses.fields(kind)} | ADAPTER | LOADING | PLACES)
+
+
+KEYS = {"axolotl": axolotl_keys, "llama_factory": llama_factory_keys, "unsloth": unsloth_keys}
 
 if __name__ == "__main__":
     sys.stdout.write("\n".join(KEYS[sys.argv[1]]()) + "\n")

@@ -1,0 +1,180 @@
+"""backend=unsloth: Unsloth in an environment of its own.
+
+Conversations are tokenised here, by the code that backend=trl uses, so that token ids and loss masks are equal. Rows
+are padded, not packed: on a CPU Unsloth cannot keep packed examples apart. ``config.yml`` holds arguments of Unsloth's
+``from_pretrained`` and ``get_peft_model`` and settings of trl's trainers, by their own names.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from secft.environment import cpu_flags, cuda_devices
+from secft.errors import InputError
+from secft.train.backends.foreign import ENGINE, ForeignBackend
+from secft.train.backends.handover import Handover, hand_over, open_tokenizer
+from secft.train.backends.token_rows import conversations, questions, texts
+from secft.train.job import TrainJob
+
+_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+class UnslothBackend(ForeignBackend):
+    """Renders Unsloth's arguments and token ids and launches ``secft/train/foreign/unsloth_run.py``."""
+
+    name = "unsloth"
+    script = "unsloth_run.py"
+
+    def check(self, job: TrainJob) -> None:
+        """Refuse what Unsloth cannot train.
+
+        Raises:
+            InputError: no such method here, unknown settings, or another form of quantised weights.
+        """
+        super().check(job)
+        problem = _quantization_problem(job, cuda=bool(cuda_devices()))
+        if problem:
+            raise InputError(problem)
+
+    def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
+        """Return the arguments of a job; see ForeignBackend."""
+        place = directory / ENGINE / "rows"
+        rows = _rows(job, place)
+        values = {
+            "train_rows": str(rows.train.absolute()),
+            "validation_rows": None if rows.validation is None else str(rows.validation.absolute()),
+            "resume_from_checkpoint": None if resume is None else str(resume.absolute()),
+            **_loading(job),
+            **({} if job.adapter == "none" else _adapter(job)),
+            **_steps(job, directory, rows),
+            **_objective(job),
+        }
+        return {key: value for key, value in values.items() if value is not None}, rows, _precision(job)
+
+    def environment(self, directory: Path) -> dict[str, str]:
+        """Return the variables of the process; what Unsloth compiles stays inside the run's directory."""
+        place = directory / ENGINE / "compiled"
+        return {**super().environment(directory), "UNSLOTH_COMPILE_LOCATION": str(place.absolute())}
+
+
+def _precision(job: TrainJob) -> str:
+    if job.precision != "auto":
+        return job.precision
+    return "bf16" if cuda_devices() or cpu_flags() & _FAST_BF16 else "fp32"
+
+
+def _quantization_problem(job: TrainJob, *, cuda: bool) -> str:
+    wanted = job.quantization
+    if job.adapter != "qlora":
+        return ""
+    if wanted.bits == 8:
+        return "" if cuda else "trainer.quantization.bits=8: on a CPU Unsloth stores 4 bits; use backend=trl"
+    if wanted.bits != 4 or wanted.type != "nf4" or not wanted.double:
+        return "trainer.quantization: Unsloth stores 4 bits as nf4, scales quantised too; use backend=trl for others"
+    return ""
+
+
+def _rows(job: TrainJob, place: Path) -> Handover:
+    """Write the rows of a job; pairs of answers go on as they are."""
+    tokenizer = open_tokenizer(job)
+    writers = {"sft": conversations, "continue": texts, "grpo": questions}
+    if job.objective in writers:
+        return writers[job.objective](job, tokenizer, place)
+    return hand_over(job, tokenizer, place, dict)
+
+
+def _loading(job: TrainJob) -> dict[str, Any]:
+    quantised = job.adapter == "qlora"
+    return {
+        "model_name": job.model_dir,
+        "max_seq_length": job.max_length,
+        "load_in_4bit": quantised and job.quantization.bits == 4,
+        "load_in_8bit": quantised and job.quantization.bits == 8,
+        "full_finetuning": job.adapter == "none",
+        "use_gradient_checkpointing": "unsloth" if job.gradient_checkpointing else False,
+        "local_files_only": job.offline,
+        "num_labels": 1 if job.objective == "reward" else None,
+    }
+
+
+def _adapter(job: TrainJob) -> dict[str, Any]:
+    names = [name.strip() for name in job.lora.target_modules.split(",")]
+    return {
+        "r": job.lora.r,
+        "lora_alpha": job.lora.alpha,
+        "lora_dropout": job.lora.dropout,
+        "target_modules": "all-linear" if names == ["all-linear"] else names,
+        "bias": job.lora.bias,
+        "use_rslora": job.lora.rslora,
+        "use_dora": job.adapter == "dora",
+        "random_state": job.seed,
+    }
+
+
+def _steps(job: TrainJob, directory: Path, rows: Handover) -> dict[str, Any]:
+    """Return the settings that every trainer of trl has."""
+    evaluates = rows.validation is not None
+    return {
+        "output_dir": str((directory / "checkpoints").absolute()),
+        "per_device_train_batch_size": job.micro_batch,
+        "per_device_eval_batch_size": job.micro_batch,
+        "gradient_accumulation_steps": job.gradient_accumulation,
+        "learning_rate": job.learning_rate,
+        "lr_scheduler_type": job.scheduler,
+        "warmup_steps": round(job.warmup_ratio * total_steps(job, rows.examples)),
+        "weight_decay": job.weight_decay,
+        "max_grad_norm": job.max_grad_norm,
+        "num_train_epochs": job.epochs,
+        "max_steps": job.max_steps,
+        "optim": "adamw_torch_fused",
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "gradient_checkpointing": job.gradient_checkpointing,
+        "logging_strategy": "steps",
+        "logging_steps": job.log_steps,
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "no" if not evaluates else "steps" if job.eval_steps > 0 else "epoch",
+        "eval_steps": job.eval_steps or None,
+        "save_strategy": "steps" if job.save_steps > 0 else "epoch",
+        "save_steps": job.save_steps or 500,
+        # One checkpoint is deleted before the marker of the next one is written.
+        "save_total_limit": max(job.save_total_limit, 2),
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def total_steps(job: TrainJob, examples: int) -> int:
+    """Return the optimizer steps of a whole run over a number of rows that are not packed."""
+    if job.max_steps > 0:
+        return job.max_steps
+    batches = math.ceil(examples / job.micro_batch)
+    return math.ceil(job.epochs * max(math.ceil(batches / job.gradient_accumulation), 1))
+
+
+def _objective(job: TrainJob) -> dict[str, Any]:
+    """Return the settings of the trainer of an objective, by the names that trl has for them."""
+    wanted, lengths = job.preference, {"max_length": job.max_length}
+    by_objective: dict[str, dict[str, Any]] = {
+        "dpo": {**lengths, "beta": wanted.beta, "label_smoothing": wanted.label_smoothing},
+        "orpo": {**lengths, "beta": wanted.beta},
+        "simpo": {**lengths, "beta": wanted.beta, "simpo_gamma": wanted.gamma, "loss_type": "simpo", "cpo_alpha": 0.0},
+        "kto": {
+            **lengths,
+            "beta": wanted.beta,
+            "desirable_weight": wanted.desirable_weight,
+            "undesirable_weight": wanted.undesirable_weight,
+        },
+        # A micro batch holds all answers to its questions.
+        "grpo": {
+            "per_device_train_batch_size": job.micro_batch * job.sampling.generations,
+            "per_device_eval_batch_size": job.micro_batch * job.sampling.generations,
+            "num_generations": job.sampling.generations,
+            "max_completion_length": job.sampling.max_new_tokens,
+            "temperature": job.sampling.temperature,
+            "beta": job.sampling.kl,
+        },
+    }
+    return by_objective.get(job.objective, lengths)
