@@ -87,6 +87,9 @@ class RunDirectory:
                 "seconds": round(result.seconds, 3),
             }
         )
+        warnings = result.artifact.summary.get("warnings")
+        if warnings:
+            self.record["warnings"] = [*self.record.get("warnings", []), *warnings]
         self._copy(result.stage, result.artifact)
         self._save()
 

@@ -107,7 +107,7 @@ def test_a_plan_tells_what_the_machine_lacks(tmp_path: Path) -> None:
     done = secft(tmp_path, "model=llama31", "trainer=qlora", "dry_run=true", "source.cwe.limit=50", "source=[cwe]")
     assert done.returncode == 2
     told = " ".join(done.stdout.split())
-    for said in ("8,030 M", "memory: weights", "time on a data-centre GPU", "about ", "no CUDA device", "hf download"):
+    for said in ("8,030 M", "memory: weights", "time on a data-centre GPU", "about ", "memory: logits", "hf download"):
         assert said in told
 
 

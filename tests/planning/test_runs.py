@@ -1,0 +1,69 @@
+"""Whole commands: a run that cannot be trained ends with 2 before training, and a plan tells the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = ("model=tiny", "source=[jsonl]", "source.jsonl.path=chats.jsonl", "synthesis=none", "dedup=none")
+BROKEN = ("trainer=dpo", "trainer.pairs.corrupt=false", "trainer.gradient_accumulation=100")
+"""What only the frozen dataset tells: no pairs, and fewer examples than a global batch."""
+
+
+def secft(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    rows = [
+        {"user": f"What does port {n} serve?", "assistant": f"Port {n} serves the protocol number {n * 7}."}
+        for n in range(60)
+    ]
+    (cwd / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [sys.executable, "-m", "secft", *SMALL, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A directory in which a run was stopped between its dataset and its training."""
+    cwd = tmp_path_factory.mktemp("stopped")
+    return cwd, secft(cwd, *BROKEN)
+
+
+def test_a_run_stops_between_dataset_and_training_with_all_that_is_wrong(
+    stopped: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, done = stopped
+    assert done.returncode == 2, done.stderr
+    for said in ("2 problems", "needs worse answers", "one step takes 200 rows"):
+        assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    record = json.loads(next((cwd / "outputs").glob("*/run.json")).read_text())
+    assert record["status"] == "error"
+    assert [stage["stage"] for stage in record["stages"]] == ["documents", "examples", "dataset"]
+    assert not list(cwd.glob(".secft/stages/train/**/job.json"))
+
+
+def test_the_plan_of_that_run_tells_the_same_and_more(
+    stopped: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, _ = stopped
+    done = secft(cwd, *BROKEN, "dry_run=true", "trainer.packing=true", "hardware.bf16=false", "trainer.precision=bf16")
+    assert done.returncode == 2, done.stderr
+    told = " ".join(done.stdout.split())
+    for said in (
+        "4 thing(s) keep this run from being started", "needs worse answers", "one step takes 200 rows", "cannot pack",
+        "does not compute in bf16", "steps", "memory: all", "[[Port", "launch:", "command: python -m secft.train",
+    ):  # fmt: skip
+        assert said in told, said
+
+
+def test_warnings_are_printed_and_kept_in_the_record_of_the_run(tmp_path: Path) -> None:
+    small = ("trainer.max_steps=2", "eval.tasks=[answer_perplexity]", "eval.samples=0", "eval.resamples=200")
+    gates = ("gates.target_tasks=[]", "gates.general_tasks=[]", "gates.safety_tasks=[]")
+    done = secft(tmp_path, *small, *gates)
+    assert done.returncode in (0, 3), done.stderr
+    assert "trainer.eval_steps = 80: is beyond the last step" in " ".join(done.stderr.split())
+    record = json.loads(next((tmp_path / "outputs").glob("*/run.json")).read_text())
+    assert any("beyond the last step" in text for text in record["warnings"])
