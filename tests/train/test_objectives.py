@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import WORDS, conversation, write_rows
 
-from secft.errors import Interrupted
+from secft.errors import InputError, Interrupted
 from secft.files import sha256_file
 from secft.models import BaseModel
 from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
@@ -152,6 +152,10 @@ def test_stopped_run_goes_on_to_the_same_weights(make: Make, tmp_path: Path, obj
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     assert sha256_file(resumed.adapter_dir / name) == sha256_file(whole.adapter_dir / name)
     assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
+    if objective == "grpo":
+        rows = read_metrics(tmp_path / "parts" / "metrics.jsonl")
+        assert all(0 <= row["reward"] <= 1 for row in rows if "loss" in row)
+        assert all(-1 <= row["eval_loss"] <= 0 for row in rows if "eval_loss" in row)
 
 
 def test_an_evaluation_in_the_middle_does_not_stop_qlora_on_a_cpu(make_job: Make, tmp_path: Path) -> None:
@@ -185,9 +189,15 @@ def test_gradients_that_stop_reaching_adapters_end_the_run(make_job: Make, tmp_p
         FlatBatchTrainer.add_loss = original  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("adapter", ["dora", "none"])
-def test_other_adapters_and_whole_models_learn_preferences(make: Make, tmp_path: Path, adapter: str) -> None:
-    job = make("dpo", adapter=adapter, max_steps=12, eval_steps=6, save_steps=100, learning_rate=5e-3)
+@pytest.mark.parametrize(
+    ("objective", "adapter"), [("dpo", "dora"), ("dpo", "none"), ("dpo", "qlora"), ("reward", "qlora")]
+)
+def test_other_adapters_and_whole_models_learn_preferences(
+    make: Make, tmp_path: Path, objective: str, adapter: str
+) -> None:
+    if adapter == "qlora":
+        pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    job = make(objective, adapter=adapter, max_steps=12, eval_steps=6, save_steps=100, learning_rate=5e-3)
     result = train_here(job, tmp_path / "run")
     assert mean(losses(tmp_path / "run")[-3:]) < mean(losses(tmp_path / "run")[:3])
     assert (result.adapter_dir / "adapter_config.json").is_file() == (adapter != "none")
@@ -273,3 +283,16 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
     with model.disable_adapter():
         before = [preference(row) for row in rows]
     assert mean(after) > mean(before) + 1
+
+
+def test_questions_that_do_not_fill_a_batch_are_refused(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="do not fill one batch of 32"):
+        train_here(make("grpo", micro_batch=16, gradient_accumulation=2), tmp_path / "run")
+
+
+def test_a_view_of_another_objective_is_refused(make: Make, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    job = replace(make("dpo"), objective="grpo")
+    with pytest.raises(InputError, match="not a row of grpo"):
+        train_here(job, tmp_path / "run")

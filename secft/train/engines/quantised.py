@@ -28,9 +28,11 @@ def quantised_loading(job: TrainJob, dtype: torch.dtype) -> dict[str, Any]:
     if find_spec("bitsandbytes") is None:
         raise MissingExtraError("adapter qlora needs bitsandbytes: pip install 'secft[qlora]'")
     settings = job.quantization
+    # A head that is drawn at random is learned, not stored in four bits.
+    skip = {"llm_int8_skip_modules": ["score"]} if job.objective == "reward" else {}
     device = {"": 0} if torch.cuda.is_available() else {"": "cpu"}
     if settings.bits == 8:
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "device_map": device}
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True, **skip), "device_map": device}
     if settings.bits != 4:
         raise InputError(f"trainer.quantization.bits={settings.bits}: bitsandbytes stores 4 or 8 bits")
     how = BitsAndBytesConfig(
@@ -38,6 +40,7 @@ def quantised_loading(job: TrainJob, dtype: torch.dtype) -> dict[str, Any]:
         bnb_4bit_quant_type=settings.type,
         bnb_4bit_use_double_quant=settings.double,
         bnb_4bit_compute_dtype=dtype,
+        **skip,
     )
     return {"quantization_config": how, "device_map": device}
 

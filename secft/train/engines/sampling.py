@@ -53,6 +53,13 @@ class SampledTrainer(ObservedTrainer, GRPOTrainer):  # type: ignore[misc]
 def load_questions(job: TrainJob, tokenizer: Any) -> LoadedJob:
     """Load a job that answers questions and learns from its answers."""
     train, dropped = _questions(Path(job.train_file), tokenizer, job)
+    batch = job.micro_batch * job.gradient_accumulation
+    if len(train) < batch:
+        # trl leaves out what does not fill a batch, and would train nothing at all.
+        raise InputError(
+            f"{job.train_file}: {len(train)} questions do not fill one batch of {batch}; lower "
+            "trainer.micro_batch_size or trainer.gradient_accumulation"
+        )
     validation = None
     if job.validation_file is not None:
         validation, _ = _questions(Path(job.validation_file), tokenizer, job)
