@@ -111,8 +111,8 @@ TABLE: dict[str, dict[str, Cell]] = {
         "nanogpt": _NANOGPT,
     },
     "ppo": {
-        "trl": _no("trl 1.16 has no PPO any more; grpo replaces it"),
-        "axolotl": _no("has no such rl"),
+        "trl": _no("trl 1.16 has no PPO any more"),
+        "axolotl": _yes("trl.experimental.ppo of its trl 1.9, not Axolotl itself"),
         "llama_factory": _no("stage: ppo needs trl<=0.9.6, all else in it trl>=0.18"),
         "unsloth": _no("trl 1.15 has no PPO any more"),
         "nanogpt": _NANOGPT,

@@ -12,8 +12,10 @@ from typing import Any
 
 from secft.environment import cuda_devices
 from secft.errors import InputError
-from secft.train.backends.foreign import ENGINE, ForeignBackend
+from secft.files import read_json
+from secft.train.backends.foreign import ENGINE, ORDERS, ForeignBackend
 from secft.train.backends.handover import Handover, Row, Shape, answers_of, hand_over, open_tokenizer, split_answer
+from secft.train.backends.ppo import PpoBackend
 from secft.train.distributed.foreign import for_axolotl
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.job import TrainJob
@@ -37,6 +39,18 @@ class AxolotlBackend(ForeignBackend):
 
     name = "axolotl"
     script = "axolotl_run.py"
+
+    def render(self, job: TrainJob, directory: Path) -> list[Path]:
+        """Write what the script reads; see ForeignBackend. PPO has a script of its own."""
+        if job.objective == "ppo":
+            return PpoBackend(self.root, self.extra).render(job, directory)
+        return super().render(job, directory)
+
+    def command(self, directory: Path) -> list[str]:
+        """Return the command line of what was rendered there."""
+        if read_json(directory / ORDERS)["objective"] == "ppo":
+            return PpoBackend(self.root, self.extra).command(directory)
+        return super().command(directory)
 
     def environment(self, directory: Path) -> dict[str, str]:
         """Return the variables of the process: rows are prepared in it, not in workers that import Axolotl again."""
