@@ -14,6 +14,7 @@ from secft.plan import print_plan
 from secft.preflight import config_problems, machine_problems
 from secft.run_directory import RunDirectory
 from secft.stage import StageResult
+from secft.train.checks import machine_of
 from secft.train.watching import StoppedByWatcher
 from secft.work.data import publish_dataset
 from secft.work.naming import run_name
@@ -50,7 +51,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
     directory.open()
     log = RunLog(directory.path / "run.log")
     try:
-        log.say(f"run {directory.name} in {directory.path}")
+        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).told}")
         return _run_and_register(config, directory, log)
     finally:
         log.close()

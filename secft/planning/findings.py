@@ -12,14 +12,14 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.run import RunConfig
-from secft.config.training import objective_of
+from secft.config.training import LoraTrainer
 from secft.errors import ConfigError, InputError, Problem
 from secft.files import read_json
 from secft.models.resolve import packaged_gguf
 from secft.planning.needs import disk_flaws, memory_flaws
 from secft.planning.steps import Steps, step_flaws, steps_of
 from secft.train.checks import Flaw, machine_of, stopping, warnings_of
-from secft.train.checks.model import target_flaws, vocabulary_flaws
+from secft.train.checks.model import ALL_LINEAR, target_flaws, vocabulary_flaws
 from secft.train.checks.rows import SeenRows, count_rows, length_flaws, look_at, objective_flaws, row_flaws
 from secft.train.checks.settings import empty_validation, setting_flaws
 from secft.train.checks.template import template_flaws
@@ -61,12 +61,17 @@ def configured_flaws(config: RunConfig) -> list[Flaw]:
     found = setting_flaws(config, machine)
     if config.trainer.name != "pretrain":
         found += memory_flaws(config, machine)
-    found += _environment_flaws(config)
+    return [*found, *_environment_flaws(config), *_target_flaws(config)]
+
+
+def _target_flaws(config: RunConfig) -> list[Flaw]:
+    trainer = config.trainer
+    if not isinstance(trainer, LoraTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+        return []  # nothing to compare: a packaged model need not be unpacked for it
     try:
-        base = find_base_model(config.model)
+        return target_flaws(trainer, find_base_model(config.model).path)
     except InputError:
-        return found  # told by the preflight, with where it was looked for
-    return [*found, *target_flaws(config.trainer, base.path)]
+        return []  # told by the preflight, with where it was looked for
 
 
 def _environment_flaws(config: RunConfig) -> list[Flaw]:
@@ -115,7 +120,7 @@ def _served(config: RunConfig) -> Path | None:
 
 def _look_at_dataset(config: RunConfig, dataset: Path, tokenizer: Any, found: Findings) -> None:
     trainer, place = config.trainer, dataset / "train.jsonl"
-    seen = look_at(place, tokenizer, objective_of(trainer))
+    seen = look_at(place, tokenizer, trainer)
     found.seen, found.steps = seen, steps_of(config, seen) if seen.lengths else None
     found.flaws += [*row_flaws(seen, place), *objective_flaws(trainer, seen)]
     found.flaws += length_flaws(trainer, seen, *dropped_for_length(dataset))

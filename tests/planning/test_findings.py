@@ -66,6 +66,7 @@ def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Finding
         ("contradiction", ["trainer=grpo", "trainer.sampling.max_new_tokens=512"], "no room"),
         ("serving template", ["backend=llama_factory", "backend.extra.template=llama3"], "tokenizer's template"),
         ("precision", ["hardware.bf16=false", "trainer.precision=bf16"], "does not compute in bf16"),
+        ("precision", ["backend=axolotl", "hardware=cpu", "trainer.precision=bf16"], "axolotl on a CPU"),
         ("attention", ["hardware=cpu", "trainer.attention=flash_attention_2"], "a CUDA device"),
         ("validation", ["curation.split.validation_fraction=0"], "early_stopping_patience=0"),
         ("memory", ["hardware.memory_gib=4", "trainer.micro_batch_size=64"], "micro_batch_size=15 trainer.grad"),
@@ -238,3 +239,15 @@ def test_a_gated_model_without_a_token_is_told_with_the_rest(monkeypatch: pytest
 def test_another_machine_can_be_planned_for() -> None:
     config = read_config(["trainer=qlora", "hardware=cuda24", "dry_run=true"])
     assert not [problem for problem in machine_problems(config) if problem.key in ("hardware", "trainer")]
+
+
+def test_plain_text_is_cut_and_not_dropped(look: Callable[..., Findings]) -> None:
+    rows = [conversation(n) for n in range(40)]
+    rows[0]["messages"][1]["content"] = "word " * 1300
+    found = look("trainer=continue", "trainer.eval_steps=0", rows=rows)
+    assert found.flaws == []
+    assert found.seen is not None
+    assert found.steps is not None
+    assert len(found.seen.lengths) == 42
+    assert max(found.seen.lengths) == 512
+    assert found.steps.trained == pytest.approx(found.steps.tokens, rel=0.02)

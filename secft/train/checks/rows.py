@@ -61,13 +61,13 @@ class SeenRows:
     highest_id: int = -1
 
 
-def look_at(path: Path, tokenizer: Any, objective: str, limit: int = LOOKED_AT) -> SeenRows:
+def look_at(path: Path, tokenizer: Any, trainer: TrainerConfig, limit: int = LOOKED_AT) -> SeenRows:
     """Tokenise rows of a frozen dataset.
 
     Args:
         path: JSONL with ``id``, ``messages`` and perhaps ``rejected``.
         tokenizer: fast tokenizer with a chat template.
-        objective: what is learned.
+        trainer: says what is learned, and how long a piece of plain text is.
         limit: rows that are tokenised at most.
 
     Raises:
@@ -78,7 +78,9 @@ def look_at(path: Path, tokenizer: Any, objective: str, limit: int = LOOKED_AT) 
     for number, row in spread_rows(path, seen.total, limit):
         seen.looked_at += 1
         seen.with_rejected += bool(row.get("rejected"))
-        if objective not in TEXT_OBJECTIVES:
+        if objective_of(trainer) in TEXT_OBJECTIVES:
+            _look_at_text(seen, row, str(row.get("id", number)), tokenizer, trainer.max_length)
+        else:
             _look_at_row(seen, row, str(row.get("id", number)), tokenizer, closing)
     return seen
 
@@ -142,6 +144,21 @@ def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any,
         _fault(seen, ALL_TRAINED, name)
     elif closing and labels[-1] not in closing:
         _fault(seen, NO_END, name)
+
+
+def _look_at_text(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any, max_length: int) -> None:
+    """Count a conversation as plain text without its system turn, cut into pieces: all of it is trained."""
+    messages = row.get("messages")
+    if not _ends_with_answer(messages):
+        _fault(seen, NO_ANSWER, name)
+        return
+    assert isinstance(messages, list)
+    text = "\n".join(message["content"].strip() for message in messages if message.get("role") != "system")
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    seen.highest_id = max([seen.highest_id, *ids])
+    tokens = len(ids) + 1  # and the end of the text
+    seen.lengths += [min(max_length, tokens - start) for start in range(0, tokens, max_length)]
+    seen.trained += tokens - 1
 
 
 def _ends_with_answer(messages: Any) -> bool:

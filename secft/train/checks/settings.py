@@ -81,7 +81,7 @@ def setting_flaws(config: RunConfig, machine: Machine) -> list[Flaw]:
         *_packing(config.trainer),
         *_lengths(config.trainer),
         *_validation(config),
-        *_hardware(config.trainer, machine),
+        *_hardware(config, machine),
     ]
 
 
@@ -159,10 +159,12 @@ def empty_validation(patience: int, why: str) -> Flaw:
     return Flaw("validation", Problem("trainer.early_stopping_patience", reason, patience, remedy=remedy))
 
 
-def _hardware(trainer: TrainerConfig, machine: Machine) -> list[Flaw]:
-    found = []
-    if trainer.precision == "bf16" and not machine.bf16:
-        reason = f"the hardware does not compute in bf16 ({machine.told})"
+def _hardware(config: RunConfig, machine: Machine) -> list[Flaw]:
+    trainer, found = config.trainer, []
+    fp32_only = config.backend.name == "axolotl" and machine.device == "cpu"
+    if trainer.precision == "bf16" and (fp32_only or not machine.bf16):
+        who = "axolotl on a CPU" if fp32_only else "the hardware"
+        reason = f"{who} does not compute in bf16 ({machine.told})"
         found.append(Flaw("precision", Problem("trainer.precision", reason, "bf16", "auto, fp32")))
     if trainer.attention == "flash_attention_2" and (machine.device != "cuda" or (machine.here and not _flash())):
         lacks = "the package flash-attn" if machine.device == "cuda" else "a CUDA device"
