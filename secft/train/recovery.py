@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from secft.errors import InputError
 from secft.files import read_json, write_json
 from secft.train.checkpoints import MARKER
-from secft.train.divergence import DIVERGED, ROLLBACK_EXIT, Divergence
+from secft.train.divergence import DIVERGED, Divergence
 from secft.train.job import TrainJob
 
 STATE = "recovery.json"
@@ -91,10 +92,11 @@ class RecoveryState:
             text: what the engine printed in this attempt.
             killed: the system killed a process for want of memory in the meantime.
         """
-        found = Divergence.read(directory) if code == ROLLBACK_EXIT else None
+        # What starts several processes may hide the code of one of them; the file was not there before this attempt.
+        found = Divergence.read(directory)
         if found is not None:
             return self._rolled_back(job, directory, found)
-        reason = memory_reason(code, text, killed)
+        reason = "" if code == InputError.exit_code else memory_reason(code, text, killed)
         return self._smaller(job, directory, reason) if reason else None
 
     def _rolled_back(self, job: TrainJob, directory: Path, found: Divergence) -> RecoveryState | None:
