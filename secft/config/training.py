@@ -324,6 +324,7 @@ class UnslothBackend(BackendConfig):
     """Unsloth in an environment of its own."""
 
     name: str = "unsloth"
+    extra: dict[str, Any] = setting({}, about="Settings for Unsloth and its trainer by their own names; they win.")
 
 
 @dataclass
