@@ -229,7 +229,7 @@ class PpoTrainer(SampledTrainer):
 
 @dataclass
 class ContinueTrainer(ObjectiveTrainer):
-    """Go on with pretraining on plain text: the documents themselves, not questions about them."""
+    """Go on with pretraining on plain text: what the training split says, without roles and chat template."""
 
     name: str = "continue"
     learning_rate: float = setting(1e-4, about="Peak learning rate.", above=0)
