@@ -41,7 +41,7 @@ from secft.work.data import DATASET
 RESULT = "train.json"
 VIEWS = "views"
 Settings = TypeVar("Settings")
-VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*")
+VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*", "launch/*", "ranks/*", "stop")
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
 

@@ -440,10 +440,33 @@ def test_nothing_is_left_of_a_training_whose_starter_is_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_whole_models_are_trained_and_saved_whole(
+    strategy: Any, spread_job: Callable[..., TrainJob], tmp_path: Path
+) -> None:
+    one = train(spread_job(gradient_accumulation=2, adapter="none"), tmp_path / "one")
+    two = train(spread_job(distributed=replace(PAIR, strategy=strategy), adapter="none"), tmp_path / "two")
+    from safetensors.torch import load_file
+
+    made = load_file(str(two / "adapter" / "model.safetensors"))
+    for name, tensor in load_file(str(one / "adapter" / "model.safetensors")).items():
+        assert float((tensor - made[name]).abs().max()) < 1e-3, name
+
+
+@pytest.mark.slow
 def test_accelerate_starts_the_same_training(spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
     two = train(spread_job(distributed=PAIR), tmp_path / "two")
     other = train(spread_job(distributed=replace(PAIR, launcher="accelerate")), tmp_path / "accelerate")
     assert_same(two, other, 0.0)
+
+
+@pytest.mark.slow
+def test_ray_starts_the_same_training(spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    two = train(spread_job(distributed=PAIR), tmp_path / "two")
+    other = train(spread_job(distributed=replace(PAIR, launcher="ray", timeout=300)), tmp_path / "ray")
+    assert_same(two, other, 0.0)
+    assert not (other / "ray").exists()
 
 
 @pytest.mark.slow

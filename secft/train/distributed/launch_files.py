@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,10 +53,14 @@ def launch_files(
 def write_launch_files(
     settings: DistributedSettings, python: str, program: Sequence[str], directory: Path, precision: str
 ) -> list[Path]:
-    """Write the launch files below a training's directory and return them; see ``launch_files``."""
+    """Write the launch files below a training's directory, say what other machines run, and return the files."""
     texts = launch_files(settings, python, program, directory, precision)
     for name, text in texts.items():
         write_text(directory / FOLDER / name, text)
+    if settings.nodes > 1 and settings.launcher in ("torchrun", "accelerate"):
+        script = shlex.quote(str(directory / FOLDER / "node.sh"))
+        told = f"train: start the other machines with NODE_RANK=<1 to {settings.nodes - 1}> bash {script}"
+        print(told, file=sys.stderr, flush=True)
     return [directory / FOLDER / name for name in texts]
 
 

@@ -7,6 +7,7 @@ lies on a disk that all machines share. The launcher's supervision is the same a
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,24 @@ from typing import Any
 import secft
 from secft.train.distributed.commands import process_environment
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.engines.environment import PARENT_VARIABLE, die_with_parent
+from secft.train.engines.environment import PARENT_VARIABLE
 from secft.train.job import TrainJob
 
 
 def main(argv: list[str]) -> int:
     """Train the job of a directory; return the exit code."""
-    die_with_parent()
     directory = Path(argv[0]).absolute()
     settings = TrainJob.read(directory / "job.json").distributed
+    # Ray's workers are no children of this process.
     os.environ.pop(PARENT_VARIABLE, None)
+    # Workers import the libraries while Ray waits for them; a minute is short for that on a busy machine.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(settings.timeout))
     _connect(settings)
-    _trainer(settings, directory).fit()
+    try:
+        _trainer(settings, directory).fit()
+    finally:
+        # What Ray keeps about the run says nothing that the notes of the processes do not say.
+        shutil.rmtree(directory / "ray", ignore_errors=True)
     return 0
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,8 +117,10 @@ def _stop_on_signals(trainer: ObservedTrainer) -> None:
             raise SystemExit(128 + number)
         trainer.stop_requested = True
 
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
+    # Ray runs an engine in a thread, where signals cannot be caught: there the supervisor's file asks to stop.
+    with suppress(ValueError):
+        signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, handle)
 
 
 def _status(trainer: ObservedTrainer) -> str:
