@@ -18,7 +18,7 @@ import yaml
 from datasets import disable_progress_bars
 from session import Session, refuse
 from transformers import PrinterCallback, set_seed
-from unsloth_trainers import build_trainer
+from unsloth_trainers import build_trainer, count_answers
 
 LIBRARIES = ("unsloth", "unsloth_zoo", "bitsandbytes", "datasets")
 LOADING = frozenset({
@@ -78,7 +78,9 @@ def main(argv: list[str]) -> int:
     rows = config["train_rows"], config.get("validation_rows")
     trainer = build_trainer(session.orders["objective"], model, tokenizer, training, rows)
     trainer.remove_callback(PrinterCallback)
-    if session.orders["objective"] not in ("sft", "continue"):
+    if session.orders["objective"] == "grpo":
+        count_answers(trainer, session.metrics.add_supervised)
+    elif session.orders["objective"] not in ("sft", "continue"):
         session.metrics.watch(trainer)
     for callback in session.callbacks():
         trainer.add_callback(callback)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,18 @@ def settings_of(objective: str) -> Any:
         return SFTConfig
     module, _, kind = TRAINERS[objective]
     return getattr(importlib.import_module(module), kind)
+
+
+def count_answers(trainer: Any, add: Callable[[int], None]) -> None:
+    """Tell how many tokens of a model's own answers carry loss; grpo makes them inside its step."""
+    inner = trainer.compute_loss
+
+    def counted(model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if torch.is_grad_enabled():
+            add(int(inputs["completion_mask"].sum()))
+        return inner(model, inputs, *args, **kwargs)
+
+    trainer.compute_loss = counted
 
 
 def _trainer(
