@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
 _PAIRS = "of better and worse answers; worse ones come from the dataset, or are made of right ones."
 _LEARNED_FROM = {
     "dpo": f"Loss on pairs {_PAIRS}",

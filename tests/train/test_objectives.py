@@ -259,6 +259,7 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
         packing=False,
         max_steps=12,
         save_steps=100,
+        threads=1,
     )
     result = train_here(job, tmp_path / "run")
     seen = losses(tmp_path / "run")
