@@ -164,10 +164,11 @@ def _through_hydra(name: str, arguments: list[str], shown: str, *, multirun: boo
 def _sweep_job(name: str, composed: Any, shown: str) -> dict[str, Any]:
     """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
     from secft.config.compose import to_run_config
-    from secft.sweep import watched, write_job_row
+    from secft.sweep import use_plain_processes, watched, write_job_row
     from secft.sweeping.objective import objective
     from secft.train.watching import StoppedByWatcher
 
+    use_plain_processes()
     config = to_run_config(composed)
     try:
         call = COMMANDS[name].call

@@ -6,6 +6,7 @@ processes elsewhere.
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -33,6 +34,15 @@ def sweep_directory(overrides: Sequence[str], outputs: str) -> Path:
     """Return where a sweep keeps its jobs' rows and its leaderboard: the same sweep, the same place."""
     telling = sorted(text for text in overrides if not text.startswith(LONGER))
     return Path(outputs) / "sweeps" / f"sweep-{digest(telling)[:10]}"
+
+
+def use_plain_processes() -> None:
+    """Let this process start others as Python does: in joblib's workers they would ask for joblib's own way.
+
+    A process started by ``spawn`` is told the default of its parent, and does not know of joblib's.
+    """
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        multiprocessing.set_start_method("spawn", force=True)
 
 
 def watched(config: SweepConfig) -> AbstractContextManager[None]:
