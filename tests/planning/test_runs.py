@@ -59,6 +59,7 @@ def test_the_plan_of_that_run_tells_the_same_and_more(
         assert said in told, said
 
 
+@pytest.mark.slow
 def test_warnings_are_printed_and_kept_in_the_record_of_the_run(tmp_path: Path) -> None:
     small = ("trainer.max_steps=2", "eval.tasks=[general_knowledge]", "eval.samples=0", "eval.resamples=200")
     gates = ("gates.target_tasks=[]", "gates.general_tasks=[]", "gates.safety_tasks=[]")
