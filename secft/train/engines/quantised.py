@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from secft.errors import InputError, MissingExtraError
+from secft.train.distributed.world import World
 from secft.train.foreign.guards import guard_quantised
 from secft.train.job import TrainJob
 
@@ -30,7 +31,7 @@ def quantised_loading(job: TrainJob, dtype: torch.dtype) -> dict[str, Any]:
     settings = job.quantization
     # A head that is drawn at random is learned, not stored in four bits.
     skip = {"llm_int8_skip_modules": ["score"]} if job.objective == "reward" else {}
-    device = {"": 0} if torch.cuda.is_available() else {"": "cpu"}
+    device = {"": World.of_environment().local_rank} if torch.cuda.is_available() else {"": "cpu"}
     if settings.bits == 8:
         return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True, **skip), "device_map": device}
     if settings.bits != 4:
