@@ -70,7 +70,8 @@ def launch_lines(config: RunConfig) -> list[str]:
     name = config.backend.name
     place = (Path(config.paths.backends) / name).as_posix()
     command = [part.replace("<environment>", place) for part in ENGINES.get(name, [])]
-    return [*launch_plan(config), *([f"  command: {' '.join(command)}"] if command else [])]
+    alone = config.distributed.name == "single"
+    return [*launch_plan(config), *([f"  command: {' '.join(command)}"] if command and alone else [])]
 
 
 def finding_lines(lacking: list[Problem], found: Findings) -> list[RenderableType]:
