@@ -121,6 +121,20 @@ def test_a_loss_that_rises_goes_back_with_a_lower_learning_rate(
     assert train(wild, tmp_path / "run") == result, "a finished run is told the same way again"
 
 
+def test_numbers_that_are_never_finite_end_with_finite_weights(make_job: Make, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    job = make_job(learning_rate=1e30, max_grad_norm=0.0, max_steps=6, eval_steps=100, recovery=GUARDED)
+    result = train(job, tmp_path / "run")
+    assert result.status == "diverged"
+    assert [event["kind"] for event in result.recoveries] == ["rollback", "rollback"]
+    assert "is not finite" in result.recoveries[0]["reason"]
+    assert result.recoveries[1]["learning_rate"] == pytest.approx(job.learning_rate / 4)
+    weights = load_file(result.adapter_dir / "adapter_model.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+
+
 LIMITED = (
     "import resource, sys, pathlib; from secft.train import *\n"
     "resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[3]), resource.RLIM_INFINITY))\n"
