@@ -9,7 +9,7 @@ from pathlib import Path
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
-from secft.config.training import adapter_of
+from secft.config.training import PretrainTrainer, adapter_of
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -24,7 +24,7 @@ from secft.models.resolve import packaged_gguf
 from secft.planning.findings import configured_flaws
 from secft.train.checks import machine_of, stopping
 from secft.train.distributed.choice import distributed_problems, missing_here
-from secft.work.pretraining import is_pretraining, pretraining_problems, trainer_of
+from secft.work.pretraining import is_pretraining, pretraining_problems
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
@@ -46,7 +46,8 @@ def config_problems(config: RunConfig) -> list[Problem]:
 def machine_problems(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks: files, packages, devices, weights, permissions."""
     if is_pretraining(config):
-        used = [] if trainer_of(config).files else sources.problems(config.source)
+        named = isinstance(config.trainer, PretrainTrainer) and bool(config.trainer.files)
+        used = [] if named else sources.problems(config.source)
         return [*used, *engine_problems(config.engine), *_extra_problems(config), *_place_problems(config)]
     return [
         *sources.problems(config.source),
