@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from secft.errors import InputError
 from secft.models import BaseModel
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.backends import unsloth
+from secft.train.backends.foreign import SCRIPTS
 from secft.train.backends.unsloth import UnslothBackend
 from secft.train.checkpoints import Progress, mark_complete
 from secft.train.environments.lock import lock_of
@@ -216,7 +218,7 @@ def test_reported_loss_is_that_of_the_adapter(
 
 @pytest.mark.slow
 def test_stopped_run_goes_on_to_the_same_losses(make_job: Make, tmp_path: Path, backend: UnslothBackend) -> None:
-    job = make_job(max_steps=40, eval_steps=10, save_steps=10, precision="fp32")
+    job = make_job(max_steps=24, eval_steps=12, save_steps=12, precision="fp32")
     whole = run_training(job, backend, tmp_path / "whole", lambda _: None)
     parts = tmp_path / "parts"
     parts.mkdir()
@@ -233,11 +235,11 @@ def test_stopped_run_goes_on_to_the_same_losses(make_job: Make, tmp_path: Path, 
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=120) == 130
     stopped = max(row["step"] for row in read_metrics(parts / "metrics.jsonl"))
-    assert 3 <= stopped < 40
+    assert 3 <= stopped < 24
     resumed = run_training(job, backend, parts, lambda _: None)
     steps = [[(row["step"], row["loss"]) for row in read_metrics(run / "metrics.jsonl") if "loss" in row]
              for run in (tmp_path / "whole", parts)]  # fmt: skip
-    assert [step for step, _ in steps[1]] == list(range(1, 41))
+    assert [step for step, _ in steps[1]] == list(range(1, 25))
     assert [loss for _, loss in steps[1]] == pytest.approx([loss for _, loss in steps[0]], rel=1e-4)
     assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
 
@@ -253,7 +255,8 @@ def test_scripts_of_other_objectives_run(
     result = run_training(job, backend, tmp_path / "run", lambda _: None)
     assert (result.steps, result.status) == (2, "completed")
     assert (result.adapter_dir / "adapter_model.safetensors").is_file()
-    assert result.tokens > 0
+    assert result.tokens > result.supervised_tokens - (objective == "continue") >= 0
+    assert result.supervised_tokens > 0
 
 
 def test_no_heavy_library_is_imported_to_look_the_backend_up() -> None:
@@ -261,3 +264,19 @@ def test_no_heavy_library_is_imported_to_look_the_backend_up() -> None:
         "import sys, secft.train.backends.unsloth; sys.exit(bool({'torch', 'transformers', 'trl'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pairs_whose_sides_are_apart_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    count_tokens = importlib.import_module("recording").count_tokens
+    for name in ("recording", "ranks"):
+        sys.modules.pop(name, None)
+    ids = torch.ones(2, 4, dtype=torch.long)
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]])
+    labels = torch.tensor([[-100, -100, 5, -100], [-100, 5, 5, 5]])
+    side = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    batch = {f"{name}_{key}": value for name in ("chosen", "rejected") for key, value in side.items()}
+    assert count_tokens(batch) == (14, 8)
+    assert count_tokens({"prompt": ["text"]}) == (0, 0)

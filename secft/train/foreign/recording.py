@@ -87,12 +87,23 @@ def count_tokens(inputs: Any) -> tuple[int, int]:
     """
     ids = inputs.get("input_ids")
     if ids is None:
-        return 0, 0
+        return _count_sides(inputs)
     mask, labels, completion = inputs.get("attention_mask"), inputs.get("labels"), inputs.get("completion_mask")
     tokens = _real_tokens(ids, mask)
     if labels is not None:
         return tokens, int((labels != -100).sum())
     return tokens, int(completion.sum()) if completion is not None else 0
+
+
+def _count_sides(inputs: Any) -> tuple[int, int]:
+    """Count pairs whose better and worse answers are kept apart, as orpo and simpo of trl keep them."""
+    tokens = supervised = 0
+    for side in ("chosen_", "rejected_"):
+        part = {key.removeprefix(side): value for key, value in inputs.items() if key.startswith(side)}
+        if "input_ids" in part:
+            counted = count_tokens(part)
+            tokens, supervised = tokens + counted[0], supervised + counted[1]
+    return tokens, supervised
 
 
 def _real_tokens(ids: torch.Tensor, mask: torch.Tensor | None) -> int:
