@@ -33,7 +33,7 @@ TECHNIQUES = ["T1485", "T1486", "T1489", "T1490", "T1491", "T1495", "T1496", "T1
 def question(technique: str, answer: str = "Impact") -> dict[str, Any]:
     return {
         "id": technique,
-        "prompt": [{"role": "user", "content": f"Tactic of {technique}?"}],
+        "prompt": [{"role": "system", "content": "a"}, {"role": "user", "content": f"Tactic of {technique}?"}],
         "answer": answer,
         "choices": CHOICES,
     }
@@ -47,11 +47,11 @@ def job(make_job: Callable[..., TrainJob], tmp_path: Path) -> TrainJob:
         objective="ppo",
         train_file=str(train),
         validation_file=str(held_out),
-        sampling=SamplingSettings(max_new_tokens=6, temperature=1.0, kl=0.02),
+        sampling=SamplingSettings(max_new_tokens=4, temperature=1.0, kl=0.02),
         micro_batch=4,
         gradient_accumulation=2,
-        max_steps=24,
-        eval_steps=12,
+        max_steps=16,
+        eval_steps=8,
         save_steps=8,
         learning_rate=5e-3,
         packing=False,
@@ -63,7 +63,7 @@ def job(make_job: Callable[..., TrainJob], tmp_path: Path) -> TrainJob:
 def test_questions_are_rendered_with_room_for_an_answer(job: TrainJob, tokenizer: Any, tmp_path: Path) -> None:
     files = PpoBackend(ROOT).render(job, tmp_path / "run")
     settings = read_json(tmp_path / "run" / "settings.json")
-    assert settings["training"]["total_episodes"] == 24 * 8
+    assert settings["training"]["total_episodes"] == 16 * 8
     assert settings["training"]["stop_token_id"] == tokenizer.convert_tokens_to_ids("<|im_end|>")
     rows = [json.loads(line) for line in Path(settings["train_rows"]).read_text().splitlines()]
     assert tokenizer.decode(rows[0]["input_ids"]).endswith("Tactic of T1485?<|im_end|>\n<|im_start|>assistant\n")
@@ -78,7 +78,7 @@ def test_questions_without_room_are_counted_and_none_left_is_refused(job: TrainJ
     one = replace(job, train_file=str(write_rows(tmp_path / "long.jsonl", rows)), max_length=64)
     PpoBackend(ROOT).render(one, tmp_path / "one")
     assert read_json(tmp_path / "one" / "orders.json")["dropped"] == 1
-    with pytest.raises(InputError, match="2 exceed 20 tokens with 6 for the answer"):
+    with pytest.raises(InputError, match="2 exceed 20 tokens with 4 for the answer"):
         PpoBackend(ROOT).render(replace(one, max_length=20), tmp_path / "none")
 
 
@@ -111,22 +111,23 @@ def guessing(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.manual_seed(0)
-    tokenizer: Any = AutoTokenizer.from_pretrained(tiny.path)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny.path, padding_side="left")
     model: Any = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32)
     texts = [
         tokenizer.apply_chat_template(
             [*question(name)["prompt"], {"role": "assistant", "content": choice}], tokenize=False
-        )
-        for name in (*TECHNIQUES, "T1499", "T1529", "T1531")
+        ).rstrip()
+        for name in TECHNIQUES[:4]
         for choice in CHOICES
     ]
     batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-    # The end of a turn is the padding token here; the turn's own end has to be learned.
+    # The turn ends with the padding token here, so the mask is told by position: all texts end at the right.
+    last = batch["input_ids"][:, -3:]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(60):
+    for _ in range(40):
         optimizer.zero_grad()
-        model(**batch, labels=labels).loss.backward()
+        logits = model(**batch, logits_to_keep=4).logits[:, :-1]
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), last.flatten()).backward()
         optimizer.step()
     place = tmp_path_factory.mktemp("guessing")
     model.save_pretrained(place)
@@ -151,8 +152,8 @@ def test_rewards_rise_and_the_adapter_loads(job: TrainJob, guessing: Path, tmp_p
     directory = tmp_path / "run"
     result = run_training(replace(job, model_dir=str(guessing)), AxolotlBackend(ROOT), directory, lambda progress: None)
     steps = [row for row in rows_of(directory) if "loss" in row]
-    assert [row["step"] for row in steps] == list(range(1, 25))
-    first, last = (sum(row["reward"] for row in part) / 6 for part in (steps[:6], steps[-6:]))
+    assert [row["step"] for row in steps] == list(range(1, 17))
+    first, last = (sum(row["reward"] for row in part) / 4 for part in (steps[:4], steps[-4:]))
     assert first < 0.7
     assert last > first + 0.2
     assert all({"kl", "grad_norm", "tokens_per_second", "memory_gib"} <= row.keys() for row in steps)
@@ -170,7 +171,7 @@ def test_rewards_rise_and_the_adapter_loads(job: TrainJob, guessing: Path, tmp_p
 @pytest.mark.slow
 @needs_environment
 def test_a_stopped_training_goes_on_to_the_same_weights(job: TrainJob, guessing: Path, tmp_path: Path) -> None:
-    short = replace(job, model_dir=str(guessing), max_steps=5, save_steps=100, eval_steps=0, validation_file=None)
+    short = replace(job, model_dir=str(guessing), max_steps=3, save_steps=100, eval_steps=0, validation_file=None)
     whole = run_training(short, PpoBackend(ROOT), tmp_path / "whole", lambda progress: None)
 
     def stop() -> None:
@@ -186,8 +187,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(job: TrainJob, guessing:
         run_training(short, PpoBackend(ROOT), tmp_path / "parts", lambda progress: None)
     watcher.join()
     done = rows_of(tmp_path / "parts")[-1]["step"]
-    assert 1 <= done < 5
+    assert 1 <= done < 3
     parts = run_training(short, PpoBackend(ROOT), tmp_path / "parts", lambda progress: None)
-    assert [row["step"] for row in rows_of(tmp_path / "parts")] == [1, 2, 3, 4, 5]
+    assert [row["step"] for row in rows_of(tmp_path / "parts")] == [1, 2, 3]
     one, other = (result.adapter_dir / "adapter_model.safetensors" for result in (whole, parts))
     assert one.read_bytes() == other.read_bytes()
