@@ -140,7 +140,7 @@ def test_qlora_learns_with_an_evaluation_in_the_middle(engine: Any, base: BaseMo
     evaluations = [row["eval_loss"] for row in rows if "eval_loss" in row]
     assert [row["step"] for row in rows if "eval_loss" in row] == [10, 20]
     # Gradients that an evaluation cut off would leave the second half where the first ended.
-    assert losses[-1] < losses[10] - 0.2 * (losses[0] - losses[10]) < losses[0]
+    assert losses[-1] < losses[10] - 0.1 * (losses[0] - losses[10]) < losses[0]
     assert evaluations[1] < evaluations[0]
     assert (result.status, result.steps) == ("completed", 20)
     assert (result.adapter_dir / "adapter_model.safetensors").is_file()
