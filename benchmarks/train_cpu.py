@@ -1,11 +1,14 @@
 """Training speed on this CPU: plain TRL, a plain PEFT loop, and secft, side by side on the same examples.
 
     python benchmarks/train_cpu.py [--examples 64] [--threads 0]
+    python benchmarks/train_cpu.py --arms trl,unsloth,unsloth-hand,axolotl,axolotl-hand,llama_factory,llama_factory-hand
 
 Every arm runs in a process of its own and trains rank-16 adapters on all linear layers of
-SmolLM2-135M-Instruct in bf16, four examples of at most 512 tokens a step, with the same seed. Tokens are
-real ones: padding is never counted. Afterwards every adapter is measured on the same held-out examples by
-transformers' own forward. The table goes to the screen and to benchmarks/results/train_cpu.md.
+SmolLM2-135M-Instruct in bf16 (Axolotl: fp32, it has no key for bf16 on a CPU), four examples of at most 512 tokens
+a step, with the same seed. Tokens are real ones: padding is never counted. Afterwards every adapter is measured on the
+same held-out examples by transformers' own forward. Arms of other engines need their environments (python -m secft
+doctor --fix); each is launched by secft and, as ``-hand``, by its own program with the same settings. The table goes to
+the screen and to benchmarks/results/train_cpu.md.
 """
 
 from __future__ import annotations
@@ -29,7 +32,15 @@ ARMS = {
     "peft": "plain PEFT loop, logits only at labels",
     "secft": "secft, same four examples a step",
     "secft-packed": "secft, packed rows of 512",
+    "unsloth": "secft, backend=unsloth",
+    "unsloth-hand": "Unsloth, as its documentation shows it",
+    "axolotl": "secft, backend=axolotl",
+    "axolotl-hand": "Axolotl, its own program",
+    "llama_factory": "secft, backend=llama_factory",
+    "llama_factory-hand": "LLaMA-Factory, its own program",
 }
+DEFAULT_ARMS = ("trl", "peft", "secft", "secft-packed")
+OTHERS = ("unsloth", "axolotl", "llama_factory")
 MIN_LENGTH, MAX_LENGTH, BATCH, RANK, ALPHA, RATE, SEED = 200, 512, 4, 16, 32, 2e-4, 0
 
 
@@ -37,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=64, help="training examples, a multiple of 4")
     parser.add_argument("--held-out", type=int, default=24)
-    parser.add_argument("--arms", default=",".join(ARMS), help="comma-separated: " + ", ".join(ARMS))
+    parser.add_argument("--arms", default=",".join(DEFAULT_ARMS), help="comma-separated: " + ", ".join(ARMS))
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
@@ -52,7 +63,8 @@ def main() -> None:
         facts = prepare(work, options.examples, options.held_out)
         results = [launch(arm, work) for arm in options.arms.split(",")]
         for result in results:
-            result["held_out"] = held_out_loss(work, work / result["arm"] / "adapter")
+            adapter = work / result["arm"] / "adapter"
+            result["held_out"] = held_out_loss(work, adapter) if adapter.is_dir() else float("nan")
         base = held_out_loss(work, None)
     report(results, facts, base, threads)
 
@@ -76,6 +88,7 @@ def prepare(work: Path, examples: int, held_out: int) -> dict[str, Any]:
         if len(rows) == examples + held_out:
             break
     (work / "model.txt").write_text(str(model.path), encoding="utf-8")
+    (work / "tokens.txt").write_text(str(sum(tokens[:examples])), encoding="utf-8")
     for name, part in (("train", rows[:examples]), ("held_out", rows[examples:])):
         (work / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
     return {"examples": examples, "tokens": sum(tokens[:examples]), "held_out": len(rows) - examples}
@@ -98,11 +111,14 @@ def run_arm(arm: str, work: Path) -> None:
     """Train one arm and write measured.json and the adapter."""
     target = work / arm
     target.mkdir(parents=True)
-    measured = (
-        {"trl": run_trl, "peft": run_peft}[arm](work, target)
-        if arm in ("trl", "peft")
-        else run_secft(work, target, packing=arm == "secft-packed")
-    )
+    if arm in ("trl", "peft"):
+        measured = {"trl": run_trl, "peft": run_peft}[arm](work, target)
+    elif arm.endswith("-hand"):
+        measured = run_hand(arm.removesuffix("-hand"), work, target)
+    elif arm in OTHERS:
+        measured = run_backend(arm, work, target)
+    else:
+        measured = run_secft(work, target, packing=arm == "secft-packed")
     if "peak_gib" not in measured:
         measured["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     (target / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
@@ -223,6 +239,50 @@ def run_secft(work: Path, target: Path, *, packing: bool) -> dict[str, Any]:
         "seconds": result.tokens / result.tokens_per_second, "tokens": result.tokens, "steps": result.steps,
         "train_loss": sum(losses[-4:]) / len(losses[-4:]), "peak_gib": result.peak_memory_gib,
         "engine": result.engine,
+    }  # fmt: skip
+
+
+def run_backend(name: str, work: Path, target: Path) -> dict[str, Any]:
+    """Train through secft's launch of another engine; the time is its whole training loop."""
+    from secft.train import LoraSettings, TrainJob, backend_named, run_training
+    from secft.train.metrics import read_metrics
+
+    job = TrainJob(
+        model_dir=(work / "model.txt").read_text(encoding="utf-8"), train_file=str(work / "train.jsonl"),
+        lora=LoraSettings(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
+        micro_batch=BATCH, max_length=MAX_LENGTH, packing=False, precision=_precision(name), seed=SEED,
+    )  # fmt: skip
+    started = time.perf_counter()
+    result = run_training(job, backend_named(name, HERE.parent / ".backends"), target / "run", lambda _: None)
+    whole = time.perf_counter() - started
+    result.adapter_dir.rename(target / "adapter")
+    losses = [row["loss"] for row in read_metrics(target / "run" / "metrics.jsonl") if "loss" in row]
+    return {
+        "setup": whole - result.seconds, "seconds": result.seconds, "tokens": result.tokens, "steps": result.steps,
+        "train_loss": sum(losses[-4:]) / len(losses[-4:]), "peak_gib": result.peak_memory_gib,
+    }  # fmt: skip
+
+
+def _precision(engine: str) -> str:
+    """Axolotl has no key for bf16 on a CPU."""
+    return "fp32" if engine == "axolotl" else "bf16"
+
+
+def run_hand(engine: str, work: Path, target: Path) -> dict[str, Any]:
+    """Train with an engine's own program on the same conversations."""
+    from engines_by_hand import run_by_hand
+
+    told = {
+        "model": (work / "model.txt").read_text(encoding="utf-8"), "rows": str(work / "train.jsonl"),
+        "length": MAX_LENGTH, "rank": RANK, "alpha": ALPHA, "batch": BATCH, "rate": RATE, "seed": SEED,
+        "bf16": _precision(engine) == "bf16",
+    }  # fmt: skip
+    found = run_by_hand(engine, work, target, told, HERE.parent / ".backends")
+    losses = found["losses"]
+    return {
+        "setup": found["setup"], "seconds": found["seconds"], "tokens": int((work / "tokens.txt").read_text()),
+        "steps": len(losses), "train_loss": sum(losses[-4:]) / max(len(losses[-4:]), 1),
+        "peak_gib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20,
     }  # fmt: skip
 
 

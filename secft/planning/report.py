@@ -20,10 +20,11 @@ from secft.train.distributed.plan import launch_plan
 ENGINES = {
     "trl": ["python", "-m", "secft.train.engines.trl_sft", "<training>"],
     "axolotl": ["<environment>/bin/python", "secft/train/foreign/axolotl_run.py", "<training>"],
+    "ppo": ["<environment>/bin/python", "secft/train/foreign/ppo_run.py", "<training>"],
     "llama_factory": ["<environment>/bin/python", "secft/train/foreign/llama_factory_run.py", "<training>"],
     "unsloth": ["<environment>/bin/python", "secft/train/foreign/unsloth_run.py", "<training>"],
 }
-"""backend -> its command line; <training> is the directory that the run makes."""
+"""backend (or ppo, a script of its own) -> its command line; <training> is the directory that the run makes."""
 
 
 def training_table(config: RunConfig, needs: Estimate, steps: Steps | None) -> Table:
@@ -69,7 +70,8 @@ def launch_lines(config: RunConfig) -> list[str]:
     """Return how the training is started."""
     name = config.backend.name
     place = (Path(config.paths.backends) / name).as_posix()
-    command = [part.replace("<environment>", place) for part in ENGINES.get(name, [])]
+    engine = "ppo" if objective_of(config.trainer) == "ppo" else name
+    command = [part.replace("<environment>", place) for part in ENGINES.get(engine, [])]
     alone = config.distributed.name == "single"
     return [*launch_plan(config), *([f"  command: {' '.join(command)}"] if command and alone else [])]
 
