@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.judging import EVAL_TASKS, EvalConfig
+from secft.config.judging import EVAL_TASKS, PREFERENCE, EvalConfig
 from secft.errors import InputError
 from secft.evaluate.compare import METRICS
 from secft.evaluate.items import (
@@ -25,7 +25,7 @@ from tests.evaluate.conftest import SYSTEM
 
 
 def test_every_task_has_items_metrics_and_a_file() -> None:
-    assert {*FROM_DATASET, *OWN_SETS} == set(EVAL_TASKS) == set(METRICS)
+    assert {*FROM_DATASET, *OWN_SETS} == set(EVAL_TASKS) == set(METRICS) - {PREFERENCE}
     names = {
         Path(str(path)).stem for path in (files("secft.evaluate") / "tasks").iterdir() if str(path).endswith("yaml")
     }
