@@ -31,7 +31,7 @@ def go_offline() -> None:
     """Keep the libraries from the network and from chatter; call before they are imported."""
     for name, value in OFFLINE.items():
         os.environ.setdefault(name, value)
-    for name in ("lm_eval", "datasets", "httpx"):
+    for name in ("lm_eval", "datasets", "httpx", "bitsandbytes"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
