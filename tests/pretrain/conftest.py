@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from secft.pretrain.data import DataSettings, prepare
 from secft.pretrain.job import PretrainJob
@@ -56,3 +57,11 @@ def make_job(data: Path) -> Callable[..., PretrainJob]:
         return PretrainJob(str(data), **values)
 
     return build
+
+
+@pytest.fixture(autouse=True)
+def matmul_precision() -> Iterator[None]:
+    """Give back how 32-bit products are computed: an engine sets it for its whole process."""
+    before = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(before)
