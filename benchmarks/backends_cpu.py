@@ -60,6 +60,8 @@ def settings(backend: str, trainer: str, options: argparse.Namespace) -> list[st
         "trainer.micro_batch_size=1",
         "trainer.packing=false",
         f"trainer.max_length={options.max_length}",
+        # Long examples are left out here for speed, knowingly.
+        "trainer.max_dropped_share=1",
         f"eval.tasks=[{TASK}]",
         f"eval.max_items={{{TASK}: 6}}",
         "eval.samples=0",

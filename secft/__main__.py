@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -15,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 from secft import __version__
 from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError, did_you_mean
 from secft.log import complain
+from secft.threads import wait_gently
 
 if TYPE_CHECKING:
     from secft.commands.verbs import Verbs
     from secft.config.command_line import CommandLine
-
-SPIN_COUNT = "3000"
-"""How long threads of matrix products wait actively for each other (libgomp). Its default of many milliseconds makes
-training ten times slower as soon as any other process wants a core; this costs nothing when none does."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _on_sigterm)
     # Libraries announce their own future changes to their developers; people who run a job cannot act on them.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|trl|torch|lm_eval")
-    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    wait_gently()
     try:
         name, arguments = _command_of(arguments)
         return _dispatch(name, arguments)

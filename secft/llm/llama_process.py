@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from secft.llm.errors import AccessError, NoConnectionError, TimedOutError
+from secft.threads import wait_gently
 
 MOST_BYTES = 16 << 20
-SPIN_COUNT = "3000"
-"""See secft.__main__: how long threads wait actively for each other."""
 
 _LOADING_SECONDS = 900.0
 _ENDING_SECONDS = 5.0
@@ -33,12 +32,14 @@ class LlamaProcess:
         self._path = Path(str(settings["path"]))
         self._key = secrets.token_hex(16)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        environment = {**os.environ, "PYTHONPATH": _python_path()}
+        wait_gently(environment)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "secft.llm.llama_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ, "PYTHONPATH": _python_path()},
+            env=environment,
             start_new_session=True,  # Ctrl-C of the terminal is for us; we end it
         )
         try:

@@ -19,6 +19,7 @@ from typing import Any
 import secft
 from secft.errors import Interrupted
 from secft.files import read_json
+from secft.threads import wait_gently
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress, reporter
 from secft.train.recovery import memory_kills
@@ -69,6 +70,8 @@ def start(
     """
     log, kills = directory / "engine.log", memory_kills()
     offset = log.stat().st_size if log.exists() else 0
+    environment = {**(variables or _own_variables()), "SECFT_PARENT_PID": str(os.getpid())}
+    wait_gently(environment)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -76,7 +79,7 @@ def start(
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env={**(variables or _own_variables()), "SECFT_PARENT_PID": str(os.getpid())},
+            env=environment,
         )
     with _forwarded_signals(process) as received, reporter(on_progress) as report:
         _follow_or_stop(process, directory, report)

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "secft"
 
-FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process", "progress"}
+FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process", "progress",
+               "threads"}  # fmt: skip
 LAYERS = {
     "config": FOUNDATIONS,
     "models": FOUNDATIONS,
