@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -97,7 +97,11 @@ class Llm:
             pending.extend(workers.submit(self.ask, item) for item in islice(source, count * LOOK_AHEAD))
             done = 0
             while pending:
-                outcome = pending.popleft().result()
+                try:
+                    outcome = pending.popleft().result()
+                except BudgetError:
+                    wait(pending)  # what the budget has paid for reaches the cache
+                    raise
                 pending.extend(workers.submit(self.ask, item) for item in islice(source, 1))
                 done += 1
                 if on_progress:

@@ -92,13 +92,14 @@ def test_the_budget_stops_before_the_request_that_would_exceed_it(tmp_path: Path
         # A request may use 3 + 8 tokens of prompt by the estimate and 16 of reply; the server counts 10 and 5.
         settings = {"max_tokens": 16, "concurrency": 3}
         with open_llm(config(server, max_total_tokens=100, **settings), tmp_path) as llm:
-            answers = llm.ask_all(requests)
-            got = [next(answers) for _ in range(5)]
+            got = []
             with pytest.raises(
                 BudgetError, match=r"75 tokens.*replies so far are kept.*larger budget continues"
             ) as caught:
-                next(answers)
+                got.extend(iter(llm.ask_all(requests)))
             assert isinstance(caught.value, InputError)
+            # Three ask at a time, so the five that fit need not be the first five.
+            assert len(got) <= 5
             assert all(isinstance(outcome, Reply) for outcome in got)
             assert (llm.spent.asked, llm.spent.prompt_tokens + llm.spent.completion_tokens) == (5, 75)
         assert len(server.seen) == 5

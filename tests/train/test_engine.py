@@ -269,8 +269,9 @@ def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_sigterm_writes_a_checkpoint_and_leaves(make_job: Make, tmp_path: Path) -> None:
-    job = make_job(epochs=200, save_steps=1000, eval_steps=1000)
+def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path) -> None:
+    job = make_job(epochs=20, save_steps=1000, eval_steps=1000)
+    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
 
     def stop_at_three(progress: StepProgress) -> None:
         if progress.step == 3:
@@ -278,4 +279,9 @@ def test_sigterm_writes_a_checkpoint_and_leaves(make_job: Make, tmp_path: Path) 
 
     with pytest.raises(Interrupted):
         run_training(job, backend_named("trl"), tmp_path / "run", stop_at_three)
-    assert list((tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}"))
+    written = [path.parent.name for path in (tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}")]
+    assert len(written) == 1
+    assert 3 <= int(written[0].removeprefix("checkpoint-")) < whole.steps
+    resumed = run_training(job, backend_named("trl"), tmp_path / "run", lambda _: None)
+    assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
+    assert adapter_digest(resumed) == adapter_digest(whole)
