@@ -92,7 +92,10 @@ def measure(work: Path, backend: str, trainer: str, options: argparse.Namespace)
     found = {"backend": backend, "trainer": trainer, "seconds": seconds, "code": done.returncode}
     if done.returncode not in ENDED:
         return {**found, "error": (done.stderr.strip() or done.stdout.strip())[-400:]}
-    path = next(iter(set(work.glob("outputs/*/run.json")) - before)).parent
+    made = set(work.glob("outputs/*/run.json")) - before
+    if not made:
+        raise SystemExit(f"{backend} {trainer} was run in {work} before; remove its outputs/ or take another --work")
+    path = made.pop().parent
     metrics = read_metrics(path / "metrics.jsonl")
     losses = [row["loss"] for row in metrics if row.get("loss") is not None]
     held_out = [row["eval_loss"] for row in metrics if row.get("eval_loss") is not None]

@@ -24,6 +24,7 @@ from secft.pretrain.state import load_state, save_state
 from secft.pretrain.vocabulary import NANOGPT_DEFAULT
 from secft.pretrain.weights import save_weights
 from secft.train.checkpoints import Progress, keep_rows_until
+from secft.train.foreign.utilisation import count_weights, flops_utilisation
 from secft.train.stopping import EvaluationHistory
 
 TRAIN, EVAL_TRAIN, EVAL_VAL = 0, 1, 2
@@ -53,6 +54,7 @@ class Trainer:
         )
         self.hardware: Hardware = choose(job)
         self.model = GPT(shape, seed=job.seed).to(self.hardware.device)
+        self._weights = count_weights(self.model)
         self.optimizer = self._optimizer()
         torch.manual_seed(job.seed)
         resumed = load_state(self.model, self.optimizer, self.checkpoints, job_digest)
@@ -164,7 +166,11 @@ class Trainer:
             self.progress, seconds=progress.seconds + passed, step_seconds=progress.step_seconds + passed
         )
         speed = round(done * tokens / passed, 1)
-        timing = {"tokens_per_second": speed, "supervised_tokens_per_second": speed}
+        timing = {
+            "tokens_per_second": speed,
+            "supervised_tokens_per_second": speed,
+            "mfu": flops_utilisation(*self._weights, speed),
+        }
         self._row({"loss": loss, "learning_rate": rate, "grad_norm": norm, **timing})
 
     def _row(self, row: Mapping[str, Any]) -> None:

@@ -56,7 +56,17 @@ def test_it_learns_and_leaves_a_model_that_transformers_loads(make_job: Make, tm
     assert losses[-1] < losses[0] - 0.5
     assert result.final_validation_loss == pytest.approx(losses[-1], rel=0.1)
     assert (result.steps, result.tokens, result.status) == (60, 60 * 64, "completed")
-    trained = {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_gib", "seconds"}
+    trained = {
+        "step",
+        "epoch",
+        "loss",
+        "learning_rate",
+        "grad_norm",
+        "tokens_per_second",
+        "mfu",
+        "memory_gib",
+        "seconds",
+    }
     assert trained <= set(rows[1])
     model = AutoModelForCausalLM.from_pretrained(result.adapter_dir)
     tokenizer = AutoTokenizer.from_pretrained(result.adapter_dir)

@@ -144,3 +144,17 @@ def test_qlora_learns_with_an_evaluation_in_the_middle(engine: Any, base: BaseMo
     assert evaluations[1] < evaluations[0]
     assert (result.status, result.steps) == ("completed", 20)
     assert (result.adapter_dir / "adapter_model.safetensors").is_file()
+
+
+def losses_of_single_rows(engine: Any, base: BaseModel, directory: Path) -> list[float]:
+    """Return the losses of eight steps of one row each that change next to nothing."""
+    directory.mkdir()
+    job = job_of(base, directory, micro_batch=1, learning_rate=1e-9, max_steps=8)
+    run_training(job, engine, directory / "run", lambda _: None)
+    return [row["loss"] for row in read_metrics(directory / "run" / "metrics.jsonl") if "loss" in row]
+
+
+def test_rows_come_in_the_same_order(engine: Any, base: BaseModel, tmp_path: Path) -> None:
+    losses = losses_of_single_rows(engine, base, tmp_path / engine.name)
+    assert len({round(loss, 3) for loss in losses}) == 8, "rows cannot be told apart by their losses"
+    assert losses == pytest.approx(losses_of_single_rows(backend_named("trl"), base, tmp_path / "again"), abs=1e-3)

@@ -83,6 +83,8 @@ class AxolotlBackend(ForeignBackend):
             **_steps(job, rows.validation is not None),
             **(_precision_cuda(job) if cuda else CPU),
             "attn_implementation": "sdpa",
+            # Rows are drawn in the trainer's own order, as with every other backend.
+            "shuffle_merged_datasets": False,
             "strict": False,
         }
         closing = tokenizer.convert_ids_to_tokens(sorted(end_of_turn_ids(tokenizer)))

@@ -24,6 +24,7 @@ from secft.train.checkpoints import Progress, mark_complete
 from secft.train.distributed.fsdp_cpu import check_division, divide_on_cpu
 from secft.train.distributed.notes import STOP
 from secft.train.distributed.world import World
+from secft.train.foreign.utilisation import count_weights, flops_utilisation
 from secft.train.job import TrainJob
 from secft.train.stopping import EvaluationHistory
 
@@ -79,6 +80,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         self._snapshot: list[torch.Tensor] | None = None
         self._trained = [p for p in self.model.parameters() if p.requires_grad]
         self._keeps_snapshot = sum(p.numel() for p in self._trained) <= MAX_SNAPSHOT_WEIGHTS
+        self._weights = count_weights(self.model)
         self._clock = time.perf_counter()
         self._evaluation_began = self._clock
         self.ends_with: Path | None = None
@@ -153,7 +155,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         for parameter in self._trained:
             parameter.grad = None
 
-    def finish_step(self) -> dict[str, float]:
+    def finish_step(self) -> dict[str, float | None]:
         """Add the step of all processes to the progress and return its timing; agree on whether to stop."""
         mine = (self.step_loss, self._step_tokens, self._step_supervised, self._is_asked_to_stop())
         loss, tokens, supervised, stops = self.world.sums(mine)
@@ -171,6 +173,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         return {
             "tokens_per_second": round(self._step_tokens / seconds, 1),
             "supervised_tokens_per_second": round(self._step_supervised / seconds, 1),
+            "mfu": flops_utilisation(*self._weights, self._step_tokens / seconds),
         }
 
     def _is_asked_to_stop(self) -> bool:

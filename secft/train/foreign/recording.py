@@ -19,12 +19,11 @@ from typing import Any
 import torch
 from ranks import summed
 from transformers import TrainerCallback
+from utilisation import count_weights, flops_utilisation
 
 MARKER = "complete.json"
 OWN_COLUMNS = ("reward", "kl")
 """What only some objectives tell in a row: the mean reward of a step's answers, and the distance to the reference."""
-PEAK_FLOPS = (("H200", 989e12), ("H100", 989e12), ("A100", 312e12), ("L40", 181e12), ("L4", 121e12), ("4090", 165e12))
-"""Dense bf16 operations per second, by a part of the device's name. Source: the vendor's data sheets."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         self._step, self._logged = _Clock(), _Clock()
         self._last = time.perf_counter()
         self._step_began = self._last
-        self._parameters = 0
+        self._weights = (0, 0)
         self._watching = False
 
     def watch(self, trainer: Any) -> None:
@@ -200,7 +199,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         """Say how many steps there will be."""
         if model is not None:
             self.trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-            self._parameters = sum(p.numel() for p in model.parameters())
+            self._weights = count_weights(model)
             if not self._watching:
                 model.register_forward_pre_hook(self._hook, with_kwargs=True)
         if state.is_world_process_zero:
@@ -246,24 +245,10 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
             "grad_norm": finite_or_none(logs.get("grad_norm")),
             "tokens_per_second": round(clock.tokens / seconds, 1),
             "supervised_tokens_per_second": round(clock.supervised / seconds, 1),
-            "mfu": self._mfu(clock.tokens / seconds),
+            "mfu": flops_utilisation(*self._weights, clock.tokens / seconds),
             **{name: finite_or_none(logs[name]) for name in OWN_COLUMNS if name in logs},
         }
         self._write_row(state, row)
-
-    def _mfu(self, tokens_per_second: float) -> float | None:
-        """Return the share of the device's operations that training uses, or None where its peak is not known.
-
-        Six operations per weight and token, four where the weights are frozen. Source: Kaplan et al. 2020, section 2.1.
-        """
-        if not torch.cuda.is_available():
-            return None
-        name = torch.cuda.get_device_name()
-        peak = next((flops for part, flops in PEAK_FLOPS if part in name), None)
-        if peak is None:
-            return None
-        operations = 4 * self._parameters + 2 * self.trainable
-        return round(operations * tokens_per_second / peak, 4)
 
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Any = None, model: Any = None, **_: Any
