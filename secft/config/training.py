@@ -79,6 +79,11 @@ class TrainerConfig:
         about="Compile one decoder layer; auto decides by hardware and run length.",
         choices=("auto", "true", "false"),
     )
+    kernels: str = setting(
+        "auto",
+        about="Fused kernels for layers on a GPU; auto takes Liger where it is installed.",
+        choices=("auto", "liger", "none"),
+    )
     max_dropped_share: float = setting(
         0.1, about="Refuse to train where more of the examples are too long.", low=0, high=1, internal=True
     )

@@ -15,6 +15,7 @@ Objective = Literal["sft", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward
 Adapter = Literal["none", "lora", "qlora", "dora"]
 Precision = Literal["auto", "bf16", "fp32"]
 Compile = Literal["auto", "true", "false"]
+FusedKernels = Literal["auto", "liger", "none"]
 Overlong = Literal["drop", "truncate"]
 Scheduler = Literal["constant", "constant_with_warmup", "linear", "cosine", "polynomial", "inverse_sqrt"]
 CHOICES: tuple[tuple[str, Any], ...] = (
@@ -22,6 +23,7 @@ CHOICES: tuple[tuple[str, Any], ...] = (
     ("adapter", Adapter),
     ("precision", Precision),
     ("compile", Compile),
+    ("kernels", FusedKernels),
     ("overlong", Overlong),
     ("scheduler", Scheduler),
 )
@@ -153,6 +155,8 @@ class TrainJob:
         fast_path: False forces the generic forward of transformers.
         gradient_checkpointing: recompute activations (generic path only).
         attention: implementation of attention by transformers' names, for backend trl; auto is the library's choice.
+        kernels: fused kernels for norms, rotary positions and gated layers on a CUDA device: liger (they are required),
+            auto (where they are installed) or none.
         seed: of adapters, order and packing.
         eval_steps: optimizer steps between validation passes; 0 means once per epoch.
         save_steps: optimizer steps between checkpoints; 0 means once per epoch.
@@ -196,6 +200,7 @@ class TrainJob:
     fast_path: bool = True
     gradient_checkpointing: bool = False
     attention: str = "auto"
+    kernels: FusedKernels = "auto"
     seed: int = 0
     eval_steps: int = 0
     save_steps: int = 0

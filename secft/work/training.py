@@ -121,6 +121,7 @@ def training_job(config: RunConfig, dataset: Path, views: Path | None = None) ->
         precision=trainer.precision,  # type: ignore[arg-type]
         compile=trainer.compile,  # type: ignore[arg-type]
         attention=trainer.attention,
+        kernels=trainer.kernels,  # type: ignore[arg-type]
         gradient_checkpointing=trainer.gradient_checkpointing,
         seed=config.seed,
         eval_steps=trainer.eval_steps,

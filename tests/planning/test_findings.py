@@ -68,6 +68,8 @@ def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Finding
         ("precision", ["hardware.bf16=false", "trainer.precision=bf16"], "does not compute in bf16"),
         ("precision", ["backend=axolotl", "hardware=cpu", "trainer.precision=bf16"], "axolotl on a CPU"),
         ("attention", ["hardware=cpu", "trainer.attention=flash_attention_2"], "a CUDA device"),
+        ("kernels", ["hardware=cpu", "trainer.kernels=liger"], "a CUDA device"),
+        ("kernels", ["hardware=cuda24", "backend=unsloth", "trainer.kernels=liger"], "has none, or its own"),
         ("validation", ["curation.split.validation_fraction=0"], "early_stopping_patience=0"),
         ("memory", ["hardware.memory_gib=4", "trainer.micro_batch_size=64"], "micro_batch_size=15 trainer.grad"),
         ("memory", ["hardware=cuda24", "hardware.memory_gib=0.5"], "No micro batch fits"),

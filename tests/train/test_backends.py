@@ -117,6 +117,21 @@ def test_axolotl_is_told_what_a_cpu_needs(job_of: Make, tmp_path: Path) -> None:
     assert Path(config["dataset_prepared_path"]).is_relative_to(tmp_path / "run")
 
 
+def test_axolotl_gets_fused_kernels_on_a_gpu(job_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secft.train.backends.axolotl.cuda_devices", lambda: [80 << 30])
+    config, orders = render("axolotl", job_of(packing=True), tmp_path / "fused")
+    assert config["plugins"][1:] == ["axolotl.integrations.liger.LigerPlugin"]
+    assert {key for key in config if key.startswith("liger_")} == {
+        "liger_rope", "liger_rms_norm", "liger_glu_activation", "liger_fused_linear_cross_entropy",
+    }  # fmt: skip
+    assert not [key for key in config if key.endswith("_kernel")], "Axolotl turns its own on by itself"
+    assert orders["precision"] == "bf16"
+    assert "liger_fused_linear_cross_entropy" not in render("axolotl", job_of("dpo"), tmp_path / "pairs")[0]
+    plain, _ = render("axolotl", job_of(kernels="none"), tmp_path / "plain")
+    assert len(plain["plugins"]) == 1
+    assert [value for key, value in plain.items() if key.endswith("_kernel")] == [False] * 4
+
+
 def test_rows_are_named_by_their_content(job_of: Make, tmp_path: Path) -> None:
     job = job_of()
     first, _ = render("axolotl", job, tmp_path / "run")

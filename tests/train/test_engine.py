@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import conversation, write_rows
 
-from secft.errors import InputError, Interrupted, TrainingError
+from secft.errors import InputError, Interrupted, MissingExtraError, TrainingError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel
 from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
@@ -182,6 +182,34 @@ def test_missing_files_and_bad_values_are_reported_together(make_job: Make) -> N
 def test_unknown_target_module_is_an_input_error(make_job: Make, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"trainer\.lora"):
         train_here(make_job(lora=LoraSettings(target_modules="nope_proj")), tmp_path / "run")
+
+
+def test_fused_kernels_reach_the_layers_and_leave_the_loss(
+    make_job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    import transformers.integrations.liger
+
+    from secft.train.engines import fused, loading
+
+    with pytest.raises(InputError, match="needs a CUDA device"):
+        train_here(make_job(kernels="liger"), tmp_path / "required")
+    seen: list[tuple[str, dict[str, bool]]] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        transformers.integrations.liger,
+        "apply_liger_kernel",
+        lambda model, how: seen.append((type(model).__name__, how)),
+    )
+    with pytest.raises(MissingExtraError, match=r"secft\[liger\]"):
+        fused.fuses(make_job(kernels="liger"))
+    loading.load_base(make_job(), "fp32")
+    assert not seen, "not installed"
+    monkeypatch.setattr(fused, "find_spec", lambda name: object())
+    loading.load_base(make_job(kernels="none"), "fp32")
+    assert not seen
+    loading.load_base(make_job(), "fp32")
+    assert seen == [("LlamaForCausalLM", {"cross_entropy": False, "fused_linear_cross_entropy": False})]
 
 
 def test_job_survives_its_file(make_job: Make, tmp_path: Path) -> None:

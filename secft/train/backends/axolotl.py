@@ -23,14 +23,9 @@ from secft.train.template import end_of_turn_ids
 
 PLUGIN = "axolotl_plugin.SecftPlugin"
 PAIRS = ("dpo", "orpo", "simpo")
-CPU = {
-    "lora_mlp_kernel": False,
-    "lora_qkv_kernel": False,
-    "lora_o_kernel": False,
-    "lora_embedding_kernel": False,
-    "bf16": False,
-    "fp16": False,
-}
+LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
+LORA_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
+CPU = dict.fromkeys((*LORA_KERNELS, "bf16", "fp16"), False)
 """Axolotl turns on Triton kernels and half precision by itself; on a CPU both end the run."""
 
 
@@ -81,7 +76,7 @@ class AxolotlBackend(ForeignBackend):
             **_weights(job),
             **_objective(job),
             **_steps(job, rows.validation is not None),
-            **(_precision_cuda(job) if cuda else CPU),
+            **({**_precision_cuda(job), **_kernels(job)} if cuda else CPU),
             "attn_implementation": "sdpa",
             # Rows are drawn in the trainer's own order, as with every other backend.
             "shuffle_merged_datasets": False,
@@ -243,6 +238,16 @@ def _steps(job: TrainJob, validates: bool) -> dict[str, Any]:
         "load_best_model_at_end": False,
         "use_tensorboard": False,
     }
+
+
+def _kernels(job: TrainJob) -> dict[str, Any]:
+    """Return the kernels of a GPU: Liger's, which Axolotl comes with, and its own for adapters, which it turns on."""
+    if job.kernels == "none":
+        return dict.fromkeys(LORA_KERNELS, False)
+    fused = {"liger_rope": True, "liger_rms_norm": True, "liger_glu_activation": True}
+    if job.objective in ("sft", "continue"):
+        fused["liger_fused_linear_cross_entropy"] = True
+    return {"plugins": [PLUGIN, LIGER_PLUGIN], **fused}
 
 
 def _precision_cuda(job: TrainJob) -> dict[str, Any]:

@@ -169,7 +169,22 @@ def _hardware(config: RunConfig, machine: Machine) -> list[Flaw]:
     if trainer.attention == "flash_attention_2" and (machine.device != "cuda" or (machine.here and not _flash())):
         lacks = "the package flash-attn" if machine.device == "cuda" else "a CUDA device"
         found.append(Flaw("attention", Problem("trainer.attention", f"needs {lacks}", trainer.attention, "auto, sdpa")))
-    return found
+    return [*found, *_kernels(config, machine)]
+
+
+def _kernels(config: RunConfig, machine: Machine) -> list[Flaw]:
+    """Report fused kernels that are required and cannot be had."""
+    if config.trainer.kernels != "liger":
+        return []
+    lacks = ""
+    if config.backend.name not in ("trl", "axolotl"):
+        lacks = f"backend=trl or axolotl: {config.backend.name} has none, or its own"
+    elif machine.device != "cuda":
+        lacks = "a CUDA device"
+    elif config.backend.name == "trl" and machine.here and find_spec("liger_kernel") is None:
+        lacks = "the package liger-kernel: pip install 'secft[liger]'"
+    problem = Problem("trainer.kernels", f"needs {lacks}", "liger", "auto, none")
+    return [Flaw("kernels", problem)] if lacks else []
 
 
 def _flash() -> bool:

@@ -18,6 +18,7 @@ from trl import SFTConfig
 from secft.errors import InputError
 from secft.train.checkpoints import Progress
 from secft.train.distributed.arguments import spread_settings
+from secft.train.engines.fused import fuse, fuses
 from secft.train.engines.observed import ObservedTrainer
 from secft.train.engines.quantised import quantised_loading, ready_for_adapters
 from secft.train.engines.sft_trainer import FlatBatchTrainer
@@ -145,7 +146,7 @@ def load_examples_job(
         )
 
     counts = Counts(len(train.examples), train.dropped, train.truncated)
-    return LoadedJob(counts, precision, forward.name, build)
+    return LoadedJob(counts, precision, forward.name + ("+liger" if fuses(job) else ""), build)
 
 
 def choose_precision(wanted: str) -> str:
@@ -200,6 +201,8 @@ def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, *
         arguments.update(quantised_loading(job, dtype))
     model = kind.from_pretrained(job.model_dir, use_safetensors=True, **arguments, **changes)
     model.config.use_cache = False
+    if kind is AutoModelForCausalLM and fuses(job):
+        fuse(model)
     if job.adapter == "qlora":
         ready_for_adapters(model, job)
     return model

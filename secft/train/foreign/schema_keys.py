@@ -11,10 +11,11 @@ import sys
 
 
 def axolotl_keys() -> list[str]:
-    """Return the keys of Axolotl's schema."""
+    """Return the keys of Axolotl's schema and of the plugin for Liger's kernels."""
+    from axolotl.integrations.liger.args import LigerArgs
     from axolotl.utils.schemas.config import AxolotlInputConfig
 
-    return sorted(AxolotlInputConfig.model_fields)
+    return sorted({*AxolotlInputConfig.model_fields, *LigerArgs.model_fields})
 
 
 def llama_factory_keys() -> list[str]:
