@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 # Options of the main job: make run ARGS="trainer.epochs=2"
 ARGS ?=
 PYTEST_ARGS ?=
+# Test files at a time; each may train small models, so more than cores does not pay.
+TEST_WORKERS ?= 2
 
 .PHONY: run test lint setup lock clean
 
@@ -16,7 +18,7 @@ run: $(STAMP)
 	$(BIN)/python -m secft $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
