@@ -17,13 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from secft.errors import InputError, SecftError, TrainingError
+from secft.errors import InputError, TrainingError
 from secft.files import write_json, write_text
 from secft.pretrain.checkout import CHECKPOINT, OUT, LogParser, command, read_checkpoint, render
-from secft.pretrain.engine import INTERRUPTED_EXIT, library_versions, save_model
+from secft.pretrain.engine import LIBRARIES, save_model
 from secft.pretrain.job import PretrainJob
 from secft.train.checkpoints import keep_rows_until
-from secft.train.engines.environment import die_with_parent, prepare
+from secft.train.engines.environment import prepare
+from secft.train.engines.program import exit_code
+from secft.train.foreign.facts import die_with_parent, library_versions, peak_memory_gib
 from secft.train.metrics import final_train_loss, read_metrics
 
 WORK, OWNER = "nanogpt", "job_digest"
@@ -35,12 +37,7 @@ def main(argv: list[str]) -> int:
     directory = Path(argv[0])
     job = PretrainJob.read(directory / "job.json")
     prepare(offline=True, threads=job.threads)
-    try:
-        finished = train(job, directory)
-    except SecftError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    return 0 if finished else INTERRUPTED_EXIT
+    return exit_code(lambda: train(job, directory))
 
 
 def train(job: PretrainJob, directory: Path) -> bool:
@@ -129,7 +126,7 @@ def _forwarded_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
 
 def _result(job: PretrainJob, metrics: Path, parser: LogParser, model: Any, steps: int) -> dict[str, Any]:
     from secft.pretrain.batches import open_tokens
-    from secft.pretrain.trainer import peak_memory_gib, whole_loss
+    from secft.pretrain.trainer import whole_loss
 
     started = time.perf_counter()
     losses = [row["eval_loss"] for row in read_metrics(metrics) if row.get("eval_loss") is not None]
@@ -153,7 +150,7 @@ def _result(job: PretrainJob, metrics: Path, parser: LogParser, model: Any, step
         "precision": "fp32",
         "engine": "nanogpt checkout",
         "trainable_parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "versions": library_versions(),
+        "versions": library_versions(LIBRARIES),
     }
 
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import math
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secft.errors import SecftError
 from secft.files import read_json, write_json
 from secft.pretrain.job import PretrainJob
-from secft.train.engines.environment import die_with_parent, prepare
+from secft.train.engines.environment import prepare
+from secft.train.engines.program import exit_code, stop_on_signals
+from secft.train.foreign.facts import die_with_parent, library_versions, peak_memory_gib
 
 if TYPE_CHECKING:
     from secft.pretrain.model import GPT
     from secft.pretrain.trainer import Trainer
 
-INTERRUPTED_EXIT = 130
 LIBRARIES = ("torch", "safetensors", "numpy", "tokenizers")
 
 
@@ -36,12 +32,7 @@ def main(argv: list[str]) -> int:
     directory = Path(argv[0])
     job = PretrainJob.read(directory / "job.json")
     prepare(offline=True, threads=job.threads)
-    try:
-        finished = train(job, directory)
-    except SecftError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    return 0 if finished else INTERRUPTED_EXIT
+    return exit_code(lambda: train(job, directory))
 
 
 def train(job: PretrainJob, directory: Path) -> bool:
@@ -64,8 +55,11 @@ def train(job: PretrainJob, directory: Path) -> bool:
     plan = {"total_steps": job.max_iters, "resumed_step": trainer.progress.step}
     setup = {"engine": engine_name(trainer), "setup_seconds": time.perf_counter() - started}
     write_json(directory / "started.json", {**plan, **setup})
-    with _stopped_by_signals(trainer):
+    restore = stop_on_signals(trainer)
+    try:
         finished = trainer.run()
+    finally:
+        restore()
     if not finished:
         return False
     model, whole = _final(trainer)
@@ -79,23 +73,6 @@ def engine_name(trainer: Trainer) -> str:
     hardware = trainer.hardware
     parts = ["gpt", hardware.device, hardware.precision, *(["compiled"] if hardware.compiled else [])]
     return "+".join([*parts, *trainer.job.experiments])
-
-
-@contextmanager
-def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
-    """First signal: checkpoint after this step and leave. Second: leave at once."""
-
-    def handle(number: int, _frame: Any) -> None:
-        if trainer.stop_requested:
-            raise SystemExit(128 + number)
-        trainer.stop_requested = True
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _final(trainer: Trainer) -> tuple[GPT, float]:
@@ -129,7 +106,6 @@ def save_model(model: GPT, directory: Path, data_dir: Path) -> str:
 
 
 def _result(trainer: Trainer, saved: str, whole: float) -> dict[str, Any]:
-    from secft.pretrain.trainer import peak_memory_gib
     from secft.train.metrics import final_train_loss
 
     progress, best = trainer.progress, trainer.history.best()
@@ -152,19 +128,8 @@ def _result(trainer: Trainer, saved: str, whole: float) -> dict[str, Any]:
         "precision": trainer.hardware.precision,
         "engine": engine_name(trainer),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "versions": library_versions(),
+        "versions": library_versions(LIBRARIES),
     }
-
-
-def library_versions() -> dict[str, str]:
-    """Return the installed versions of the engine's libraries."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def read_result(directory: Path) -> dict[str, Any]:

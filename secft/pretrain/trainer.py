@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from secft.pretrain.state import load_state, save_state
 from secft.pretrain.vocabulary import NANOGPT_DEFAULT
 from secft.pretrain.weights import save_weights
 from secft.train.checkpoints import Progress, keep_rows_until
+from secft.train.foreign.facts import peak_memory_gib
 from secft.train.foreign.utilisation import count_weights, flops_utilisation
 from secft.train.stopping import EvaluationHistory
 
@@ -222,10 +222,3 @@ def whole_loss(model: GPT, tokens: Any, job: PretrainJob) -> float:
         count += targets.numel()
     model.train(was_training)
     return total / max(count, 1)
-
-
-def peak_memory_gib() -> float:
-    """Return the peak memory of this process (with CUDA: of the device) in GiB."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated() / 2**30)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

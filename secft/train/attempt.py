@@ -20,13 +20,13 @@ import secft
 from secft.errors import Interrupted
 from secft.files import read_json
 from secft.threads import wait_gently
+from secft.train.foreign.facts import INTERRUPTED_EXIT, PARENT_VARIABLE
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress, reporter
 from secft.train.recovery import memory_kills
 from secft.train.watching import StoppedByWatcher, show_watchers
 
 POLL_SECONDS = 0.25
-INTERRUPTED_EXIT = 130
 STOP_SECONDS = 120.0
 """How long an engine that is asked to stop may take for its checkpoint."""
 MAX_TEXT = 1 << 20
@@ -70,7 +70,7 @@ def start(
     """
     log, kills = directory / "engine.log", memory_kills()
     offset = log.stat().st_size if log.exists() else 0
-    environment = {**(variables or _own_variables()), "SECFT_PARENT_PID": str(os.getpid())}
+    environment = {**(variables or _own_variables()), PARENT_VARIABLE: str(os.getpid())}
     wait_gently(environment)
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -9,33 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from secft.files import read_json, write_json
+from secft.train.foreign.facts import MARKER, Progress
 
-MARKER = "complete.json"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run has done so far; travels with every checkpoint.
-
-    Attributes:
-        job_digest: identifies the job that wrote the checkpoint.
-        step: optimizer steps.
-        tokens: tokens through the model.
-        supervised_tokens: tokens with loss.
-        seconds: wall clock since the first start, without pauses between attempts.
-        step_seconds: part of it that was spent in training steps.
-    """
-
-    job_digest: str
-    step: int = 0
-    tokens: int = 0
-    supervised_tokens: int = 0
-    seconds: float = 0.0
-    step_seconds: float = 0.0
+__all__ = ["MARKER", "Progress", "keep_rows_until", "last_complete", "mark_complete"]
 
 
 def mark_complete(checkpoint: Path, progress: Progress) -> None:

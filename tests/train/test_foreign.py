@@ -33,7 +33,7 @@ def _scripts_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-    for name in ("guards", "ranks", "recording", "session", "stopping", "utilisation"):
+    for name in ("facts", "guards", "ranks", "recording", "session", "stopping", "utilisation"):
         sys.modules.pop(name, None)
 
 

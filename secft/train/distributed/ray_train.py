@@ -15,7 +15,7 @@ from typing import Any
 import secft
 from secft.train.distributed.commands import process_environment
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.engines.environment import PARENT_VARIABLE
+from secft.train.foreign.facts import PARENT_VARIABLE
 from secft.train.job import TrainJob
 
 

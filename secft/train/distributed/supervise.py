@@ -19,7 +19,7 @@ from typing import Any
 from secft.train.distributed.commands import process_environment
 from secft.train.distributed.notes import STOP, verdict
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.engines.environment import PARENT_VARIABLE, PR_SET_PDEATHSIG, die_with_parent
+from secft.train.foreign.facts import PARENT_VARIABLE, PR_SET_PDEATHSIG, die_with_parent
 from secft.train.job import TrainJob
 
 

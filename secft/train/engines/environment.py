@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import signal
-import sys
 import warnings
-
-PARENT_VARIABLE = "SECFT_PARENT_PID"
-PR_SET_PDEATHSIG = 1
 
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
@@ -42,14 +36,3 @@ def prepare(*, offline: bool, threads: int) -> None:
         os.environ.setdefault(name, count)
     warnings.filterwarnings("ignore")
     logging.getLogger("transformers").setLevel(logging.ERROR)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies, so that a restarted run never races an old one."""
-    expected = os.environ.get(PARENT_VARIABLE)
-    if expected is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the call above took effect.
-    if os.getppid() != int(expected):
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,29 +23,13 @@ from secft.train.checkpoints import Progress, mark_complete
 from secft.train.distributed.fsdp_cpu import check_division, divide_on_cpu
 from secft.train.distributed.notes import STOP
 from secft.train.distributed.world import World
+from secft.train.foreign.facts import finite_or_none, peak_memory_gib
 from secft.train.foreign.utilisation import count_weights, flops_utilisation
 from secft.train.job import TrainJob
 from secft.train.stopping import EvaluationHistory
 
 # Above this many trained weights, a copy of the last good ones costs more than it is worth.
 MAX_SNAPSHOT_WEIGHTS = 200_000_000
-
-
-def peak_memory_gib() -> float:
-    """Return the peak memory of this process (with CUDA: of the device) in GiB."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated() / 2**30)
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # ru_maxrss would inherit the peak of the process that launched this one.
-        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def finite_or_none(value: float) -> float | None:
-    """Return the value, or None where JSON could not express it."""
-    return value if math.isfinite(value) else None
 
 
 class ObservedTrainer(Trainer):  # type: ignore[misc]

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import time
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secft.errors import SecftError
 from secft.files import read_json, write_json
 from secft.train.checkpoints import Progress, keep_rows_until, last_complete
 from secft.train.distributed.notes import noted
 from secft.train.distributed.world import World
-from secft.train.divergence import ROLLBACK_EXIT, RollbackWanted
-from secft.train.engines.environment import die_with_parent, prepare
+from secft.train.divergence import RollbackWanted
+from secft.train.engines.environment import prepare
+from secft.train.engines.program import exit_code, stop_on_signals
+from secft.train.foreign.facts import die_with_parent, finite_or_none, library_versions, peak_memory_gib
 from secft.train.job import TrainJob
 
 if TYPE_CHECKING:
     from secft.train.engines.loading import LoadedJob
     from secft.train.engines.observed import ObservedTrainer
 
-INTERRUPTED_EXIT = 130
 OF_CHECKPOINTS = ("optimizer*", "scheduler*", "rng_state*", "trainer_state*", "pytorch_model_fsdp*", "complete.json",
                   "global_step*", "latest", "zero_to_fp32.py")  # fmt: skip
 """What a checkpoint holds besides weights and tokenizer."""
@@ -39,19 +36,8 @@ def main(argv: list[str]) -> int:
     prepare(offline=job.offline, threads=job.threads)
     world = World.of_environment()
     if world.size == 1:
-        return _run(job, directory)
-    return noted(directory, world.rank, lambda: _run(job, directory))
-
-
-def _run(job: TrainJob, directory: Path) -> int:
-    try:
-        finished = train(job, directory)
-    except RollbackWanted:
-        return ROLLBACK_EXIT
-    except SecftError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    return 0 if finished else INTERRUPTED_EXIT
+        return exit_code(lambda: train(job, directory))
+    return noted(directory, world.rank, lambda: exit_code(lambda: train(job, directory)))
 
 
 def train(job: TrainJob, directory: Path) -> bool:
@@ -82,7 +68,7 @@ def train(job: TrainJob, directory: Path) -> bool:
     trainer.add_callback(StepRecorder(trainer, directory / "started.json", setup))
     guard = LossGuard(trainer)
     trainer.add_callback(guard)
-    _stop_on_signals(trainer)
+    stop_on_signals(trainer)
     trainer.train(resume_from_checkpoint=str(resumed[0]) if resumed else None)
     if trainer.stop_requested and trainer.state.global_step < trainer.state.max_steps and not trainer.diverged:
         return False
@@ -107,20 +93,6 @@ def _last_checkpoint(directory: Path, job_digest: str, metrics: Path, world: Wor
         keep_rows_until(metrics, resumed[1].step if resumed else -1)
     world.barrier()
     return last_complete(directory / "checkpoints", job_digest)
-
-
-def _stop_on_signals(trainer: ObservedTrainer) -> None:
-    """First signal: checkpoint after this step and leave. Second: leave at once."""
-
-    def handle(number: int, _frame: Any) -> None:
-        if trainer.stop_requested:
-            raise SystemExit(128 + number)
-        trainer.stop_requested = True
-
-    # Ray runs an engine in a thread, where signals cannot be caught: there the supervisor's file asks to stop.
-    with suppress(ValueError):
-        signal.signal(signal.SIGINT, handle)
-        signal.signal(signal.SIGTERM, handle)
 
 
 def _status(trainer: ObservedTrainer) -> str:
@@ -178,7 +150,6 @@ def _result(
     status: str,
     final_loss: float | None,
 ) -> dict[str, Any]:
-    from secft.train.engines.observed import finite_or_none, peak_memory_gib
     from secft.train.metrics import final_train_loss
 
     progress, best = trainer.progress, trainer.history.best()
@@ -199,19 +170,8 @@ def _result(
         "tokens_per_second": progress.tokens / max(progress.step_seconds, 1e-9),
         "peak_memory_gib": peak_memory_gib(),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        "versions": library_versions(),
+        "versions": library_versions(LIBRARIES),
     }
-
-
-def library_versions() -> dict[str, str]:
-    """Return the installed versions of the engine's libraries."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 if __name__ == "__main__":

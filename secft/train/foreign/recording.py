@@ -9,62 +9,19 @@ from __future__ import annotations
 import json
 import math
 import os
-import resource
 import time
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+from facts import MARKER, Progress, finite_or_none, library_versions, peak_memory_gib
 from ranks import summed
 from transformers import TrainerCallback
 from utilisation import count_weights, flops_utilisation
 
-MARKER = "complete.json"
 OWN_COLUMNS = ("reward", "kl")
 """What only some objectives tell in a row: the mean reward of a step's answers, and the distance to the reference."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run has done so far; travels with every checkpoint.
-
-    Attributes:
-        job_digest: identifies the job.
-        step: optimizer steps.
-        tokens: tokens through the model.
-        supervised_tokens: tokens with loss.
-        seconds: wall clock since the first start, without pauses between attempts.
-        step_seconds: part of it that was spent in training steps.
-    """
-
-    job_digest: str
-    step: int = 0
-    tokens: int = 0
-    supervised_tokens: int = 0
-    seconds: float = 0.0
-    step_seconds: float = 0.0
-
-
-def peak_memory_gib() -> float:
-    """Return the peak memory of this process (with CUDA: of the device) in GiB."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated() / 2**30)
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # ru_maxrss would inherit the peak of the process that launched this one.
-        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def finite_or_none(value: Any) -> float | None:
-    """Return a number, or None where JSON could not express it."""
-    if value is None:
-        return None
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -231,7 +188,8 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
     def _elapsed(self) -> float:
         now = time.perf_counter()
         elapsed, self._last = now - self._last, now
-        return self.progress.seconds + elapsed
+        before: float = self.progress.seconds
+        return before + elapsed
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write a row for the training steps since the last one."""
@@ -331,17 +289,6 @@ def final_train_loss(metrics: Path) -> float:
     losses = [row["loss"] for row in _rows(metrics) if row.get("loss") is not None]
     tail = losses[-max(len(losses) // 10, 1) :]
     return sum(tail) / len(tail) if tail else math.nan
-
-
-def library_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the installed versions of some libraries."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def write_result(

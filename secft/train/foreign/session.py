@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from facts import Progress, die_with_parent
 from guards import AdapterGradientGuard, NanGuard, QuantisedGuard
 from ranks import STOP, several
-from recording import MetricsCallback, Progress, write_json, write_result
-from stopping import StopCallback, die_with_parent
+from recording import MetricsCallback, write_json, write_result
+from stopping import StopCallback
 
 INPUT_ERROR_EXIT = 2
 ORDERS = "orders.json"

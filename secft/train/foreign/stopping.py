@@ -1,31 +1,15 @@
-"""Leaving in order: a checkpoint on the first signal, at once on the second, and never after the parent."""
+"""Leaving in order: a checkpoint on the first signal, at once on the second."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
+from facts import INTERRUPTED_EXIT
 from ranks import summed
 from transformers import TrainerCallback
-
-INTERRUPTED_EXIT = 130
-PARENT_VARIABLE = "SECFT_PARENT_PID"
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies, so that a restarted run never races an old one."""
-    expected = os.environ.get(PARENT_VARIABLE)
-    if expected is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the call above took effect.
-    if os.getppid() != int(expected):
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class StopCallback(TrainerCallback):  # type: ignore[misc]
