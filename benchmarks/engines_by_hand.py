@@ -31,7 +31,8 @@ texts = [tokenizer.apply_chat_template(row["messages"], tokenize=False) for row 
 args = SFTConfig(
     output_dir=told["out"], per_device_train_batch_size=told["batch"], max_length=told["length"], num_train_epochs=1,
     learning_rate=told["rate"], lr_scheduler_type="constant", bf16=told["bf16"], gradient_checkpointing=False,
-    logging_steps=1, save_strategy="no", report_to="none", seed=told["seed"], dataset_text_field="text")
+    optim="adamw_torch_fused", logging_steps=1, save_strategy="epoch", report_to="none", seed=told["seed"],
+    dataset_text_field="text")
 trainer = SFTTrainer(model=model, processing_class=tokenizer, train_dataset=Dataset.from_dict({"text": texts}),
                      args=args)
 trainer = train_on_responses_only(
@@ -94,7 +95,7 @@ def _axolotl(target: Path, told: dict[str, Any]) -> list[str]:
         "lora_dropout": 0.0, "lora_target_linear": True, "sequence_len": told["length"],
         "micro_batch_size": told["batch"],
         "gradient_accumulation_steps": 1, "num_epochs": 1, "learning_rate": told["rate"], "lr_scheduler": "constant",
-        "optimizer": "adamw_torch_fused", "seed": told["seed"], "output_dir": told["out"], "save_strategy": "no",
+        "optimizer": "adamw_torch", "seed": told["seed"], "output_dir": told["out"], "save_strategy": "epoch",
         "dataset_prepared_path": str(target / "prepared"), "logging_steps": 1, "bf16": False, "fp16": False,
         "tf32": False, "attn_implementation": "sdpa", "lora_mlp_kernel": False, "lora_qkv_kernel": False,
         "lora_o_kernel": False, "lora_embedding_kernel": False, "chat_template": "tokenizer_default", "val_set_size": 0,
@@ -116,7 +117,7 @@ def _llama_factory(target: Path, told: dict[str, Any]) -> list[str]:
         "dataset_dir": str(target), "dataset": "train", "cutoff_len": told["length"], "output_dir": told["out"],
         "per_device_train_batch_size": told["batch"], "num_train_epochs": 1.0, "learning_rate": told["rate"],
         "lr_scheduler_type": "constant", "seed": told["seed"], "bf16": told["bf16"], "use_cpu": True,
-        "optim": "adamw_torch_fused", "save_strategy": "no", "logging_steps": 1, "report_to": "none",
+        "optim": "adamw_torch", "save_strategy": "epoch", "logging_steps": 1, "report_to": "none",
         "disable_gradient_checkpointing": True, "flash_attn": "sdpa", "dataloader_pin_memory": False,
     }  # fmt: skip
     (target / "config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
