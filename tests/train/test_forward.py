@@ -108,6 +108,26 @@ def test_generic_path_equals_plain_peft(tiny: BaseModel, tokenizer: Any) -> None
     assert worst(reference[1], generic[1]) < 1e-4
 
 
+@pytest.mark.parametrize("kernel", ["native", "torch", "generic"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("seen", [True, False], ids=["of a token in the batch", "of another token"])
+def test_a_weight_that_is_no_number_is_never_hidden(
+    tiny: BaseModel, tokenizer: Any, kernel: str, dtype: torch.dtype, seen: bool
+) -> None:
+    model, batch = adapted(tiny, dtype), collate(rows(tokenizer))
+    there = set(batch["input_ids"].flatten().tolist())
+    weights = model.get_base_model().model.embed_tokens.weight
+    token = next(number for number in range(weights.shape[0]) if (number in there) == seen)
+    with torch.no_grad():
+        weights[token, 0] = float("nan")
+    loss, gradients = evaluate(
+        model, GenericLoss(model) if kernel == "generic" else LlamaLoss(model, kernels(kernel)), batch
+    )
+    # Embeddings are the output layer too, so every token's probability depends on every row.
+    assert loss != loss
+    assert not all(bool(torch.isfinite(gradient).all()) for gradient in gradients.values())
+
+
 def test_packing_changes_nothing(tiny: BaseModel, tokenizer: Any) -> None:
     results = []
     for packing in (True, False):
