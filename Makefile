@@ -1,5 +1,6 @@
 # make run    set everything up and run the main job
 # make test   set everything up and run ruff, mypy and the tests
+# make test-backends    make the environments of all backends and run the tests that train in them
 # make lock   pin what a fresh installation resolves to
 
 PYTHON ?= python3
@@ -12,13 +13,20 @@ PYTEST_ARGS ?=
 # Test files at a time; each may train small models, so more than cores does not pay.
 TEST_WORKERS ?= 2
 
-.PHONY: run test lint setup lock clean
+BACKEND_TESTS := $(addprefix tests/train/test_,parity.py backends.py unsloth.py ppo.py)
+
+.PHONY: run test test-backends lint setup lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m secft $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
+
+# Gigabytes of packages on first use. One at a time: each test is a training with all cores.
+test-backends: $(STAMP)
+	$(BIN)/python -m secft doctor --fix
+	$(BIN)/python -m pytest -m slow --durations 25 $(BACKEND_TESTS) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

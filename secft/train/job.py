@@ -244,6 +244,17 @@ class TrainJob:
             return self.objective
         return "full" if self.adapter == "none" else self.adapter
 
+    def total_steps(self, rows: int) -> int:
+        """Return the optimizer steps of a whole run over a number of rows."""
+        if self.max_steps > 0:
+            return self.max_steps
+        batches = math.ceil(math.ceil(rows / self.micro_batch) / self.distributed.world)
+        return math.ceil(self.epochs * max(math.ceil(batches / self.gradient_accumulation), 1))
+
+    def warmup_steps(self, rows: int) -> int:
+        """Return the optimizer steps of a whole run over a number of rows that are spent warming up."""
+        return round(self.warmup_ratio * self.total_steps(rows))
+
     def fingerprint(self) -> str:
         """Identify the job by its settings and the content of its inputs, wherever they lie.
 

@@ -386,6 +386,22 @@ def test_trains_with_an_evaluation_in_the_middle_and_loads_here(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "method"), [pair for pair in METHODS if pair[1] not in ("lora", "qlora")])
+def test_every_method_trains_to_a_lower_loss(job_of: Make, tmp_path: Path, name: str, method: str) -> None:
+    adapter = {"full": "none", "dora": "dora"}.get(method, "lora")
+    objective = "sft" if method in ("full", "dora") else method
+    steps = {"max_steps": 12, "eval_steps": 6, "save_steps": 12, "learning_rate": 2e-3, "packing": False}
+    job = job_of(objective, adapter=adapter, micro_batch=4, **steps)
+    result = run_training(job, real_backend(name), tmp_path / "run", lambda progress: None)
+    assert (result.status, result.steps) == ("completed", 12)
+    told, held_out = losses(tmp_path / "run", "loss"), losses(tmp_path / "run", "eval_loss")
+    assert sum(told[-3:]) < sum(told[:3])
+    assert len(held_out) == 2
+    weights = "model.safetensors" if adapter == "none" else "adapter_model.safetensors"
+    assert (result.adapter_dir / weights).is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_quantised_base_learns_on_a_cpu_with_evaluations_in_between(job_of: Make, tmp_path: Path, name: str) -> None:
     backend = real_backend(name)

@@ -22,7 +22,7 @@ from secft.train.job import TrainJob
 from secft.train.template import end_of_turn_ids
 
 PLUGIN = "axolotl_plugin.SecftPlugin"
-PAIRS = ("dpo", "orpo", "simpo")
+PACKED = ("sft", "continue")
 LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
 LORA_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 CPU = dict.fromkeys((*LORA_KERNELS, "bf16", "fp16"), False)
@@ -75,7 +75,7 @@ class AxolotlBackend(ForeignBackend):
             **_data(job, rows),
             **_weights(job),
             **_objective(job),
-            **_steps(job, rows.validation is not None),
+            **_steps(job, rows),
             **({**_precision_cuda(job), **_kernels(job)} if cuda else CPU),
             "attn_implementation": "sdpa",
             # Rows are drawn in the trainer's own order, as with every other backend.
@@ -159,7 +159,7 @@ def _data(job: TrainJob, rows: Handover) -> dict[str, Any]:
         "chat_template": None if job.objective == "continue" else "tokenizer_default",
         "sequence_len": job.max_length,
         "excess_length_strategy": "truncate" if job.overlong == "truncate" else "raise",
-        "sample_packing": job.packing if job.objective in ("sft", "continue") else False,
+        "sample_packing": job.packing and job.objective in PACKED,
         "eval_sample_packing": False,
         "pad_to_sequence_len": False,
         "dataset_num_proc": 0,
@@ -213,11 +213,14 @@ def _objective(job: TrainJob) -> dict[str, Any]:
     return {}
 
 
-def _steps(job: TrainJob, validates: bool) -> dict[str, Any]:
+def _steps(job: TrainJob, rows: Handover) -> dict[str, Any]:
+    validates, packs = rows.validation is not None, job.packing and job.objective in PACKED
     return {
         "learning_rate": job.learning_rate,
         "lr_scheduler": job.scheduler,
-        "warmup_ratio": job.warmup_ratio,
+        # Only Axolotl knows how many rows are left when it has packed them; with simpo it takes steps alone.
+        "warmup_ratio": job.warmup_ratio if packs else None,
+        "warmup_steps": None if packs else job.warmup_steps(rows.examples),
         "weight_decay": job.weight_decay,
         "max_grad_norm": job.max_grad_norm,
         "optimizer": "adamw_torch",
@@ -245,7 +248,7 @@ def _kernels(job: TrainJob) -> dict[str, Any]:
     if job.kernels == "none":
         return dict.fromkeys(LORA_KERNELS, False)
     fused = {"liger_rope": True, "liger_rms_norm": True, "liger_glu_activation": True}
-    if job.objective in ("sft", "continue"):
+    if job.objective in PACKED:
         fused["liger_fused_linear_cross_entropy"] = True
     return {"plugins": [PLUGIN, LIGER_PLUGIN], **fused}
 

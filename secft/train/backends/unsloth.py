@@ -7,7 +7,6 @@ are padded, not packed: on a CPU Unsloth cannot keep packed examples apart. ``co
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def _steps(job: TrainJob, directory: Path, rows: Handover) -> dict[str, Any]:
         "gradient_accumulation_steps": job.gradient_accumulation,
         "learning_rate": job.learning_rate,
         "lr_scheduler_type": job.scheduler,
-        "warmup_steps": round(job.warmup_ratio * total_steps(job, rows.examples)),
+        "warmup_steps": job.warmup_steps(rows.examples),
         "weight_decay": job.weight_decay,
         "max_grad_norm": job.max_grad_norm,
         "num_train_epochs": job.epochs,
@@ -144,14 +143,6 @@ def _steps(job: TrainJob, directory: Path, rows: Handover) -> dict[str, Any]:
         "disable_tqdm": True,
         "report_to": "none",
     }
-
-
-def total_steps(job: TrainJob, examples: int) -> int:
-    """Return the optimizer steps of a whole run over a number of rows that are not packed."""
-    if job.max_steps > 0:
-        return job.max_steps
-    batches = math.ceil(examples / job.micro_batch)
-    return math.ceil(job.epochs * max(math.ceil(batches / job.gradient_accumulation), 1))
 
 
 def _objective(job: TrainJob) -> dict[str, Any]:

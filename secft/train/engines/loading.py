@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,14 +225,6 @@ def adapter_config(job: TrainJob, task: str = "CAUSAL_LM") -> Any:
     )
 
 
-def total_steps(job: TrainJob, rows: int) -> int:
-    """Return the optimizer steps of a whole run over a number of rows."""
-    if job.max_steps > 0:
-        return job.max_steps
-    batches = math.ceil(math.ceil(rows / job.micro_batch) / job.distributed.world)
-    return math.ceil(job.epochs * max(math.ceil(batches / job.gradient_accumulation), 1))
-
-
 def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str) -> dict[str, Any]:
     """Translate a job into the settings that every trainer of trl has."""
     evaluates = job.validation_file is not None
@@ -244,7 +235,7 @@ def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str
         "gradient_accumulation_steps": job.gradient_accumulation,
         "learning_rate": job.learning_rate,
         "lr_scheduler_type": job.scheduler,
-        "warmup_steps": round(job.warmup_ratio * total_steps(job, rows)),
+        "warmup_steps": job.warmup_steps(rows),
         "weight_decay": job.weight_decay,
         "max_grad_norm": job.max_grad_norm,
         "num_train_epochs": job.epochs,
