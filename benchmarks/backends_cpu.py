@@ -142,8 +142,8 @@ def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
             f"`python benchmarks/backends_cpu.py {' '.join(sys.argv[1:])}`".replace(" `", "`"),
             "",
             f"Machine: {machine()}, {len(os.sched_getaffinity(0))} cores. Model {options.model}, {options.steps} steps "
-            f"of one example, validation in the middle and at the end; {TASK} on 6 items, base and candidate. Seconds are "
-            "not for comparison: whatever else the machine did is in them.",
+            f"of one example, validation in the middle and at the end; {TASK} on 6 items, base and candidate. "
+            "Seconds are not for comparison: whatever else the machine did is in them.",
             "",
             *lines,
             "",
