@@ -14,6 +14,7 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.files import digest, read_jsonl, sha256_file, write_json, write_jsonl
+from secft.train.arguments import adapter_arguments
 from secft.train.backends.foreign import ENGINE, ORDERS, ForeignBackend, orders_of
 from secft.train.backends.handover import Handover, Row, open_tokenizer
 from secft.train.checkpoints import Progress, keep_rows_until, last_complete
@@ -166,16 +167,7 @@ def _write(rows: list[Row], directory: Path, name: str, source: Path, job: Train
 def _adapter(job: TrainJob) -> dict[str, Any] | None:
     if job.adapter == "none":
         return None
-    names = [name.strip() for name in job.lora.target_modules.split(",")]
-    return {
-        "r": job.lora.r,
-        "lora_alpha": job.lora.alpha,
-        "lora_dropout": job.lora.dropout,
-        "target_modules": "all-linear" if names == ["all-linear"] else names,
-        "bias": job.lora.bias,
-        "use_rslora": job.lora.rslora,
-        "use_dora": job.adapter == "dora",
-    }
+    return adapter_arguments(job)
 
 
 def _quantization(job: TrainJob, precision: str) -> dict[str, Any] | None:

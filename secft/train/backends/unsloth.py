@@ -12,6 +12,7 @@ from typing import Any
 
 from secft.environment import cpu_flags, cuda_devices
 from secft.errors import InputError
+from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.backends.foreign import ENGINE, ForeignBackend
 from secft.train.backends.handover import Handover, hand_over, open_tokenizer
 from secft.train.backends.token_rows import conversations, questions, texts
@@ -39,15 +40,15 @@ class UnslothBackend(ForeignBackend):
 
     def settings(self, job: TrainJob, directory: Path, resume: Path | None) -> tuple[dict[str, Any], Handover, str]:
         """Return the arguments of a job; see ForeignBackend."""
-        place = directory / ENGINE / "rows"
+        place = directory.absolute() / ENGINE / "rows"
         rows = _rows(job, place)
         values = {
             "train_rows": str(rows.train.absolute()),
             "validation_rows": None if rows.validation is None else str(rows.validation.absolute()),
             "resume_from_checkpoint": None if resume is None else str(resume.absolute()),
             **_loading(job),
-            **({} if job.adapter == "none" else _adapter(job)),
-            **_steps(job, directory, rows),
+            **({} if job.adapter == "none" else {**adapter_arguments(job), "random_state": job.seed}),
+            **training_arguments(job, place.parents[1] / "checkpoints", rows.examples, validates=bool(rows.validation)),
             **_objective(job),
         }
         return {key: value for key, value in values.items() if value is not None}, rows, _precision(job)
@@ -95,53 +96,6 @@ def _loading(job: TrainJob) -> dict[str, Any]:
         "use_gradient_checkpointing": "unsloth" if job.gradient_checkpointing else False,
         "local_files_only": job.offline,
         "num_labels": 1 if job.objective == "reward" else None,
-    }
-
-
-def _adapter(job: TrainJob) -> dict[str, Any]:
-    names = [name.strip() for name in job.lora.target_modules.split(",")]
-    return {
-        "r": job.lora.r,
-        "lora_alpha": job.lora.alpha,
-        "lora_dropout": job.lora.dropout,
-        "target_modules": "all-linear" if names == ["all-linear"] else names,
-        "bias": job.lora.bias,
-        "use_rslora": job.lora.rslora,
-        "use_dora": job.adapter == "dora",
-        "random_state": job.seed,
-    }
-
-
-def _steps(job: TrainJob, directory: Path, rows: Handover) -> dict[str, Any]:
-    """Return the settings that every trainer of trl has."""
-    evaluates = rows.validation is not None
-    return {
-        "output_dir": str((directory / "checkpoints").absolute()),
-        "per_device_train_batch_size": job.micro_batch,
-        "per_device_eval_batch_size": job.micro_batch,
-        "gradient_accumulation_steps": job.gradient_accumulation,
-        "learning_rate": job.learning_rate,
-        "lr_scheduler_type": job.scheduler,
-        "warmup_steps": job.warmup_steps(rows.examples),
-        "weight_decay": job.weight_decay,
-        "max_grad_norm": job.max_grad_norm,
-        "num_train_epochs": job.epochs,
-        "max_steps": job.max_steps,
-        "optim": "adamw_torch_fused",
-        "seed": job.seed,
-        "data_seed": job.seed,
-        "gradient_checkpointing": job.gradient_checkpointing,
-        "logging_strategy": "steps",
-        "logging_steps": job.log_steps,
-        "logging_nan_inf_filter": False,
-        "eval_strategy": "no" if not evaluates else "steps" if job.eval_steps > 0 else "epoch",
-        "eval_steps": job.eval_steps or None,
-        "save_strategy": "steps" if job.save_steps > 0 else "epoch",
-        "save_steps": job.save_steps or 500,
-        # One checkpoint is deleted before the marker of the next one is written.
-        "save_total_limit": max(job.save_total_limit, 2),
-        "disable_tqdm": True,
-        "report_to": "none",
     }
 
 

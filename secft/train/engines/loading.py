@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig
 
 from secft.errors import InputError
+from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.checkpoints import Progress
 from secft.train.distributed.arguments import spread_settings
 from secft.train.engines.fused import fuse, fuses
@@ -211,53 +212,16 @@ def adapter_config(job: TrainJob, task: str = "CAUSAL_LM") -> Any:
     """Translate the settings of an adapter for peft."""
     from peft import LoraConfig
 
-    settings = job.lora
-    names = [name.strip() for name in settings.target_modules.split(",")]
-    return LoraConfig(
-        task_type=task,
-        r=settings.r,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=settings.target_modules if names == ["all-linear"] else names,
-        bias=settings.bias,
-        use_rslora=settings.rslora,
-        use_dora=job.adapter == "dora",
-    )
+    return LoraConfig(task_type=task, **adapter_arguments(job))
 
 
 def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str) -> dict[str, Any]:
     """Translate a job into the settings that every trainer of trl has."""
-    evaluates = job.validation_file is not None
     return {
-        "output_dir": str(output_dir),
-        "per_device_train_batch_size": job.micro_batch,
-        "per_device_eval_batch_size": job.micro_batch,
-        "gradient_accumulation_steps": job.gradient_accumulation,
-        "learning_rate": job.learning_rate,
-        "lr_scheduler_type": job.scheduler,
-        "warmup_steps": job.warmup_steps(rows),
-        "weight_decay": job.weight_decay,
-        "max_grad_norm": job.max_grad_norm,
-        "num_train_epochs": job.epochs,
-        "max_steps": job.max_steps,
-        "optim": "adamw_torch_fused",
-        "seed": job.seed,
-        "data_seed": job.seed,
+        **training_arguments(job, output_dir, rows, validates=job.validation_file is not None),
         "bf16": job.adapter == "none" and precision == "bf16",
         "fp16": False,
         "use_cpu": not torch.cuda.is_available() or job.distributed.device == "cpu",
-        "gradient_checkpointing": job.gradient_checkpointing,
-        "logging_strategy": "steps",
-        "logging_steps": job.log_steps,
-        "logging_nan_inf_filter": False,
-        "eval_strategy": "no" if not evaluates else "steps" if job.eval_steps > 0 else "epoch",
-        "eval_steps": job.eval_steps or None,
-        "save_strategy": "steps" if job.save_steps > 0 else "epoch",
-        "save_steps": job.save_steps or 500,
-        # One checkpoint is deleted before the marker of the next one is written.
-        "save_total_limit": max(job.save_total_limit, 2),
-        "disable_tqdm": True,
-        "report_to": "none",
         "remove_unused_columns": False,
         "dataloader_pin_memory": False,
         **spread_settings(job),
