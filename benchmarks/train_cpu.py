@@ -335,6 +335,7 @@ def report(results: list[dict[str, Any]], facts: dict[str, Any], base: float, th
             "Set-up is loading, tokenising and attaching adapters; importing the libraries (about 8 s) is in none.",
             "",
             *lines,
+            *by_hand(results),
             "",
         ]
     )
@@ -342,6 +343,17 @@ def report(results: list[dict[str, Any]], facts: dict[str, Any], base: float, th
     path = HERE / "results" / "train_cpu.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def by_hand(results: list[dict[str, Any]]) -> list[str]:
+    """Return how fast each engine is when secft launches it, against the engine's own program."""
+    speeds = {r["arm"]: r["tokens"] / r["seconds"] for r in results}
+    told = [
+        f"{engine} {speeds[engine] / speeds[f'{engine}-hand']:.3f}"
+        for engine in OTHERS
+        if engine in speeds and f"{engine}-hand" in speeds
+    ]
+    return ["", f"Launched by secft against by hand, tokens/s: {', '.join(told)}."] if told else []
 
 
 def machine() -> str:
