@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import resource
@@ -319,9 +320,10 @@ def report(results: list[dict[str, Any]], facts: dict[str, Any], base: float, th
     for r in results:
         speed = r["tokens"] / r["seconds"]
         ratio = f"{speed / reference:.2f}" if reference else "-"
+        held_out = "-" if math.isnan(r["held_out"]) else f"{r['held_out']:.4f}"
         lines.append(
             f"| {ARMS[r['arm']]} | {speed:.0f} | {ratio} | {r['steps']} | {r['seconds']:.1f} | {r['setup']:.1f} | "
-            f"{r['train_loss']:.4f} | {r['held_out']:.4f} | {r['peak_gib']:.2f} |"
+            f"{r['train_loss']:.4f} | {held_out} | {r['peak_gib']:.2f} |"
         )
     text = "\n".join(
         [
