@@ -13,6 +13,8 @@ from secft.models import BaseModel, resolve_model
 from secft.train import LoraSettings, TrainJob
 
 WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]
+CHOICES = ["Impact", "Execution", "Discovery"]
+TECHNIQUES = ["T1485", "T1486", "T1489", "T1490", "T1491", "T1495", "T1496", "T1498"]
 
 
 def conversation(index: int) -> dict[str, Any]:
@@ -20,6 +22,15 @@ def conversation(index: int) -> dict[str, Any]:
     answer = " ".join(WORDS[(index * 3 + k) % len(WORDS)] for k in range(5 + index * 7 % 23))
     messages = [{"role": "user", "content": f"Explain {WORDS[index % len(WORDS)]}."}]
     return {"id": f"row-{index}", "messages": [*messages, {"role": "assistant", "content": answer}]}
+
+
+def question(technique: str, answer: str = "Impact") -> dict[str, Any]:
+    return {
+        "id": technique,
+        "prompt": [{"role": "system", "content": "a"}, {"role": "user", "content": f"Tactic of {technique}?"}],
+        "answer": answer,
+        "choices": CHOICES,
+    }
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -61,3 +72,34 @@ def make_job(tiny: BaseModel, tmp_path: Path) -> Callable[..., TrainJob]:
         return TrainJob(**values)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def guessing(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that has learned to answer with one of the choices, each as often as the others."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(0)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny.path, padding_side="left")
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32)
+    texts = [
+        tokenizer.apply_chat_template(
+            [*question(name)["prompt"], {"role": "assistant", "content": choice}], tokenize=False
+        ).rstrip()
+        for name in TECHNIQUES[:4]
+        for choice in CHOICES
+    ]
+    batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    # The turn ends with the padding token here, so the mask is told by position: all texts end at the right.
+    last = batch["input_ids"][:, -3:]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        logits = model(**batch, logits_to_keep=4).logits[:, :-1]
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), last.flatten()).backward()
+        optimizer.step()
+    place = tmp_path_factory.mktemp("guessing")
+    model.save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WORDS, conversation, write_rows
+from conftest import TECHNIQUES, WORDS, conversation, question, write_rows
 
 from secft.errors import InputError, Interrupted
 from secft.files import sha256_file
@@ -123,6 +123,26 @@ def test_the_loss_falls_and_the_adapter_loads(make: Make, tiny: BaseModel, tmp_p
     assert result.final_validation_loss == evaluations[-1]
     assert min(evaluations) < evaluations[0] + 1e-9
     assert is_adapter(result.adapter_dir)
+
+
+def test_rewards_of_sampled_answers_rise(make: Make, guessing: Path, tmp_path: Path) -> None:
+    job = make(
+        "grpo",
+        model_dir=str(guessing),
+        train_file=str(write_rows(tmp_path / "questions.jsonl", [question(name) for name in TECHNIQUES])),
+        validation_file=str(write_rows(tmp_path / "others.jsonl", [question(name) for name in ("T1499", "T1529")])),
+        sampling=SamplingSettings(generations=4, max_new_tokens=4, temperature=1.0, kl=0.02),
+        micro_batch=4,
+        max_steps=16,
+        eval_steps=8,
+        save_steps=100,
+    )
+    train_here(job, tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    rewards = [row["reward"] for row in rows if "loss" in row]
+    assert mean(rewards[:4]) < 0.7
+    assert mean(rewards[-4:]) > mean(rewards[:4]) + 0.2
+    assert [row["eval_loss"] for row in rows if "eval_loss" in row][-1] < -0.7
 
 
 @pytest.mark.parametrize("objective", [*PAIRED, "kto", "grpo"])

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_rows
+from conftest import TECHNIQUES, question, write_rows
 
 from secft.errors import InputError, Interrupted
 from secft.files import read_json
-from secft.models import BaseModel
 from secft.train import TrainJob
 from secft.train.backends.axolotl import AxolotlBackend
 from secft.train.backends.ppo import PpoBackend, padding_token
@@ -26,17 +25,6 @@ from secft.train.job import SamplingSettings
 from secft.train.launch import run_training
 
 ROOT = Path(__file__).resolve().parents[2] / ".backends"
-CHOICES = ["Impact", "Execution", "Discovery"]
-TECHNIQUES = ["T1485", "T1486", "T1489", "T1490", "T1491", "T1495", "T1496", "T1498"]
-
-
-def question(technique: str, answer: str = "Impact") -> dict[str, Any]:
-    return {
-        "id": technique,
-        "prompt": [{"role": "system", "content": "a"}, {"role": "user", "content": f"Tactic of {technique}?"}],
-        "answer": answer,
-        "choices": CHOICES,
-    }
 
 
 @pytest.fixture
@@ -102,37 +90,6 @@ def test_rows_of_another_objective_are_refused(job: TrainJob, tmp_path: Path) ->
     wrong = write_rows(tmp_path / "wrong.jsonl", [{"id": "1", "messages": []}])
     with pytest.raises(InputError, match=r"wrong\.jsonl:1: not a row of ppo"):
         PpoBackend(ROOT).render(replace(job, train_file=str(wrong)), tmp_path / "run")
-
-
-@pytest.fixture(scope="module")
-def guessing(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that has learned to answer with one of the choices, each as often as the others."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    torch.manual_seed(0)
-    tokenizer: Any = AutoTokenizer.from_pretrained(tiny.path, padding_side="left")
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32)
-    texts = [
-        tokenizer.apply_chat_template(
-            [*question(name)["prompt"], {"role": "assistant", "content": choice}], tokenize=False
-        ).rstrip()
-        for name in TECHNIQUES[:4]
-        for choice in CHOICES
-    ]
-    batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
-    # The turn ends with the padding token here, so the mask is told by position: all texts end at the right.
-    last = batch["input_ids"][:, -3:]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(40):
-        optimizer.zero_grad()
-        logits = model(**batch, logits_to_keep=4).logits[:, :-1]
-        torch.nn.functional.cross_entropy(logits.flatten(0, 1), last.flatten()).backward()
-        optimizer.step()
-    place = tmp_path_factory.mktemp("guessing")
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
 
 
 needs_environment = pytest.mark.skipif(
