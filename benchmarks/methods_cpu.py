@@ -27,6 +27,8 @@ METHODS = (
 ENDED = {0: "gates passed", 3: "gates not passed"}
 SAMPLED = ("grpo", "ppo")
 PAIRED = ("dpo", "orpo", "simpo", "kto", "reward")
+STEPS = {"dpo": 2, "orpo": 2, "simpo": 2, "kto": 2, "reward": 4, "pretrain": 20}
+"""How many times the steps of the others: preferences are learned more slowly than answers."""
 
 
 def main() -> None:
@@ -47,18 +49,17 @@ def main() -> None:
 
 def settings(work: Path, backend: str, trainer: str, options: argparse.Namespace) -> list[str]:
     """Return the overrides of one run."""
-    steps = [f"trainer.max_steps={options.steps}", f"trainer.eval_steps={max(options.steps // 2, 1)}"]
+    count = options.steps * STEPS.get(trainer, 1)
+    steps = [f"trainer.max_steps={count}", f"trainer.eval_steps={max(count // 2, 1)}"]
     shared = [f"backend={backend}", f"trainer={trainer}", *steps, f"paths.backends={HERE.parent / '.backends'}"]
     if trainer == "pretrain":
-        return [*shared, f"trainer.files=[{texts(work)}]", f"trainer.max_steps={20 * options.steps}",
-                f"trainer.eval_steps={5 * options.steps}"]  # fmt: skip
+        return [*shared, f"trainer.files=[{texts(work)}]"]
     shared += [
         f"model={options.model}",
         "source=[cwe]",
-        "source.cwe.limit=60",
+        f"source.cwe.limit={200 if trainer in (*PAIRED, *SAMPLED) else 60}",
         "synthesis=template",
         "trainer.save_steps=0",
-        f"trainer.micro_batch_size={4 if trainer in SAMPLED else 2}",
         f"trainer.packing={'true' if trainer == 'continue' else 'false'}",
         "trainer.max_length=256",
         # Long examples are left out here for speed, knowingly.
@@ -69,7 +70,17 @@ def settings(work: Path, backend: str, trainer: str, options: argparse.Namespace
         "gates.safety_tasks=[]",
     ]
     if trainer in SAMPLED:
-        shared += ["trainer.sampling.max_new_tokens=24", "trainer.learning_rate=2e-4"]
+        # Short questions, whose answers name what they explain: a reward that a small model can earn.
+        shared += ["synthesis.tasks=[explain]", "trainer.learning_rate=2e-4"]
+        shared += ["trainer.sampling.max_new_tokens=24"]
+        # Eight answers to each of four questions, or one to each of 16, which ppo then learns from four times.
+        shared += (
+            ["trainer.micro_batch_size=4", "trainer.sampling.generations=8"]
+            if trainer == "grpo"
+            else ["trainer.micro_batch_size=16"]
+        )
+    else:
+        shared += ["trainer.micro_batch_size=2"]
     if trainer == "reward":
         return [*shared, "eval.max_items={preference: 40}"]
     task = "answer_perplexity"

@@ -13,6 +13,7 @@ from secft.models import BaseModel, resolve_model
 from secft.train import LoraSettings, TrainJob
 
 WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]
+PAIRED = ("dpo", "orpo", "simpo", "reward")
 CHOICES = ["Impact", "Execution", "Discovery"]
 TECHNIQUES = ["T1485", "T1486", "T1489", "T1490", "T1491", "T1495", "T1496", "T1498"]
 
@@ -31,6 +32,34 @@ def question(technique: str, answer: str = "Impact") -> dict[str, Any]:
         "answer": answer,
         "choices": CHOICES,
     }
+
+
+def pair(index: int) -> dict[str, Any]:
+    """A pair whose better answer is about what was asked, and whose worse answer repeats one word."""
+    row = conversation(index)
+    worse = " ".join([WORDS[(index + 5) % len(WORDS)]] * (3 + index % 4))
+    return {
+        "id": row["id"],
+        "prompt": row["messages"][:-1],
+        "chosen": row["messages"][-1:],
+        "rejected": [{"role": "assistant", "content": worse}],
+    }
+
+
+def rows_of(objective: str, numbers: range) -> list[dict[str, Any]]:
+    if objective in PAIRED:
+        return [pair(n) for n in numbers]
+    if objective == "kto":
+        pairs = [pair(n) for n in numbers]
+        good = [{"id": f"{p['id']}+", "prompt": p["prompt"], "completion": p["chosen"], "label": True} for p in pairs]
+        bad = [{"id": f"{p['id']}-", "prompt": p["prompt"], "completion": p["rejected"], "label": False} for p in pairs]
+        return [*good, *bad]
+    if objective == "grpo":
+        return [
+            {"id": str(n), "prompt": conversation(n)["messages"][:-1], "answer": WORDS[n % 10], "choices": WORDS[:]}
+            for n in numbers
+        ]
+    return [{"id": str(n), "text": conversation(n)["messages"][-1]["content"]} for n in numbers]
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
 
 from secft.config.compose import read_config
 from secft.errors import Interrupted, TrainingError
@@ -33,6 +34,7 @@ from secft.train.distributed.launch_files import launch_files, write_launch_file
 from secft.train.distributed.notes import noted, verdict
 from secft.train.distributed.plan import launch_plan
 from secft.train.distributed.settings import DistributedSettings
+from secft.train.job import SamplingSettings
 from secft.train.launch import run_training
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
@@ -365,6 +367,51 @@ def test_two_processes_train_what_one_does(fast: bool, spread_job: Callable[...,
     assert read_json(two / "result.json")["engine"].startswith("fast" if fast else "generic")
     assert not (two / "adapter.tmp").exists()
     assert len(list((two / "ranks").glob("*.json"))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", [*PAIRED, "kto", "continue"])
+def test_two_processes_learn_other_objectives_as_one_does(
+    objective: str, spread_job: Callable[..., TrainJob], tmp_path: Path
+) -> None:
+    settings = {
+        "objective": objective,
+        "train_file": str(write_rows(tmp_path / "rows.jsonl", rows_of(objective, range(16)))),
+        "validation_file": str(write_rows(tmp_path / "others.jsonl", rows_of(objective, range(100, 108)))),
+        "micro_batch": 4,
+        "max_steps": 4,
+    }
+    one = train(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
+    two = train(spread_job(distributed=PAIR, **settings), tmp_path / "two")
+    # kto estimates the divergence over what all processes hold at the time: twice as many rows as one process.
+    assert_same(one, two, 0.03 if objective == "kto" else 1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_reward_each_their_own_answers(
+    spread_job: Callable[..., TrainJob], guessing: Path, tmp_path: Path
+) -> None:
+    """What is sampled depends on the process, so that rewards rise as in one process, but are not the same."""
+    job = spread_job(
+        objective="grpo",
+        model_dir=str(guessing),
+        train_file=str(write_rows(tmp_path / "questions.jsonl", [question(name) for name in TECHNIQUES])),
+        validation_file=str(write_rows(tmp_path / "others.jsonl", [question(name) for name in ("T1499", "T1529")])),
+        sampling=SamplingSettings(generations=4, max_new_tokens=4, temperature=1.0, kl=0.02),
+        distributed=PAIR,
+        micro_batch=2,
+        learning_rate=2e-3,
+        epochs=12.0,
+        max_steps=24,
+        eval_steps=24,
+        scheduler="constant",
+        warmup_ratio=0.0,
+    )
+    rows = read_metrics(train(job, tmp_path / "run") / "metrics.jsonl")
+    rewards = [row["reward"] for row in rows if "loss" in row]
+    assert len(rewards) == 24
+    assert sum(rewards[-6:]) > sum(rewards[:6]) + 1.2
+    assert [row["eval_loss"] for row in rows if "eval_loss" in row][-1] < -0.5
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TECHNIQUES, WORDS, conversation, question, write_rows
+from conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
 
 from secft.errors import InputError, Interrupted
 from secft.files import sha256_file
@@ -24,7 +24,6 @@ from secft.train.progress import StepProgress
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 Make = Callable[..., TrainJob]
-PAIRED = ("dpo", "orpo", "simpo", "reward")
 
 
 @pytest.fixture(autouse=True)
@@ -44,34 +43,6 @@ def train_here(job: TrainJob, directory: Path) -> TrainResult:
     backend.render(job, directory)
     assert train(TrainJob.read(directory / "job.json"), directory)
     return backend.collect(directory)
-
-
-def pair(index: int) -> dict[str, Any]:
-    """A pair whose better answer is about what was asked, and whose worse answer repeats one word."""
-    row = conversation(index)
-    worse = " ".join([WORDS[(index + 5) % len(WORDS)]] * (3 + index % 4))
-    return {
-        "id": row["id"],
-        "prompt": row["messages"][:-1],
-        "chosen": row["messages"][-1:],
-        "rejected": [{"role": "assistant", "content": worse}],
-    }
-
-
-def rows_of(objective: str, numbers: range) -> list[dict[str, Any]]:
-    if objective in PAIRED:
-        return [pair(n) for n in numbers]
-    if objective == "kto":
-        pairs = [pair(n) for n in numbers]
-        good = [{"id": f"{p['id']}+", "prompt": p["prompt"], "completion": p["chosen"], "label": True} for p in pairs]
-        bad = [{"id": f"{p['id']}-", "prompt": p["prompt"], "completion": p["rejected"], "label": False} for p in pairs]
-        return [*good, *bad]
-    if objective == "grpo":
-        return [
-            {"id": str(n), "prompt": conversation(n)["messages"][:-1], "answer": WORDS[n % 10], "choices": WORDS[:]}
-            for n in numbers
-        ]
-    return [{"id": str(n), "text": conversation(n)["messages"][-1]["content"]} for n in numbers]
 
 
 @pytest.fixture
@@ -133,16 +104,16 @@ def test_rewards_of_sampled_answers_rise(make: Make, guessing: Path, tmp_path: P
         validation_file=str(write_rows(tmp_path / "others.jsonl", [question(name) for name in ("T1499", "T1529")])),
         sampling=SamplingSettings(generations=4, max_new_tokens=4, temperature=1.0, kl=0.02),
         micro_batch=4,
-        max_steps=16,
-        eval_steps=8,
+        learning_rate=2e-3,
+        max_steps=24,
+        eval_steps=24,
         save_steps=100,
     )
     train_here(job, tmp_path / "run")
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
     rewards = [row["reward"] for row in rows if "loss" in row]
-    assert mean(rewards[:4]) < 0.7
-    assert mean(rewards[-4:]) > mean(rewards[:4]) + 0.2
-    assert [row["eval_loss"] for row in rows if "eval_loss" in row][-1] < -0.7
+    assert mean(rewards[-6:]) > mean(rewards[:6]) + 0.2
+    assert [row["eval_loss"] for row in rows if "eval_loss" in row][-1] < -0.5
 
 
 @pytest.mark.parametrize("objective", [*PAIRED, "kto", "grpo"])
@@ -265,7 +236,7 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
         base = find_base_model(read_config([]).model)
     except ModelNotFoundError:
         pytest.skip("SmolLM2 is not on this machine")
-    rows = [pair(n) for n in range(8)]
+    rows = rows_of("dpo", range(8))
     job = TrainJob(
         model_dir=str(base.path),
         train_file=str(write_rows(tmp_path / "pairs.jsonl", rows)),
