@@ -41,6 +41,8 @@ def _scalars(progress: StepProgress) -> dict[str, float]:
     values = {
         "train/loss": progress.loss,
         "validation/loss": progress.eval_loss,
+        "train/reward": progress.reward,
+        "validation/reward": progress.eval_reward,
         "train/tokens_per_second": progress.tokens_per_second or None,
     }
     return {name: value for name, value in values.items() if value is not None}

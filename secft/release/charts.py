@@ -78,12 +78,16 @@ def smoothed(points: Sequence[Point], span: int) -> list[Point]:
     return [(step, sum(window) / len(window)) for (step, _), window in zip(points, windows, strict=True)]
 
 
-def loss_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> Markup:
-    """Draw training loss (each step, and smoothed) and validation loss over optimizer steps."""
-    train, validation = _finite_points(metrics, "loss"), _finite_points(metrics, "eval_loss")
+def training_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> Markup:
+    """Draw training loss (each step, and smoothed) and validation loss over optimizer steps.
+
+    Where answers were rewarded, their mean reward is drawn in place of the loss.
+    """
+    told = "reward" if any(row.get("reward") is not None for row in metrics) else "loss"
+    train, validation = _finite_points(metrics, told), _finite_points(metrics, f"eval_{told}")
     points = [*train, *validation]
     if len(points) < 2:
-        return Markup('<p class="quiet">Too few finite losses to draw a curve.</p>')
+        return Markup('<p class="quiet">Too few finite values to draw a curve.</p>')
     steps, losses = zip(*points, strict=True)
     y_ticks = nice_ticks(min(losses), max(losses))
     x_ticks = [tick for tick in nice_ticks(min(steps), max(steps), 7) if min(steps) <= tick <= max(steps)]
@@ -107,7 +111,7 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> Mark
     parts += [_curve([place(point) for point in smoothed(train, max(1, len(train) // 40))], "curve candidate-line")]
     parts += [_curve([place(point) for point in validation], "curve validation-line")]
     parts += [_dot(place(point)) for point in validation]
-    return svg(bottom + 42, name, "Loss during training", _told_losses(train, validation), parts)
+    return svg(bottom + 42, name, f"{told.capitalize()} during training", _told_values(told, train, validation), parts)
 
 
 def _curve(points: Sequence[Point], css: str) -> Markup:
@@ -119,14 +123,15 @@ def _dot(point: Point) -> Markup:
     return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3.5" class="validation-dot"/>').format(*point)
 
 
-def _told_losses(train: Sequence[Point], validation: Sequence[Point]) -> str:
+def _told_values(what: str, train: Sequence[Point], validation: Sequence[Point]) -> str:
+    best_of, word = (max, "highest") if what == "reward" else (min, "lowest")
     told = []
-    for title, points in (("Training loss", train), ("Validation loss", validation)):
+    for title, points in ((f"Training {what}", train), (f"Validation {what}", validation)):
         if points:
-            best = min(points, key=lambda point: point[1])
+            best = best_of(points, key=lambda point: point[1])
             told.append(
                 f"{title}: {points[0][1]:.3f} at step {points[0][0]:g}, {points[-1][1]:.3f} at step "
-                f"{points[-1][0]:g}, lowest {best[1]:.3f} at step {best[0]:g}"
+                f"{points[-1][0]:g}, {word} {best[1]:.3f} at step {best[0]:g}"
             )
     return ". ".join(told)
 

@@ -15,6 +15,7 @@ _LEARNED_FROM = {
     "kto": f"Loss on single answers, good and bad, taken from pairs {_PAIRS}",
     "reward": f"Loss on the scores of pairs {_PAIRS}",
     "grpo": "Loss on the model's own answers, rewarded by checks against the right ones.",
+    "ppo": "Loss on the model's own answers, rewarded by checks against the right ones.",
     "continue": "Loss on every token of plain text.",
 }
 """Trainer -> what carried the loss, where that is not the assistant's tokens."""
@@ -34,7 +35,8 @@ class RunFacts:
         dataset: manifest.json of the frozen dataset: name, provider, digest, splits, counts, funnel, sources,
             licenses, language.
         dataset_path: where a reader finds it, for example ``data/template/attack-cwe-v1``.
-        train: TrainResult.as_dict(): status, steps, epochs, tokens, seconds, losses, engine and so on.
+        train: TrainResult.as_dict(): status, steps, epochs, tokens, seconds, losses, engine and so on, and ``rewards``
+            where answers were rewarded: their means in the first and in the last quarter of the steps.
         metrics: rows of metrics.jsonl.
         results: results.json of the evaluation.
         gates: gates.json.
@@ -90,6 +92,20 @@ class RunFacts:
     def scores_answers(self) -> bool:
         """Whether the candidate gives a number to an answer instead of writing one."""
         return bool(self.trainer.get("name") == "reward")
+
+    @property
+    def training_told(self) -> Mapping[str, float | None]:
+        """What training came to, at its beginning, at its end, and at best on held-out rows.
+
+        Returns:
+            ``loss`` and ``held_out_loss``; where answers were rewarded, ``first_reward`` and ``reward`` (means of the
+            first and of the last quarter of the steps) and ``held_out_reward`` instead. Each may be None.
+        """
+        rewards, best = self.train.get("rewards"), self.train["best_validation_loss"]
+        if not rewards:
+            return {"loss": self.train["train_loss"], "held_out_loss": best}
+        means = {"first_reward": rewards[0], "reward": rewards[1]}
+        return {**means, "held_out_reward": None if best is None else 0.0 - best}
 
     @property
     def learned_from(self) -> str:

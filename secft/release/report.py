@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from secft.release.card import git_line
-from secft.release.charts import before_after, funnel, loss_curve
+from secft.release.charts import before_after, funnel, training_curve
 from secft.release.facts import RunFacts
 from secft.release.figures import TASK_TITLES, clock, leaves, result_rows
 from secft.release.rendering import render
@@ -42,7 +42,7 @@ def report(facts: RunFacts) -> str:
             "titles": {task: words["en"] for task, words in TASK_TITLES.items()},
             "shares": before_after([row for row in rows if row.share], "shares"),
             "perplexities": before_after([row for row in rows if not row.share], "perplexities"),
-            "loss": loss_curve(facts.metrics),
+            "loss": training_curve(facts.metrics),
             "funnel": funnel(facts.dataset.get("funnel", ())),
             "confidence": f"{100 * float(facts.results.get('confidence', 0.95)):g}\u00a0%",
             "run_facts": _run_facts(facts),

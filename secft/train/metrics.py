@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +31,12 @@ def final_train_loss(path: Path) -> float | None:
     losses = [row["loss"] for row in read_metrics(path) if row.get("loss") is not None]
     tail = losses[-max(len(losses) // 10, 1) :]
     return sum(tail) / len(tail) if tail else None
+
+
+def mean_rewards(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Return the mean rewards of the first and of the last quarter of the steps, or None where nothing is rewarded."""
+    rewards = [float(row["reward"]) for row in rows if row.get("reward") is not None]
+    if not rewards:
+        return None
+    part = max(len(rewards) // 4, 1)
+    return sum(rewards[:part]) / part, sum(rewards[-part:]) / part

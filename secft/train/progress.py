@@ -23,6 +23,8 @@ class StepProgress:
         eval_loss: validation loss; None in a training row or when not finite.
         tokens_per_second: speed of the step; 0 in a validation row.
         remaining_seconds: estimate.
+        reward: mean reward of the step's answers, from 0 to 1; None where nothing is rewarded.
+        eval_reward: mean reward of answers to held-out questions; None in a training row, or where nothing is rewarded.
     """
 
     step: int
@@ -31,6 +33,8 @@ class StepProgress:
     eval_loss: float | None
     tokens_per_second: float
     remaining_seconds: float
+    reward: float | None = None
+    eval_reward: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], total_steps: int, remaining_seconds: float) -> StepProgress:
@@ -42,18 +46,22 @@ class StepProgress:
             eval_loss=row.get("eval_loss"),
             tokens_per_second=row.get("tokens_per_second", 0.0),
             remaining_seconds=max(remaining_seconds, 0.0),
+            reward=row.get("reward"),
+            eval_reward=row.get("eval_reward"),
         )
 
     def line(self) -> str:
         """Describe the row in one line of text."""
+        step = f"step {self.step}/{self.total_steps}"
+        if self.eval_reward is not None:
+            return f"{step}  reward of held-out questions {self.eval_reward:.4f}"
         if self.eval_loss is not None:
-            return f"step {self.step}/{self.total_steps}  validation loss {self.eval_loss:.4f}"
-        loss = "not finite" if self.loss is None else f"{self.loss:.4f}"
+            return f"{step}  validation loss {self.eval_loss:.4f}"
+        learned = "loss not finite" if self.loss is None else f"loss {self.loss:.4f}"
+        if self.reward is not None:
+            learned = f"reward {self.reward:.4f}"
         minutes, seconds = divmod(int(self.remaining_seconds), 60)
-        return (
-            f"step {self.step}/{self.total_steps}  loss {loss}  {self.tokens_per_second:.0f} tokens/s  "
-            f"{minutes}:{seconds:02d} left"
-        )
+        return f"{step}  {learned}  {self.tokens_per_second:.0f} tokens/s  {minutes}:{seconds:02d} left"
 
 
 @contextmanager

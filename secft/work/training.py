@@ -35,6 +35,7 @@ from secft.train.job import (
     TrainJob,
 )
 from secft.train.launch import run_training
+from secft.train.metrics import mean_rewards, read_metrics
 from secft.train.views import NothingToLearnError, write_view
 from secft.work.data import DATASET
 
@@ -67,9 +68,12 @@ def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     shutil.rmtree(out / VIEWS, ignore_errors=True)
     facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
-    told = f"{result.steps} steps, {result.tokens:,} tokens, loss {result.train_loss:.3f}, "
+    rewards = mean_rewards(read_metrics(out / "metrics.jsonl"))
+    learned = f"loss {result.train_loss:.3f}" if rewards is None else f"reward {rewards[0]:.3f} to {rewards[1]:.3f}"
+    told = f"{result.steps} steps, {result.tokens:,} tokens, {learned}, "
     return {
         **facts,
+        "rewards": rewards,
         "warnings": warnings,
         "headline": told + f"{result.tokens_per_second:.0f} tokens/s, {result.status}",
     }

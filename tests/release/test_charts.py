@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from secft.release.charts import before_after, funnel, loss_curve, nice_ticks, smoothed
+from secft.release.charts import before_after, funnel, nice_ticks, smoothed, training_curve
 from secft.release.figures import result_rows
 from tests.release.conftest import results
 
@@ -29,7 +29,7 @@ def test_charts_are_well_formed_and_tell_their_numbers() -> None:
     charts = [
         before_after([row for row in rows if row.share], "shares"),
         before_after([row for row in rows if not row.share], "perplexities"),
-        loss_curve([{"step": step, "loss": 4 / step} for step in range(1, 30)] + [{"step": 29, "eval_loss": 0.3}]),
+        training_curve([{"step": step, "loss": 4 / step} for step in range(1, 30)] + [{"step": 29, "eval_loss": 0.3}]),
         funnel([{"step": "a & b <c>", "seen": 10, "kept": 4, "dropped": {"x": 6}}]),
     ]
     for chart in charts:
@@ -43,10 +43,18 @@ def test_charts_are_well_formed_and_tell_their_numbers() -> None:
 @pytest.mark.parametrize(
     "metrics", [[], [{"step": 1, "loss": 1.0}], [{"step": 1, "loss": float("nan")}, {"step": 2, "loss": None}]]
 )
-def test_loss_curve_without_losses_says_so(metrics: list[dict[str, float]]) -> None:
-    assert "Too few" in str(loss_curve(metrics))
+def test_training_curve_without_losses_says_so(metrics: list[dict[str, float]]) -> None:
+    assert "Too few" in str(training_curve(metrics))
 
 
 def test_constant_loss_and_empty_funnel_draw() -> None:
-    ET.fromstring(str(loss_curve([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 2.0}])))
+    ET.fromstring(str(training_curve([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 2.0}])))
     assert "no steps" in str(funnel([]))
+
+
+def test_rewards_are_drawn_in_place_of_losses() -> None:
+    rows = [{"step": step, "loss": 0.001, "reward": step / 10} for step in range(1, 9)]
+    drawn = str(training_curve([*rows, {"step": 8, "eval_loss": -0.75, "eval_reward": 0.75}]))
+    assert "Reward during training" in drawn
+    assert "Training reward: 0.100 at step 1, 0.800 at step 8, highest 0.800 at step 8" in drawn
+    assert "Validation reward: 0.750 at step 8" in drawn

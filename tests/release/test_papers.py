@@ -46,6 +46,18 @@ def test_evidence_has_the_parts_of_the_template(failed_facts: RunFacts) -> None:
     assert "- [ ] Compuertas: no superadas" in text
 
 
+def test_papers_of_rewarded_answers_tell_rewards() -> None:
+    train = {**make_facts().train, "rewards": [0.43, 0.77], "best_validation_loss": -0.7625}
+    rows = [{"step": 1, "loss": 0.01, "reward": 0.4}, {"step": 2, "loss": 0.01, "reward": 0.8}]
+    told = make_facts(train=train, metrics=rows, config={"seed": 7, "trainer": {"name": "ppo"}})
+    card = model_card(told)
+    assert "0.4300 in the first quarter of the steps, 0.7700 in the last, at best 0.7625 on held-out questions." in card
+    assert "Loss on the model's own answers" in card
+    assert "Training loss" not in card + evidence(told, "en")
+    assert "último cuarto 0.7700, mejor valor en preguntas reservadas 0.7625" in evidence(told, "es")
+    assert "Reward during training" in report(told)
+
+
 def test_evidence_is_named_by_iteration_and_time() -> None:
     name = evidence_name(2, datetime.datetime(2026, 1, 31, 9, 5, tzinfo=datetime.UTC))
     assert name == "EVIDENCE_Finetuning_2_20260131-0905.md"
@@ -134,7 +146,7 @@ def test_report_of_a_failed_run_without_metrics_or_samples(failed_facts: RunFact
     text = report(failed_facts)
     assert "Nothing was registered" in text
     assert "not measured on this scale" in text or "Nothing was measured on this scale" in text
-    assert "Too few finite losses" in text
+    assert "Too few finite values" in text
 
 
 def test_card_keeps_its_tables_and_html_out_of_hostile_text() -> None:

@@ -141,6 +141,15 @@ def test_records_rows_checkpoints_and_result_as_trl_does(tmp_path: Path) -> None
     assert result["final_validation_loss"] == recorded[-1]["eval_loss"]
 
 
+def test_evaluations_of_sampled_answers_are_compared_by_their_reward(tmp_path: Path) -> None:
+    recording = module("recording")
+    trainer = trainer_in(tmp_path, [recording.MetricsCallback(tmp_path, engine="here", job_digest="abc")])
+    trainer.compute_metrics = lambda _: {"reward": 0.25}
+    trainer.train()
+    told = [row for row in read_metrics(tmp_path / "metrics.jsonl") if "eval_loss" in row]
+    assert [(row["eval_loss"], row["eval_reward"]) for row in told] == [(-0.25, 0.25)] * 3
+
+
 def test_goes_on_with_the_counts_of_earlier_attempts(tmp_path: Path) -> None:
     recording = module("recording")
     first = recording.MetricsCallback(tmp_path, engine="here", job_digest="abc")

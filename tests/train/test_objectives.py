@@ -146,7 +146,9 @@ def test_stopped_run_goes_on_to_the_same_weights(make: Make, tmp_path: Path, obj
     if objective == "grpo":
         rows = read_metrics(tmp_path / "parts" / "metrics.jsonl")
         assert all(0 <= row["reward"] <= 1 for row in rows if "loss" in row)
-        assert all(-1 <= row["eval_loss"] <= 0 for row in rows if "eval_loss" in row)
+        assert all(0 <= row["eval_reward"] == -row["eval_loss"] <= 1 for row in rows if "eval_loss" in row)
+        assert StepProgress.from_row(rows[0], 6, 61).line().startswith(f"step 1/6  reward {rows[0]['reward']:.4f}  ")
+        assert StepProgress.from_row(rows[-1], 6, 0).line().startswith("step 6/6  reward of held-out questions ")
 
 
 def test_an_evaluation_in_the_middle_does_not_stop_qlora_on_a_cpu(make_job: Make, tmp_path: Path) -> None:

@@ -178,12 +178,13 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         measured: dict[str, float] = super().evaluate(*args, **kwargs)
         return measured
 
-    def record_evaluation(self, loss: float) -> None:
-        """Record a validation loss, and keep the weights if they are the best so far and are wanted."""
+    def record_evaluation(self, metrics: Mapping[str, float]) -> None:
+        """Record what an evaluation measured, and keep the weights if they are the best so far and are wanted."""
+        loss = self.validation_loss(metrics)
         spent = time.perf_counter() - self._evaluation_began
         self.progress = replace(self.progress, seconds=self.progress.seconds + spent)
         improved = self.history.add(self.state.global_step, loss)
-        self.write_row({"eval_loss": finite_or_none(loss)})
+        self.write_row({"eval_loss": finite_or_none(loss), **self.validation_facts(metrics)})
         if improved and self.job.load_best:
             self.save_model(str(Path(self.args.output_dir) / "best"), _internal_call=True)
             self.world.barrier()
@@ -191,6 +192,10 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
     def validation_loss(self, metrics: Mapping[str, float]) -> float:
         """Return what an evaluation is compared by; less is better."""
         return float(metrics["eval_loss"])
+
+    def validation_facts(self, metrics: Mapping[str, float]) -> dict[str, float | None]:
+        """Return what else a row of metrics.jsonl tells about an evaluation."""
+        return {}
 
     def load_weights(self, directory: Path) -> None:
         """Put saved weights of this run (an adapter, or a whole model) back into the model.
@@ -291,7 +296,7 @@ class StepRecorder(TrainerCallback):  # type: ignore[misc]
         **_: Any,
     ) -> None:
         """Record the validation loss; stop early when it no longer improves."""
-        self.trainer.record_evaluation(self.trainer.validation_loss(metrics or {}))
+        self.trainer.record_evaluation(metrics or {})
         job = self.trainer.job
         if self.trainer.history.exhausted(job.early_stopping_patience, job.early_stopping_threshold):
             control.should_training_stop = True

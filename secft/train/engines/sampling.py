@@ -20,6 +20,7 @@ from secft.train.checkpoints import Progress
 from secft.train.engines.loading import Counts, LoadedJob, choose_precision, load_base
 from secft.train.engines.observed import ObservedTrainer
 from secft.train.engines.preference import build_adapted, mixed_settings
+from secft.train.foreign.facts import finite_or_none
 from secft.train.foreign.rewards import reward
 from secft.train.job import TrainJob
 
@@ -47,7 +48,11 @@ class SampledTrainer(ObservedTrainer, GRPOTrainer):  # type: ignore[misc]
 
     def validation_loss(self, metrics: Mapping[str, float]) -> float:
         """Return the negative mean reward: the loss of the policy gradient itself says nothing about answers."""
-        return -float(metrics["eval_reward"])
+        return 0.0 - float(metrics["eval_reward"])
+
+    def validation_facts(self, metrics: Mapping[str, float]) -> dict[str, float | None]:
+        """Tell the mean reward of answers to the held-out questions."""
+        return {"eval_reward": finite_or_none(metrics["eval_reward"])}
 
 
 def load_questions(job: TrainJob, tokenizer: Any) -> LoadedJob:

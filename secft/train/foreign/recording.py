@@ -221,8 +221,13 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
             or (self.evaluations and self.evaluations[-1][0] == state.global_step)
         ):
             return
-        loss = finite_or_none(metrics["eval_loss"])
-        self._write_row(state, {"eval_loss": loss})
+        row = {"eval_loss": finite_or_none(metrics["eval_loss"])}
+        if "eval_reward" in metrics:
+            # The loss of a policy gradient says nothing about answers; what they earn does.
+            reward = finite_or_none(metrics["eval_reward"])
+            row = {"eval_loss": None if reward is None else 0.0 - reward, "eval_reward": reward}
+        loss = row["eval_loss"]
+        self._write_row(state, row)
         best = self.best()
         value = math.inf if loss is None else loss
         self.evaluations.append((state.global_step, value))
