@@ -1,8 +1,9 @@
 """Telling a loss that has left all bounds from one that is only noisy.
 
 Out of bounds is a loss that is not finite, or several recorded losses in a row that are each above a multiple of the
-running median before them. The median is not moved by the spike itself, and a rise of less than half a nat per token
-is never divergence, so that small losses may be noisy.
+running median before them and above everything that the median is taken of. Neither is moved by a spike while it lasts;
+a spike that passes was noise, and is taken in then, so that batches that are hard now and then raise what counts as
+usual. A rise of less than half a nat per token is never divergence, so that small losses may be noisy.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class LossWatch:
         self.settings = settings
         self._window: deque[float] = deque(maxlen=WINDOW)
         self._onset = 0
-        self._above = 0
+        self._spike: list[float] = []
         for row in rows:
             if row.get("loss") is not None:
                 self.see(row["step"], row["loss"])
@@ -91,22 +92,22 @@ class LossWatch:
             return not_finite(step)
         bound = self._bound()
         if bound is None or loss <= bound:
-            self._window.append(loss)
-            self._above = 0
+            self._window.extend([*self._spike, loss])
+            self._spike.clear()
             return None
-        if self._above == 0:
+        if not self._spike:
             self._onset = step - 1
-        self._above += 1
-        if self._above < self.settings.patience:
+        self._spike.append(loss)
+        if len(self._spike) < self.settings.patience:
             return None
         usual = median(self._window)
         told = (
             f"the loss {loss:.3g} at step {step} is above {self.settings.spike:g} times its running median {usual:.3g}"
         )
-        return Divergence(self._onset, step, f"{told}, {self._above} times in a row")
+        return Divergence(self._onset, step, f"{told}, {len(self._spike)} times in a row")
 
     def _bound(self) -> float | None:
         if self.settings.spike <= 0 or len(self._window) < FEWEST:
             return None
         usual = median(self._window)
-        return max(self.settings.spike * usual, usual + SMALLEST_RISE)
+        return max(self.settings.spike * usual, usual + SMALLEST_RISE, *self._window)

@@ -149,3 +149,22 @@ def test_a_stopped_training_goes_on_to_the_same_weights(job: TrainJob, guessing:
     assert [row["step"] for row in rows_of(tmp_path / "parts")] == [1, 2, 3]
     one, other = (result.adapter_dir / "adapter_model.safetensors" for result in (whole, parts))
     assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.slow
+@needs_environment
+@pytest.mark.parametrize("adapter", ["none", "qlora", "dora"])
+def test_other_weights_learn_too(adapter: Any, job: TrainJob, guessing: Path, tmp_path: Path) -> None:
+    from secft.evaluate.loading import Hardware, attach, is_adapter, load_model
+
+    rate = 2e-3 if adapter == "none" else 5e-3
+    changes = {"adapter": adapter, "learning_rate": rate, "eval_steps": 0, "validation_file": None, "save_steps": 100}
+    one = replace(job, model_dir=str(guessing), **changes)
+    result = run_training(one, AxolotlBackend(ROOT), tmp_path / "run", lambda progress: None)
+    rewards = [row["reward"] for row in rows_of(tmp_path / "run") if "loss" in row]
+    assert sum(rewards[-4:]) > sum(rewards[:4]) + 0.8
+    assert is_adapter(result.adapter_dir) == (adapter != "none")
+    if adapter == "none":
+        load_model(result.adapter_dir, Hardware("cpu", "fp32"))
+    else:
+        attach(load_model(guessing, Hardware("cpu", "fp32")), result.adapter_dir)
