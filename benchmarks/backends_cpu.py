@@ -119,7 +119,7 @@ def evaluation(run: Path) -> str:
 
 def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Print the table and write it beside the command."""
-    from train_cpu import machine
+    from result_tables import publish
 
     lines = [
         "| backend | trainer | whole run s | training s | steps | first loss | mean of last 4 | held-out loss | "
@@ -135,24 +135,11 @@ def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
             f"| {row['backend']} | {row['trainer']} | {row['seconds']:.0f} | {row['training']:.0f} | {row['steps']} | "
             f"{row['first']:.3f} | {row['last']:.3f} | {held_out} | {row['evaluation']} | {ENDED[row['code']]} |"
         )
-    text = "\n".join(
-        [
-            "# Every backend on a CPU, through the main command",
-            "",
-            f"`python benchmarks/backends_cpu.py {' '.join(sys.argv[1:])}`".replace(" `", "`"),
-            "",
-            f"Machine: {machine()}, {len(os.sched_getaffinity(0))} cores. Model {options.model}, {options.steps} steps "
-            f"of one example, validation in the middle and at the end; {TASK} on 6 items, base and candidate. "
-            "Seconds are not for comparison: whatever else the machine did is in them.",
-            "",
-            *lines,
-            "",
-        ]
+    notes = (
+        f"{options.steps} steps of one example, validation in the middle and at the end; {TASK} on 6 items, base and "
+        "candidate. Seconds are not for comparison: whatever else the machine did is in them."
     )
-    print(text, flush=True)
-    path = HERE / "results" / ("backends_cpu.md" if options.model == "smollm2" else f"backends_cpu_{options.model}.md")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    publish("backends_cpu", options.model, "Every backend on a CPU, through the main command", notes, lines)
 
 
 if __name__ == "__main__":

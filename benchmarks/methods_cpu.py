@@ -27,6 +27,8 @@ METHODS = (
 ENDED = {0: "gates passed", 3: "gates not passed"}
 SAMPLED = ("grpo", "ppo")
 PAIRED = ("dpo", "orpo", "simpo", "kto", "reward")
+NOISY = ("simpo", "kto", "reward")
+"""Whose loss over two pairs says little."""
 STEPS = {"dpo": 2, "orpo": 2, "simpo": 2, "kto": 2, "reward": 4, "pretrain": 20}
 """How many times the steps of the others: preferences are learned more slowly than answers."""
 
@@ -36,15 +38,22 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2", help="smollm2, or tiny for a trial of the script itself")
     parser.add_argument("--methods", default=METHODS, help="comma-separated backend:trainer")
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--work", type=Path, help="directory to work in and to keep; a scratch directory if left out")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        help="directory to work in and to keep, what was measured there before "
+        "included; a scratch directory if left out",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         work = (options.work or Path(scratch)).absolute()
         work.mkdir(parents=True, exist_ok=True)
-        rows = []
+        kept = work / "rows.json"
+        rows = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
         for method in options.methods.split(","):
-            rows.append(measure(work, *method.split(":"), options))
-            report(rows, options)
+            rows[method] = measure(work, *method.split(":"), options)
+            kept.write_text(json.dumps(rows), encoding="utf-8")
+            report([rows[name] for name in METHODS.split(",") if name in rows], options)
 
 
 def settings(work: Path, backend: str, trainer: str, options: argparse.Namespace) -> list[str]:
@@ -80,9 +89,10 @@ def settings(work: Path, backend: str, trainer: str, options: argparse.Namespace
             else ["trainer.micro_batch_size=16"]
         )
     else:
-        shared += ["trainer.micro_batch_size=2"]
+        shared += [f"trainer.micro_batch_size={4 if trainer in NOISY else 2}"]
     if trainer == "reward":
-        return [*shared, "eval.max_items={preference: 40}"]
+        # A head that starts from nothing.
+        return [*shared, "trainer.learning_rate=3e-4", "eval.max_items={preference: 40}"]
     task = "answer_perplexity"
     return [*shared, f"eval.tasks=[{task}]", f"eval.max_items={{{task}: 6}}", f"gates.target_tasks=[{task}]"]
 
@@ -148,7 +158,7 @@ def evaluation(run: Path) -> str:
 
 def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Print the table and write it beside the command."""
-    from train_cpu import machine
+    from result_tables import publish
 
     lines = [
         "| trainer | backend | whole run s | training s | steps | told by | first quarter | last quarter | "
@@ -165,23 +175,11 @@ def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
             f"{head} {row['training']:.0f} | {row['steps']} | {row['column']} | {row['first']:.3f} | "
             f"{row['last']:.3f} | {held_out} | {row['evaluation']} | {ENDED[row['code']]} |"
         )
-    text = "\n".join(
-        [
-            "# Every method on a CPU, through the main command",
-            "",
-            f"`python benchmarks/methods_cpu.py {' '.join(sys.argv[1:])}`".replace(" `", "`"),
-            "",
-            f"Machine: {machine()}, {len(os.sched_getaffinity(0))} cores. Model {options.model}; first and last "
-            "quarter of the steps are means. The held-out loss of grpo is the negative mean reward of sampled answers.",
-            "",
-            *lines,
-            "",
-        ]
+    notes = (
+        "First and last quarter of the steps are means. The held-out loss of grpo and ppo is the negative mean "
+        "reward of answers to held-out questions."
     )
-    print(text, flush=True)
-    path = HERE / "results" / ("methods_cpu.md" if options.model == "smollm2" else f"methods_cpu_{options.model}.md")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    publish("methods_cpu", options.model, "Every method on a CPU, through the main command", notes, lines)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from secft.models import BaseModel, resolve_model
-from secft.train import LoraSettings, TrainJob
+from secft.train import LoraSettings, TrainJob, TrainResult, backend_named
 
 WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]
 PAIRED = ("dpo", "orpo", "simpo", "reward")
@@ -65,6 +66,26 @@ def rows_of(objective: str, numbers: range) -> list[dict[str, Any]]:
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def train_here(job: TrainJob, directory: Path) -> TrainResult:
+    """Run the engine in this process."""
+    from secft.train.engines.trl_sft import train
+
+    directory.mkdir(exist_ok=True)
+    backend = backend_named("trl")
+    backend.render(job, directory)
+    assert train(TrainJob.read(directory / "job.json"), directory)
+    return backend.collect(directory)
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    """Put the handlers back that an engine in this process sets."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import conversation, write_rows
+from conftest import conversation, train_here, write_rows
 
 from secft.errors import InputError, Interrupted, MissingExtraError, TrainingError
 from secft.files import sha256_file, tree_digests
@@ -25,27 +25,11 @@ from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.usefixtures("restored_signals"),
+]
 Make = Callable[..., TrainJob]
-
-
-@pytest.fixture(autouse=True)
-def _restore_signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def train_here(job: TrainJob, directory: Path) -> TrainResult:
-    """Run the engine in this process."""
-    from secft.train.engines.trl_sft import train
-
-    directory.mkdir(exist_ok=True)
-    backend = backend_named("trl")
-    backend.render(job, directory)
-    assert train(TrainJob.read(directory / "job.json"), directory)
-    return backend.collect(directory)
 
 
 def adapter_digest(result: TrainResult) -> str:

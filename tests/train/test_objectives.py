@@ -5,44 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
+from conftest import PAIRED, TECHNIQUES, question, rows_of, train_here, write_rows
 
 from secft.errors import InputError, Interrupted
 from secft.files import sha256_file
 from secft.models import BaseModel
-from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
+from secft.train import LoraSettings, TrainJob, backend_named, run_training
 from secft.train.checkpoints import MARKER
 from secft.train.job import PreferenceSettings, SamplingSettings
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.usefixtures("restored_signals"),
+]
 Make = Callable[..., TrainJob]
-
-
-@pytest.fixture(autouse=True)
-def _restore_signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def train_here(job: TrainJob, directory: Path) -> TrainResult:
-    """Run the engine in this process."""
-    from secft.train.engines.trl_sft import train
-
-    directory.mkdir(exist_ok=True)
-    backend = backend_named("trl")
-    backend.render(job, directory)
-    assert train(TrainJob.read(directory / "job.json"), directory)
-    return backend.collect(directory)
 
 
 @pytest.fixture
