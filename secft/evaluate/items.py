@@ -125,14 +125,23 @@ def build_items(
     system = usual_system_message(rows)
     chosen = {}
     for task in tasks:
-        if task in OWN_SETS:
-            items = own_set(task, system)
-        else:
-            needs_choices = task != "answer_perplexity"
-            fitting = (row for row in rows if row["task"] in FROM_DATASET[task])
-            items = [from_example(row) for row in fitting if not needs_choices or row["choices"]]
+        items = own_set(task, system) if task in OWN_SETS else [from_example(row) for row in rows if _asks(task, row)]
         chosen[task] = seeded_sample(items, most.get(task), seed)
     return chosen
+
+
+def unasked(tasks: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the tasks for which held-out examples hold no item; rows are read as far as is needed to tell."""
+    missing = [task for task in tasks if task not in OWN_SETS]
+    for row in rows:
+        if not missing:
+            break
+        missing = [task for task in missing if not _asks(task, row)]
+    return missing
+
+
+def _asks(task: str, row: Mapping[str, Any]) -> bool:
+    return row.get("task") in FROM_DATASET[task] and (task == "answer_perplexity" or bool(row.get("choices")))
 
 
 def sample_questions(rows: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[tuple[str, Item]]:

@@ -16,6 +16,7 @@ from secft.config.training import LoraTrainer
 from secft.errors import ConfigError, InputError, Problem
 from secft.files import read_json
 from secft.models.resolve import packaged_gguf
+from secft.planning.measured import measured_flaws
 from secft.planning.needs import disk_flaws, memory_flaws
 from secft.planning.steps import Steps, step_flaws, steps_of
 from secft.train.checks import Flaw, machine_of, stopping, warnings_of
@@ -126,6 +127,7 @@ def _look_at_dataset(config: RunConfig, dataset: Path, tokenizer: Any, found: Fi
     found.flaws += length_flaws(trainer, seen, *dropped_for_length(dataset))
     if found.steps:
         found.flaws += step_flaws(config, found.steps)
+    found.flaws += measured_flaws(config, dataset)
     validation = dataset / "validation.jsonl"
     expected = trainer.early_stopping_patience > 0 and config.curation.split.validation_fraction > 0
     if expected and not (validation.is_file() and count_rows(validation)):

@@ -107,6 +107,8 @@ def training_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> 
         ]
     parts += [text(place((tick, y_ticks[0]))[0], bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_ticks]
     parts.append(text(right, bottom + 36, "optimizer step", "tick", "end"))
+    height_of = "mean reward of answers" if told == "reward" else "loss, nats"
+    parts.append(text(left, bottom + 36, height_of, "tick", "start"))
     parts += [_curve([place(point) for point in train], "curve raw")]
     parts += [_curve([place(point) for point in smoothed(train, max(1, len(train) // 40))], "curve candidate-line")]
     parts += [_curve([place(point) for point in validation], "curve validation-line")]

@@ -45,6 +45,11 @@ Settings = TypeVar("Settings")
 VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*", "launch/*", "ranks/*", "stop")
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
+UNREWARDED = (
+    "no sampled answer earned a reward, so that nothing was learned: begin with a model that answers such questions "
+    "(trainer=lora first), or let it say more (trainer.sampling.max_new_tokens)"
+)
+
 
 def model_digests(config: RunConfig) -> dict[str, str]:
     """Return what identifies the base model."""
@@ -68,7 +73,11 @@ def train(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     shutil.rmtree(out / VIEWS, ignore_errors=True)
     facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
-    rewards = mean_rewards(read_metrics(out / "metrics.jsonl"))
+    rows = read_metrics(out / "metrics.jsonl")
+    rewards = mean_rewards(rows)
+    if rewards and not any(row.get("reward") for row in rows):
+        warnings.append(UNREWARDED)
+        warn(UNREWARDED)
     learned = f"loss {result.train_loss:.3f}" if rewards is None else f"reward {rewards[0]:.3f} to {rewards[1]:.3f}"
     told = f"{result.steps} steps, {result.tokens:,} tokens, {learned}, "
     return {

@@ -24,6 +24,9 @@ MARKED_WORDS = (
 )
 
 
+ASKED = {"task": "multiple_choice", "choices": ["A. One", "B. Two"], "answer": 0}
+
+
 def conversation(index: int, **more: Any) -> dict[str, Any]:
     """A row whose answer has about 20 tokens."""
     messages = [
@@ -33,11 +36,14 @@ def conversation(index: int, **more: Any) -> dict[str, Any]:
     return {"id": f"row-{index}", "task": "ports", "messages": messages, "rejected": "", **more}
 
 
-def dataset(directory: Path, rows: Iterable[dict[str, Any]], validation: int = 4, dropped: int = 0) -> Path:
+def dataset(
+    directory: Path, rows: Iterable[dict[str, Any]], validation: int = 4, dropped: int = 0, test: int = 4
+) -> Path:
     """Write what checks read of a frozen dataset."""
     directory.mkdir(parents=True)
     rows = list(rows)
     write(directory / "train.jsonl", rows)
+    write(directory / "test.jsonl", [conversation(2000 + n, **ASKED) for n in range(test)])
     write(directory / "validation.jsonl", [conversation(1000 + n) for n in range(validation)])
     step = {"step": "length", "seen": len(rows) + dropped, "dropped": {"longer than 512 tokens": dropped}}
     (directory / "manifest.json").write_text(json.dumps({"funnel": [step]}))

@@ -52,6 +52,24 @@ def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Finding
     assert (found.seen.total, found.seen.looked_at, found.steps.examples) == (40, 40, 40)
 
 
+def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: Callable[..., Findings]) -> None:
+    (flaw,) = look("trainer.eval_steps=0", "eval.tasks=[technique_to_tactic]").flaws
+    assert (flaw.kind, flaw.stops) == ("evaluation", True)
+    assert "examples of: tactic" in str(flaw)
+
+
+def test_targets_that_are_never_asked_are_a_warning(look: Callable[..., Findings]) -> None:
+    (flaw,) = look("trainer.eval_steps=0", "gates.target_tasks=[technique_to_tactic]").flaws
+    assert (flaw.kind, flaw.stops) == ("evaluation", False)
+    assert "gates.target_tasks = 'technique_to_tactic': cannot improve" in str(flaw)
+
+
+@pytest.mark.parametrize(("trainer", "stops"), [("lora", False), ("reward", True)])
+def test_nothing_held_out_stops_only_what_needs_it(look: Callable[..., Findings], trainer: str, stops: bool) -> None:
+    found = look(f"trainer={trainer}", "trainer.eval_steps=0", test=0)
+    assert [flaw.stops for flaw in found.flaws if flaw.kind == "evaluation"] == [stops]
+
+
 @pytest.mark.parametrize(
     ("kind", "overrides", "said"),
     [
