@@ -27,7 +27,7 @@ METHODS = (
 ENDED = {0: "gates passed", 3: "gates not passed"}
 SAMPLED = ("grpo", "ppo")
 PAIRED = ("dpo", "orpo", "simpo", "kto", "reward")
-NOISY = ("simpo", "kto", "reward")
+NOISY = ("simpo", "reward")
 """Whose loss over two pairs says little."""
 STEPS = {"dpo": 2, "orpo": 2, "simpo": 2, "kto": 2, "reward": 4, "pretrain": 20}
 """How many times the steps of the others: preferences are learned more slowly than answers."""
