@@ -157,4 +157,6 @@ def losses_of_single_rows(engine: Any, base: BaseModel, directory: Path) -> list
 def test_rows_come_in_the_same_order(engine: Any, base: BaseModel, tmp_path: Path) -> None:
     losses = losses_of_single_rows(engine, base, tmp_path / engine.name)
     assert len({round(loss, 3) for loss in losses}) == 8, "rows cannot be told apart by their losses"
-    assert losses == pytest.approx(losses_of_single_rows(backend_named("trl"), base, tmp_path / "again"), abs=1e-3)
+    # Larger models are computed in bfloat16, in which engines round at other places.
+    expected = losses_of_single_rows(backend_named("trl"), base, tmp_path / "again")
+    assert losses == pytest.approx(expected, rel=0.0 if base.name == "tiny" else 1e-2, abs=1e-3)
