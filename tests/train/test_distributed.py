@@ -335,7 +335,7 @@ def weights(directory: Path) -> dict[str, Any]:
     return load_file(str(directory / "adapter" / "adapter_model.safetensors"))
 
 
-def assert_same(left: Path, right: Path, tolerance: float) -> None:
+def assert_same(left: Path, right: Path, tolerance: float, of_weights: float | None = None) -> None:
     """Rows of metrics.jsonl agree in step, loss and gradient; adapters agree."""
     rows, others = (read_metrics(directory / "metrics.jsonl") for directory in (left, right))
     assert [row["step"] for row in rows] == [row["step"] for row in others]
@@ -344,7 +344,7 @@ def assert_same(left: Path, right: Path, tolerance: float) -> None:
             assert row[key] == pytest.approx(other[key], abs=tolerance)
     made = weights(right)
     for name, tensor in weights(left).items():
-        assert float((tensor - made[name]).abs().max()) <= tolerance, name
+        assert float((tensor - made[name]).abs().max()) <= (of_weights or tolerance), name
     one, two = read_json(left / "result.json"), read_json(right / "result.json")
     for key in ("steps", "tokens", "supervised_tokens", "examples", "epochs"):
         assert one[key] == two[key], key
@@ -384,7 +384,10 @@ def test_two_processes_learn_other_objectives_as_one_does(
     one = train(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
     two = train(spread_job(distributed=PAIR, **settings), tmp_path / "two")
     # kto estimates the divergence over what all processes hold at the time: twice as many rows as one process.
-    assert_same(one, two, 0.03 if objective == "kto" else 1e-3)
+    if objective == "kto":
+        assert_same(one, two, 0.03, of_weights=5e-3)
+    else:
+        assert_same(one, two, 1e-3)
 
 
 @pytest.mark.slow
