@@ -85,7 +85,9 @@ class GateFailedError(SecftError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a configuration.
+    """One thing that is wrong with a configuration, or that somebody should know before work starts.
+
+    Every check reports these: of the command line, of this machine, of a model, of a dataset.
 
     Attributes:
         key: dotted path in the configuration, for example ``trainer.lora.r``.
@@ -94,6 +96,8 @@ class Problem:
         allowed: what would be accepted, or an empty string.
         suggestion: a likely intended key or value, or None.
         remedy: a command or an action that solves it, or an empty string.
+        code: what kind of problem it is, one of few words, for counting and for tests; "" where nobody asks.
+        stops: it keeps the run from being started; otherwise it is a warning.
     """
 
     key: str
@@ -102,6 +106,8 @@ class Problem:
     allowed: str = ""
     suggestion: str | None = None
     remedy: str = ""
+    code: str = ""
+    stops: bool = True
 
     def __str__(self) -> str:
         shown = f" = {self.value!r}" if self.value is not None else ""
@@ -113,6 +119,16 @@ class Problem:
         if self.remedy:
             parts.append(self.remedy)
         return " ".join(parts)
+
+
+def stopping(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems that keep a run from being started, each once."""
+    return list(dict.fromkeys(problem for problem in problems if problem.stops))
+
+
+def warnings_of(problems: Iterable[Problem]) -> list[str]:
+    """Return the other ones as text, each once."""
+    return list(dict.fromkeys(str(problem) for problem in problems if not problem.stops))
 
 
 class ConfigError(InputError):
