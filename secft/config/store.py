@@ -11,7 +11,6 @@ from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
 from secft.config.hardware import HardwareConfig, register_resolver
-from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
@@ -59,6 +58,8 @@ from secft.config.training import (
     TrlBackend,
     UnslothBackend,
 )
+from secft.evaluate.gates.settings import GatesConfig
+from secft.evaluate.settings import EvalConfig
 
 SOURCES: dict[str, type[SourceConfig]] = {
     "agent_runs": AgentRunsSource,
