@@ -9,11 +9,10 @@ from secft.config.training import RewardTrainer
 from secft.errors import Problem
 from secft.evaluate.items import FROM_DATASET, unasked
 from secft.files import read_jsonl
-from secft.train.checks import Flaw
 from secft.train.checks.rows import count_rows
 
 
-def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
+def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
     """Report tasks of the evaluation that ask nothing, and gates that cannot be passed for that reason.
 
     Args:
@@ -40,5 +39,5 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
     return []
 
 
-def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Flaw:
-    return Flaw("evaluation", Problem(key, reason, value, remedy=remedy), stops)
+def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Problem:
+    return Problem(key, reason, value, remedy=remedy, code="evaluation", stops=stops)
