@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ from packaging.requirements import Requirement
 from secft.commands.columns import columns, plain_text, size
 from secft.commands.verbs import Asked, Verb, Verbs
 from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
-from secft.errors import InputError, SecftError, did_you_mean
+from secft.errors import InputError, Problem, SecftError, did_you_mean
 from secft.log import complain
-from secft.train.environments import SEPARATE, SIZES, Finding, check, repair
+from secft.train.environments import SEPARATE, SIZES, UNDONE, check, repair
 from secft.train.methods import BACKENDS, as_rows
 
 TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve")
 """Instruction sets that decide how fast training on a CPU is, and which number formats pay."""
-_HARMLESS = frozenset({"missing", "being made"})
-"""Findings that need no repair: such an environment is made on first use, or right now."""
 
 
 def examine(asked: Asked) -> int:
@@ -40,8 +37,8 @@ def examine(asked: Asked) -> int:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         _print(facts)
-    harmless = frozenset() if asked.words else _HARMLESS
-    broken = any(finding.kind not in harmless for found in states.values() for finding in found)
+    harmless = () if asked.words else UNDONE
+    broken = any(problem.code not in harmless for found in states.values() for problem in found)
     return code or (InputError.exit_code if broken else 0)
 
 
@@ -121,12 +118,12 @@ def _lacking(requirement: Requirement) -> str:
     return f"{requirement.name}{requirement.specifier} (installed is {version})"
 
 
-def _told(states: dict[str, list[Finding]], root: Path) -> dict[str, Any]:
+def _told(states: dict[str, list[Problem]], root: Path) -> dict[str, Any]:
     return {
         name: {
             "directory": str(root / name),
-            "state": "ready" if not found else found[0].kind,
-            "findings": [asdict(finding) for finding in found],
+            "state": "ready" if not found else found[0].code,
+            "findings": [{"kind": problem.code, "detail": problem.reason} for problem in found],
             "bytes": SIZES[name],
         }
         for name, found in states.items()

@@ -19,12 +19,12 @@ from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
 from secft.environment import missing_modules
-from secft.errors import MissingExtraError, ModelNotFoundError, Problem
+from secft.errors import MissingExtraError, ModelNotFoundError, Problem, stopping
 from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 from secft.planning.findings import configured_flaws
 from secft.stages.pretraining import pretraining_problems
-from secft.train.checks import machine_of, stopping
+from secft.train.checks import machine_of
 from secft.train.distributed.choice import distributed_problems, missing_here
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")

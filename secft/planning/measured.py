@@ -10,11 +10,10 @@ from secft.errors import Problem
 from secft.evaluate.items import unasked
 from secft.evaluate.tasks import TASKS
 from secft.files import read_jsonl
-from secft.train.checks import Flaw
 from secft.train.checks.rows import count_rows
 
 
-def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
+def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
     """Report tasks of the evaluation that ask nothing, and gates that cannot be passed for that reason.
 
     Args:
@@ -41,5 +40,5 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
     return []
 
 
-def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Flaw:
-    return Flaw("evaluation", Problem(key, reason, value, remedy=remedy), stops)
+def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Problem:
+    return Problem(key, reason, value, remedy=remedy, code="evaluation", stops=stops)

@@ -62,7 +62,7 @@ def test_broken_environment_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
     directory.mkdir()
     Record("unfinished", lock_of("axolotl").digest, str(directory)).write(directory)
     assert main(["doctor", place(tmp_path)]) == 2
-    assert "not in order: unfinished: making it was interrupted" in capsys.readouterr().out
+    assert "not in order: unfinished: making its environment was interrupted" in capsys.readouterr().out
     Record("ready", "0" * 64, str(directory)).write(directory)
     assert main(["doctor", place(tmp_path)]) == 2
     assert "not in order: other lock" in capsys.readouterr().out

@@ -84,7 +84,7 @@ class ForeignBackend(ABC):
         """
         told = refusal(job.method, self.name, cuda=bool(cuda_devices()))
         problems = [told] if told else []
-        problems += [f"backend.extra.{key}: {what}" for key, what in extra_problems(self.name, self.extra)]
+        problems += map(str, extra_problems(self.name, self.extra))
         if job.adapter in ("lora", "qlora", "dora") and job.lora.bias != "none":
             problems.append(f"trainer.lora.bias={job.lora.bias} is known to backend=trl only")
         if problems:

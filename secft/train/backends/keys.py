@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from secft.errors import did_you_mean
+from secft.errors import Problem, did_you_mean
 
 LOCKS = Path(__file__).resolve().parents[1] / "locks"
 
@@ -48,7 +48,7 @@ def keys_of(backend: str) -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[tuple[str, str]]:
+def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[Problem]:
     """Check settings that a user hands to a backend.
 
     Args:
@@ -56,18 +56,20 @@ def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[tuple[str, st
         extra: key -> value, by the backend's own names.
 
     Returns:
-        (key, what is wrong with it) in the order of the keys.
+        A problem for each wrong key, in the order of the keys.
     """
     known = keys_of(backend)
-    found: list[tuple[str, str]] = []
+    found: list[Problem] = []
     for key in sorted(extra):
+        reason, guess = "", None
         if key in RUNS_CODE:
-            found.append((key, "would load code named in a configuration"))
+            reason = "would load code named in a configuration"
         elif key in SENDS:
-            found.append((key, "would send the model away; use the publish command"))
+            reason = "would send the model away; use the publish command"
         elif key in OWNED.get(backend, ()):
-            found.append((key, "is set by secft from the rest of the configuration"))
+            reason = "is set by secft from the rest of the configuration"
         elif key not in known:
-            guess = did_you_mean(key, known)
-            found.append((key, f"is no setting of {backend}" + (f"; did you mean {guess!r}?" if guess else "")))
+            reason, guess = f"is no setting of {backend}", did_you_mean(key, known)
+        if reason:
+            found.append(Problem(f"backend.extra.{key}", reason, extra[key], suggestion=guess, code="backend setting"))
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from secft.environment import cpu_flags, cuda_devices
+from secft.environment import cpu_computes_bf16, cuda_devices
 from secft.errors import InputError
 from secft.files import write_json
 from secft.train.backends.foreign import ENGINE, ForeignBackend
@@ -35,7 +35,6 @@ TAGS = {
     "assistant_tag": "assistant",
     "system_tag": "system",
 }
-_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 class LlamaFactoryBackend(ForeignBackend):
@@ -93,7 +92,7 @@ class LlamaFactoryBackend(ForeignBackend):
 def _precision(job: TrainJob, cuda: bool) -> str:
     if job.precision != "auto":
         return job.precision
-    return "bf16" if cuda or cpu_flags() & _FAST_BF16 else "fp32"
+    return "bf16" if cuda or cpu_computes_bf16() else "fp32"
 
 
 def _rows(job: TrainJob, place: Path) -> Handover:

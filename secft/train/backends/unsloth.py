@@ -10,15 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from secft.environment import cpu_flags, cuda_devices
+from secft.environment import cpu_computes_bf16, cuda_devices
 from secft.errors import InputError
 from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.backends.foreign import ENGINE, ForeignBackend
 from secft.train.backends.handover import Handover, hand_over, open_tokenizer
 from secft.train.backends.token_rows import conversations, questions, texts
 from secft.train.job import TrainJob
-
-_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 class UnslothBackend(ForeignBackend):
@@ -62,7 +60,7 @@ class UnslothBackend(ForeignBackend):
 def _precision(job: TrainJob) -> str:
     if job.precision != "auto":
         return job.precision
-    return "bf16" if cuda_devices() or cpu_flags() & _FAST_BF16 else "fp32"
+    return "bf16" if cuda_devices() or cpu_computes_bf16() else "fp32"
 
 
 def _quantization_problem(job: TrainJob, *, cuda: bool) -> str:

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, s
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig
 
+from secft.environment import cpu_computes_bf16
 from secft.errors import InputError
 from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.checkpoints import Progress
@@ -156,15 +157,6 @@ def choose_precision(wanted: str) -> str:
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     return "bf16" if cpu_computes_bf16() else "fp32"
-
-
-def cpu_computes_bf16() -> bool:
-    """Tell whether the processor multiplies bfloat16 natively (emulation would be slower than fp32)."""
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return False
-    flags = path.read_text(encoding="utf-8", errors="replace")
-    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags
 
 
 def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:

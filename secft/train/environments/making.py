@@ -22,7 +22,7 @@ from secft.files import storage_errors
 from secft.progress import Meter, meter
 from secft.train.environments.lock import CUDA_SIZE, SIZES, Lock
 from secft.train.environments.look import Inside, look_inside
-from secft.train.environments.place import RECORD, BackendEnvironment, Record, is_foreign, place_of, python_of, ready
+from secft.train.environments.place import RECORD, BackendEnvironment, Record, is_occupied, place_of, python_of, ready
 from secft.train.environments.turns import Show
 
 PYTHONS = ((3, 11), (3, 12))
@@ -106,7 +106,7 @@ def fitting_python() -> Path:
 
 def _clear(directory: Path) -> None:
     """Remove an environment; it is renamed first, so that no half of it is ever taken for whole."""
-    if is_foreign(directory):
+    if is_occupied(directory):
         raise InputError(
             f"{directory} holds something that secft did not make (it has no {RECORD}). "
             "Move it away, or choose another place with paths.backends=DIR."
