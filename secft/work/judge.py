@@ -10,11 +10,12 @@ from typing import Any
 from secft.base import find_base_model
 from secft.config.judging import PREFERENCE, GatesConfig
 from secft.config.run import RunConfig
-from secft.config.training import RewardTrainer
 from secft.evaluate.gates import decide as decide_gates
 from secft.files import read_json, write_json
 from secft.models import default_cache_dir
 from secft.stage import Inputs
+from secft.train.objectives import objective_of
+from secft.train.objectives.reward import RewardTrainer
 from secft.train.views import write_view
 from secft.work.data import DATASET
 
@@ -49,7 +50,7 @@ def _evaluate_scores(config: RunConfig, trainer: RewardTrainer, inputs: Inputs, 
     dataset = inputs["dataset"].path / DATASET
     adapter = inputs["train"].path / inputs["train"].summary["adapter_dir"]
     with tempfile.TemporaryDirectory(prefix="secft-pairs-") as views:
-        pairs = write_view(dataset / "test.jsonl", trainer.name, trainer.pairs, Path(views), config.seed)
+        pairs = write_view(dataset / "test.jsonl", objective_of(trainer).rows, trainer.pairs, Path(views), config.seed)
         base = find_base_model(config.model).path
         summary = evaluate_reward(base, adapter, dataset, pairs, config.eval, config.seed, out)
     return {**summary, "results": read_json(out / RESULTS)}

@@ -12,7 +12,6 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.config.run import RunConfig
-from secft.config.training import NanogptBackend, PretrainTrainer
 from secft.environment import environment
 from secft.errors import InputError, Problem
 from secft.files import (
@@ -26,18 +25,20 @@ from secft.files import (
     write_json,
     write_text,
 )
-from secft.pretrain import published
-from secft.pretrain.backend import NanoGptBackend
-from secft.pretrain.data import DataSettings, prepare
-from secft.pretrain.job import PretrainJob
-from secft.pretrain.obfuscate import Obfuscator
-from secft.pretrain.pseudonyms import key_file
 from secft.release.pretrain_card import PretrainFacts, pretrain_card
 from secft.release.registry import register
 from secft.stage import Inputs
 from secft.track import following
 from secft.train.attempt import start
+from secft.train.backends.nanogpt import NanogptConfig
+from secft.train.backends.nanogpt.backend import NanoGptBackend
+from secft.train.backends.nanogpt.corpus import published
+from secft.train.backends.nanogpt.corpus.data import DataSettings, prepare
+from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
+from secft.train.backends.nanogpt.corpus.pseudonyms import key_file
+from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.launch import explain_end
+from secft.train.objectives.pretrain import PretrainTrainer
 from secft.work.judge import GATES, RESULTS
 
 CARD = "MODEL_CARD.md"
@@ -171,7 +172,7 @@ def pretraining_job(config: RunConfig, data: Path) -> PretrainJob:
     """Translate the configuration into what an engine is told."""
     trainer = trainer_of(config)
     shape, steps = trainer.shape, trainer.max_steps or 2000
-    checkout = config.backend.checkout if isinstance(config.backend, NanogptBackend) else None
+    checkout = config.backend.checkout if isinstance(config.backend, NanogptConfig) else None
     return PretrainJob(
         data_dir=str(data.absolute()),
         n_layer=shape.layers,
@@ -189,7 +190,7 @@ def pretraining_job(config: RunConfig, data: Path) -> PretrainJob:
         grad_clip=trainer.max_grad_norm,
         batch_size=trainer.micro_batch_size,
         gradient_accumulation_steps=trainer.gradient_accumulation,
-        eval_interval=min(trainer.eval_steps or steps, steps),
+        eval_interval=trainer.eval_steps,
         # A checkout has a seed of its own.
         seed=1337 if checkout else config.seed,
         compile=trainer.compile,
@@ -244,7 +245,7 @@ def _is_finished(job: PretrainJob, directory: Path) -> bool:
 def evaluate(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Measure the model on held-out text beside smoothed trigrams of the same training text."""
     from secft.evaluate.statistics import mean_interval
-    from secft.pretrain.measure import measure  # heavy: imports torch
+    from secft.train.backends.nanogpt.measure import measure  # heavy: imports torch
 
     corpus, confidence = inputs["corpus"], config.eval.confidence
     found = measure(inputs["train"].path, corpus.path / corpus.summary["place"], config.seed)

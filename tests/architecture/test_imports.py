@@ -20,7 +20,6 @@ LAYERS = {
     "llm": FOUNDATIONS | {"config", "engine", "models"},
     "dataset": FOUNDATIONS | {"config", "engine", "llm", "models"},
     "train": FOUNDATIONS | {"config", "models"},
-    "pretrain": FOUNDATIONS | {"config", "models", "train"},
     "evaluate": FOUNDATIONS | {"config", "models"},
     "release": FOUNDATIONS | {"config"},
 }
