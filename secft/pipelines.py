@@ -26,9 +26,9 @@ from secft.files import digest
 from secft.plan import print_plan
 from secft.planning.checks import FINETUNE_CHECKS, PRETRAIN_CHECKS, Check, problems_of
 from secft.planning.unread import unread_problems
-from secft.pretrain.backend import NanoGptBackend
 from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
+from secft.train.backends.nanogpt.backend import NanoGptBackend
 
 DOCUMENTS = Stage(
     "documents",

@@ -19,8 +19,9 @@ from secft.config.run import PathsConfig
 from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
 from secft.errors import InputError, Problem, SecftError, did_you_mean
 from secft.log import complain
-from secft.train.environments import SEPARATE, SIZES, UNDONE, check, repair
-from secft.train.methods import BACKENDS, as_rows
+from secft.train.backends import BACKENDS, SEPARATE
+from secft.train.environments import UNDONE, check, repair
+from secft.train.methods import as_rows
 
 TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve")
 """Instruction sets that decide how fast training on a CPU is, and which number formats pay."""
@@ -128,7 +129,7 @@ def _told(states: dict[str, list[Problem]], root: Path) -> dict[str, Any]:
             "directory": str(root / name),
             "state": "ready" if not found else found[0].code,
             "findings": [{"kind": problem.code, "detail": problem.reason} for problem in found],
-            "bytes": SIZES[name],
+            "bytes": BACKENDS[name].environment_bytes,
         }
         for name, found in states.items()
     }
@@ -143,7 +144,8 @@ def _sections(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Machine", columns(("what", "here"), list(_machine_rows(facts["machine"])))
     legend = "yes: on any device; GPU: needs a CUDA device; -: not at all. Reasons: docs/backends.md"
     yield "Methods and backends", f"{columns(('method', *BACKENDS), as_rows())}\n{legend}"
-    own = [[name, "ready" if _version("torch") else "torch is not installed", ""] for name in ("trl", "nanogpt")]
+    here = "ready" if _version("torch") else "torch is not installed"
+    own = [[name, here, ""] for name, record in BACKENDS.items() if not record.separate]
     rows = own + [[name, _state(told), told["directory"]] for name, told in facts["backends"].items()]
     yield "Environments of backends", columns(("backend", "state", "place"), rows)
     if facts["extras"]:

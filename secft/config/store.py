@@ -37,30 +37,11 @@ from secft.config.source_files import (
     WebSource,
 )
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
-from secft.config.training import (
-    AxolotlBackend,
-    ContinueTrainer,
-    DoraTrainer,
-    DpoTrainer,
-    FullTrainer,
-    GrpoTrainer,
-    KtoTrainer,
-    LlamaFactoryBackend,
-    LoraTrainer,
-    NanogptBackend,
-    NoTracker,
-    OrpoTrainer,
-    PpoTrainer,
-    PretrainTrainer,
-    QloraTrainer,
-    RewardTrainer,
-    SimpoTrainer,
-    TensorboardTracker,
-    TrlBackend,
-    UnslothBackend,
-)
+from secft.config.training import NoTracker, TensorboardTracker
 from secft.evaluate.gates.settings import GatesConfig
 from secft.evaluate.settings import EvalConfig
+from secft.train.backends import BACKENDS
+from secft.train.objectives import METHODS
 
 SOURCES: dict[str, type[SourceConfig]] = {
     "agent_runs": AgentRunsSource,
@@ -98,28 +79,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "dedup": {"minhash_schema": DedupConfig},
     "curation": {"standard_schema": CurationConfig},
     "model": {"model_schema": ModelConfig},
-    "trainer": {
-        "full_schema": FullTrainer,
-        "lora_schema": LoraTrainer,
-        "qlora_schema": QloraTrainer,
-        "dora_schema": DoraTrainer,
-        "dpo_schema": DpoTrainer,
-        "orpo_schema": OrpoTrainer,
-        "kto_schema": KtoTrainer,
-        "simpo_schema": SimpoTrainer,
-        "grpo_schema": GrpoTrainer,
-        "ppo_schema": PpoTrainer,
-        "reward_schema": RewardTrainer,
-        "pretrain_schema": PretrainTrainer,
-        "continue_schema": ContinueTrainer,
-    },
-    "backend": {
-        "trl_schema": TrlBackend,
-        "axolotl_schema": AxolotlBackend,
-        "llama_factory_schema": LlamaFactoryBackend,
-        "unsloth_schema": UnslothBackend,
-        "nanogpt_schema": NanogptBackend,
-    },
+    "trainer": {f"{name}_schema": method.config for name, method in METHODS.items()},
+    "backend": {f"{name}_schema": record.config for name, record in BACKENDS.items()},
     "hardware": {"hardware_schema": HardwareConfig},
     "distributed": {"distributed_schema": DistributedConfig},
     "eval": {"standard_schema": EvalConfig},

@@ -10,7 +10,6 @@ from pathlib import Path
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
-from secft.config.training import PretrainTrainer, adapter_of
 from secft.dataset import sources
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -26,6 +25,8 @@ from secft.planning.findings import configured_flaws
 from secft.stages.pretraining import pretraining_problems
 from secft.train.checks import machine_of
 from secft.train.distributed.choice import distributed_problems, missing_here
+from secft.train.objectives import adapter_of
+from secft.train.objectives.pretrain import PretrainTrainer
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)

@@ -12,19 +12,20 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer
+from secft.config.training import AdaptedTrainer
 from secft.errors import ConfigError, InputError, Problem, stopping, warnings_of
 from secft.files import read_json
 from secft.models.resolve import packaged_gguf
 from secft.planning.measured import measured_flaws
 from secft.planning.needs import disk_flaws, memory_flaws
 from secft.planning.steps import Steps, step_flaws, steps_of
+from secft.train.backends import SEPARATE
 from secft.train.checks import machine_of
 from secft.train.checks.model import ALL_LINEAR, target_problems, vocabulary_problems
 from secft.train.checks.rows import SeenRows, count_rows, length_problems, look_at, objective_problems, row_problems
 from secft.train.checks.settings import empty_validation, setting_problems
 from secft.train.checks.template import template_problems
-from secft.train.environments import SEPARATE, check
+from secft.train.environments import check
 
 LENGTH_STEP, LENGTH_REASON = "length", "longer than "
 
@@ -65,7 +66,7 @@ def configured_flaws(config: RunConfig) -> list[Problem]:
 
 def _target_flaws(config: RunConfig) -> list[Problem]:
     trainer = config.trainer
-    if not isinstance(trainer, LoraTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
         return []  # nothing to compare: a packaged model need not be unpacked for it
     try:
         return target_problems(trainer, find_base_model(config.model).path)

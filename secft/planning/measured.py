@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.run import RunConfig
-from secft.config.training import RewardTrainer
 from secft.errors import Problem
 from secft.evaluate.items import unasked
 from secft.evaluate.tasks import TASKS
 from secft.files import read_jsonl
 from secft.train.checks.rows import count_rows
+from secft.train.objectives import objective_of
 
 
 def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
@@ -21,7 +21,7 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
         dataset: directory of the frozen dataset.
     """
     place = dataset / "test.jsonl"
-    scored = isinstance(config.trainer, RewardTrainer)
+    scored = objective_of(config.trainer).scores
     if not place.is_file() or (scored and not count_rows(place)):
         remedy = "Hold examples out: curation.split.test_fraction above 0, and more entities if none fell into it."
         return [_flaw("data", "holds nothing out to measure the candidate by", str(place), remedy)]

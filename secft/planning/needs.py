@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.run import RunConfig
-from secft.config.training import adapter_of
 from secft.environment import free_disk_bytes
 from secft.errors import Problem
 from secft.estimate import estimate, trained_parameters
 from secft.train.checks import Machine
+from secft.train.objectives import adapter_of
 
 USABLE = 0.95
 """Share of a device's memory that a prediction may take: allocators lose some."""

@@ -11,7 +11,7 @@ from typing import Any
 from secft.base import find_base_model
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
-from secft.config.training import RewardTrainer, TrainerConfig
+from secft.config.training import TrainerConfig
 from secft.documents.decision import GATES, Decision
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, read_results
@@ -22,6 +22,8 @@ from secft.files import write_json
 from secft.models import default_cache_dir
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
+from secft.train.objectives import objective_of
+from secft.train.objectives.reward import RewardTrainer
 from secft.train.views import write_view
 
 
@@ -56,7 +58,7 @@ def evaluate_candidate(settings: EvaluationSettings, inputs: Inputs, out: Path) 
         from secft.evaluate.reward import evaluate_reward  # heavy: imports torch
 
         with tempfile.TemporaryDirectory(prefix="secft-pairs-") as views:
-            pairs = write_view(dataset / "test.jsonl", trainer.name, trainer.pairs, Path(views), seed)
+            pairs = write_view(dataset / "test.jsonl", objective_of(trainer).rows, trainer.pairs, Path(views), seed)
             return evaluate_reward(base, adapter, dataset, pairs, settings.eval, seed, out)
     from secft.evaluate.run import evaluate  # heavy: imports torch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.config.run import RunConfig
-from secft.config.training import BackendConfig, NanogptBackend, PretrainTrainer, TrackerConfig
+from secft.config.training import BackendConfig, TrackerConfig
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult, read_results
 from secft.errors import ConfigError, InputError, Problem
@@ -27,18 +27,20 @@ from secft.files import (
     tree_digests,
     write_json,
 )
-from secft.pretrain import published
-from secft.pretrain.backend import NanoGptBackend
-from secft.pretrain.data import DataSettings, prepare
-from secft.pretrain.job import PretrainJob
-from secft.pretrain.obfuscate import Obfuscator
-from secft.pretrain.pseudonyms import key_file
 from secft.stage import INTERNAL, Inputs
 from secft.stages.documents import DOCUMENTS
 from secft.stages.evaluation import write_decision
 from secft.track import following
 from secft.train.attempt import start
+from secft.train.backends.nanogpt import NanogptConfig
+from secft.train.backends.nanogpt.backend import NanoGptBackend
+from secft.train.backends.nanogpt.corpus import published
+from secft.train.backends.nanogpt.corpus.data import DataSettings, prepare
+from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
+from secft.train.backends.nanogpt.corpus.pseudonyms import key_file
+from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.launch import explain_end
+from secft.train.objectives.pretrain import PretrainTrainer
 
 DATA = "nanogpt"
 """Where corpora lie below the data root."""
@@ -203,7 +205,7 @@ def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
     """Translate the settings into what an engine is told."""
     trainer = settings.trainer
     shape, steps = trainer.shape, trainer.max_steps or 2000
-    checkout = settings.backend.checkout if isinstance(settings.backend, NanogptBackend) else None
+    checkout = settings.backend.checkout if isinstance(settings.backend, NanogptConfig) else None
     return PretrainJob(
         data_dir=str(data.absolute()),
         n_layer=shape.layers,
@@ -221,7 +223,7 @@ def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
         grad_clip=trainer.max_grad_norm,
         batch_size=trainer.micro_batch_size,
         gradient_accumulation_steps=trainer.gradient_accumulation,
-        eval_interval=min(trainer.eval_steps or steps, steps),
+        eval_interval=trainer.eval_steps,
         # A checkout has a seed of its own.
         seed=1337 if checkout else settings.seed,
         compile=trainer.compile,
@@ -307,7 +309,7 @@ def evaluate_text(settings: TextEvaluationSettings, inputs: Inputs, out: Path) -
     """Measure the model on held-out text beside smoothed trigrams of the same training text."""
     from secft.evaluate.metrics import compared
     from secft.evaluate.statistics import mean_interval
-    from secft.pretrain.measure import measure  # heavy: imports torch
+    from secft.train.backends.nanogpt.measure import measure  # heavy: imports torch
 
     corpus, confidence = inputs["corpus"], settings.confidence
     found = measure(inputs["train"].path, corpus.path / corpus.summary["place"], settings.seed)

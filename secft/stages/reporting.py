@@ -13,7 +13,6 @@ from secft.documents.decision import GATES, read_decision
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_record import RunRecord
 from secft.files import plain, read_json, read_jsonl, tree_digests
-from secft.pretrain import published
 from secft.registry.entries import register
 from secft.reports.card import model_card
 from secft.reports.evidence import evidence, evidence_name
@@ -22,6 +21,7 @@ from secft.reports.pretrain_card import PretrainFacts, pretrain_card
 from secft.reports.report import report
 from secft.stage import Inputs
 from secft.stages.dataset import DATASET
+from secft.train.backends.nanogpt.corpus import published
 
 CARD, REPORT = "MODEL_CARD.md", "report.html"
 

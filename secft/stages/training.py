@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from secft.base import find_base_model
 from secft.config.distributed import DistributedConfig
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
-from secft.config.training import (
-    BackendConfig,
-    LoraTrainer,
-    PairsConfig,
-    PairTrainer,
-    QloraTrainer,
-    SampledTrainer,
-    TrackerConfig,
-    TrainerConfig,
-    adapter_of,
-    objective_of,
-)
+from secft.config.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
 from secft.files import plain
 from secft.log import warn
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
 from secft.track import following
-from secft.train.backends import Backend, backend_named
+from secft.train.backends.backend import Backend, backend_named
 from secft.train.distributed.choice import settings_of
-from secft.train.job import (
-    LoraSettings,
-    PreferenceSettings,
-    QuantizationSettings,
-    RecoverySettings,
-    SamplingSettings,
-    TrainJob,
-)
+from secft.train.job import TrainJob
 from secft.train.launch import run_training
 from secft.train.metrics import mean_rewards, read_metrics
+from secft.train.objectives import objective_of
 from secft.train.views import NothingToLearnError, write_view
 
 VIEWS = "views"
-Settings = TypeVar("Settings")
 VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*", "launch/*", "ranks/*", "stop")
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
@@ -117,14 +99,14 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     }
 
 
-def chosen_backend(settings: TrainSettings) -> Backend:
+def chosen_backend(settings: TrainSettings) -> Backend[TrainJob]:
     """Return the backend, with its place and what the user hands to it by its own names."""
     extra = plain(getattr(settings.backend, "extra", {}))
     return backend_named(settings.backend.name, settings.backends, extra)
 
 
 def training_job(settings: TrainSettings, dataset: Path, views: Path | None = None) -> TrainJob:
-    """Translate the settings into what an engine is told.
+    """Translate the settings into what a runner is told.
 
     Args:
         settings: of the stage.
@@ -134,45 +116,19 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
     Raises:
         InputError: the dataset has nothing that the objective could learn from.
     """
-    trainer = settings.trainer
     files = training_files(settings, dataset, views)
-    has_validation = files["validation_file"] is not None
+    validates, trainer = files["validation_file"] is not None, settings.trainer
+    watched = validates and trainer.early_stopping_patience > 0
     base = find_base_model(settings.model)
     return TrainJob(
         model_dir=str(base.path),
         base_model_name=base.hub_id or base.name,
         train_file=str(files["train_file"]),
         validation_file=files["validation_file"],
-        objective=objective_of(trainer),  # type: ignore[arg-type]  # the schema allows the same names
-        adapter=adapter_of(trainer),  # type: ignore[arg-type]
-        lora=_lora(trainer),
-        quantization=_quantization(trainer),
-        preference=_settings(PreferenceSettings, trainer),
-        sampling=_sampling(trainer),
-        learning_rate=trainer.learning_rate,
-        scheduler=trainer.scheduler,  # type: ignore[arg-type]
-        warmup_ratio=trainer.warmup_ratio,
-        weight_decay=trainer.weight_decay,
-        max_grad_norm=trainer.max_grad_norm,
-        epochs=trainer.epochs,
-        max_steps=trainer.max_steps or -1,
-        micro_batch=trainer.micro_batch_size,
-        gradient_accumulation=trainer.gradient_accumulation,
-        max_length=trainer.max_length,
-        packing=trainer.packing,
-        precision=trainer.precision,  # type: ignore[arg-type]
-        compile=trainer.compile,  # type: ignore[arg-type]
-        attention=trainer.attention,
-        kernels=trainer.kernels,  # type: ignore[arg-type]
-        gradient_checkpointing=trainer.gradient_checkpointing,
+        trainer=trainer if validates else replace(trainer, early_stopping_patience=0),
         seed=settings.seed,
-        eval_steps=trainer.eval_steps,
-        save_steps=trainer.save_steps,
-        save_total_limit=trainer.save_total_limit,
-        early_stopping_patience=trainer.early_stopping_patience if has_validation else 0,
-        load_best=has_validation and trainer.early_stopping_patience > 0,
+        load_best=watched,
         distributed=settings_of(settings.distributed),
-        recovery=RecoverySettings(**plain(trainer.recovery)),
     )
 
 
@@ -182,7 +138,7 @@ def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -
     pairs = trainer.pairs if isinstance(trainer, PairTrainer) else PairsConfig()
 
     def view(split: Path) -> str:
-        made = split if views is None else write_view(split, objective_of(trainer), pairs, views, settings.seed)
+        made = split if views is None else write_view(split, objective_of(trainer).rows, pairs, views, settings.seed)
         return str(made.absolute())
 
     validation, validation_file = dataset / "validation.jsonl", None
@@ -192,34 +148,3 @@ def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -
         except NothingToLearnError:
             validation_file = None
     return {"train_file": view(dataset / "train.jsonl"), "validation_file": validation_file}
-
-
-def _lora(trainer: TrainerConfig) -> LoraSettings:
-    if not isinstance(trainer, LoraTrainer):
-        return LoraSettings()
-    lora = trainer.lora
-    return LoraSettings(
-        r=lora.r,
-        alpha=lora.alpha,
-        dropout=lora.dropout,
-        target_modules=",".join(lora.target_modules),
-        bias=lora.bias,
-    )
-
-
-def _quantization(trainer: TrainerConfig) -> QuantizationSettings:
-    if not isinstance(trainer, QloraTrainer):
-        return QuantizationSettings()
-    return QuantizationSettings(**plain(trainer.quantization))
-
-
-def _settings(kind: type[Settings], trainer: TrainerConfig) -> Settings:
-    """Return the settings of a kind that a trainer has; what it lacks stays as it is by default."""
-    names = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in vars(trainer).items() if name in names})
-
-
-def _sampling(trainer: TrainerConfig) -> SamplingSettings:
-    if not isinstance(trainer, SampledTrainer):
-        return SamplingSettings()
-    return SamplingSettings(**plain(trainer.sampling), kl=trainer.kl)

@@ -37,6 +37,8 @@ def layers() -> tuple[Layer, ...]:
         if not line.startswith("|") or not cells[0].startswith("`"):
             continue
         may = None if cells[2] == EVERYTHING else frozenset(map(room_name, re.findall(r"`([^`]+)`", cells[2])))
+        if may is not None and "schemas" in cells[2].split():
+            may |= {room for layer in found for room in layer.rooms if room.startswith("config/")}
         found.append(Layer(tuple(map(room_name, re.findall(r"`([^`]+)`", cells[0]))), may))
     return tuple(found)
 

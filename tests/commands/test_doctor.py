@@ -12,9 +12,10 @@ import pytest
 from secft.__main__ import main
 from secft.commands import doctor
 from secft.errors import TrainingError
-from secft.train.environments.lock import SEPARATE, lock_of
+from secft.train.backends import BACKENDS, SEPARATE
+from secft.train.environments.lock import lock_of
 from secft.train.environments.place import Record
-from secft.train.methods import BACKENDS, METHODS
+from secft.train.objectives import METHODS
 
 
 def place(root: Path) -> str:

@@ -10,8 +10,8 @@ from secft.config.compose import compose_job, compose_sweep, open_key_overrides,
 from secft.config.options import about_option, groups, options
 from secft.config.roots import RUN
 from secft.config.source import AttackSource, CweSource
-from secft.config.training import QloraTrainer
 from secft.errors import ConfigError, Problem
+from secft.train.objectives.sft import QloraTrainer
 
 
 def problems(*overrides: str) -> dict[str, Problem]:

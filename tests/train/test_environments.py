@@ -11,14 +11,16 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import secft.train.environments.making as making
 from secft.errors import InputError, StorageError, TrainingError
+from secft.train.backends import BACKENDS, SEPARATE
 from secft.train.environments import BackendEnvironment, check, ensure, in_use, repair, variables_for
-from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
+from secft.train.environments.lock import LOCKS, lock_of
 from secft.train.environments.place import RECORD, read_record
 from secft.train.environments.turns import is_being_made
 
@@ -289,7 +291,8 @@ def test_what_is_not_ours_is_never_removed(tmp_path: Path) -> None:
 
 def test_disk_and_python_are_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lock(tmp_path / "locks", "alpha==1.0\n")
-    monkeypatch.setitem(SIZES, "demo", 2 * 2**30)
+    record = replace(BACKENDS["axolotl"], name="demo", environment_bytes=2 * 2**30)
+    monkeypatch.setitem(BACKENDS, "demo", record)
     monkeypatch.setattr(making, "free_disk_bytes", lambda place: 2**30)
     with pytest.raises(StorageError, match=r"takes 2\.0 GiB.*1\.0 GiB are free"):
         ensure("demo", tmp_path / "root", locks=tmp_path / "locks")
@@ -304,7 +307,7 @@ def test_locks_hold_nothing_but_pins(tmp_path: Path) -> None:
         lock = lock_of(name)
         assert {"torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes"} <= set(lock.versions)
         assert lock.versions["torch"] == "2.13.0"
-        assert name in SIZES
+        assert BACKENDS[name].environment_bytes > 2**30
     assert {path.stem for path in LOCKS.glob("*.lock")} == set(SEPARATE)
     assert len({lock_of(name).digest for name in SEPARATE}) == 3
     with pytest.raises(InputError, match="Did you mean 'axolotl'"):

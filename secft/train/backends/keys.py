@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.errors import Problem, did_you_mean
+from secft.train.backends import BACKENDS
 
 LOCKS = Path(__file__).resolve().parents[1] / "locks"
 
@@ -21,21 +22,6 @@ SENDS = frozenset({
     "export_hub_model_id", "hub_model_id", "hub_strategy", "hub_token", "push_dataset_to_hub", "push_to_hub",
 })  # fmt: skip
 """Publishing is a command of its own, behind the gates."""
-OWNED = {
-    "axolotl": frozenset({
-        "base_model", "chat_template", "chat_template_jinja", "dataset_prepared_path", "datasets", "output_dir",
-        "resume_from_checkpoint", "rl", "test_datasets", "val_set_size",
-    }),
-    "llama_factory": frozenset({
-        "dataset", "dataset_dir", "do_train", "eval_dataset", "finetuning_type", "model_name_or_path", "output_dir",
-        "overwrite_output_dir", "resume_from_checkpoint", "stage", "tokenized_path", "val_size",
-    }),
-    "unsloth": frozenset({
-        "dataset_kwargs", "full_finetuning", "load_in_4bit", "load_in_8bit", "model_name", "output_dir",
-        "resume_from_checkpoint", "train_rows", "use_dora", "validation_rows",
-    }),
-}  # fmt: skip
-"""What secft itself must say: where things are and what is learned."""
 
 
 @cache
@@ -66,7 +52,7 @@ def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[Problem]:
             reason = "would load code named in a configuration"
         elif key in SENDS:
             reason = "would send the model away; use the publish command"
-        elif key in OWNED.get(backend, ()):
+        elif key in BACKENDS[backend].owned:
             reason = "is set by secft from the rest of the configuration"
         elif key not in known:
             reason, guess = f"is no setting of {backend}", did_you_mean(key, known)

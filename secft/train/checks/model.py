@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import LoraTrainer, TrainerConfig, adapter_of
+from secft.config.training import AdaptedTrainer, TrainerConfig
 from secft.errors import InputError, Problem, did_you_mean
 from secft.train.checks.weights import embedding_rows, linear_modules
+from secft.train.objectives import adapter_of
 
 ALL_LINEAR = "all-linear"
 SHOWN = 5
@@ -20,7 +21,7 @@ def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     Peft takes a name for a module whose dotted name is it, or ends with a dot and it; it is silent about a name that
     matches nothing as long as another one matches.
     """
-    if not isinstance(trainer, LoraTrainer) or adapter_of(trainer) == "none":
+    if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer) == "none":
         return []
     key = "trainer.lora.target_modules"
     wanted = trainer.lora.target_modules

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import PairTrainer, TrainerConfig, objective_of
+from secft.config.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
+from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example
+from secft.train.views import TEXTS
 
 LOOKED_AT = 4000
 SHOWN = 5
-TEXT_OBJECTIVES = ("continue", "pretrain")
-"""Objectives without a conversation, so without a mask."""
-PAIR_OBJECTIVES = ("dpo", "orpo", "kto", "simpo", "reward")
 
 NO_ANSWER = "no answer"
 REFUSED = "template refuses"
@@ -77,7 +76,7 @@ def look_at(path: Path, tokenizer: Any, trainer: TrainerConfig, limit: int = LOO
     for number, row in spread_rows(path, seen.total, limit):
         seen.looked_at += 1
         seen.with_rejected += bool(row.get("rejected"))
-        if objective_of(trainer) in TEXT_OBJECTIVES:
+        if objective_of(trainer).rows is TEXTS:  # no conversation, so no mask
             _look_at_text(seen, row, str(row.get("id", number)), tokenizer, trainer.max_length)
         else:
             _look_at_row(seen, row, str(row.get("id", number)), tokenizer, closing)
@@ -188,12 +187,11 @@ def row_problems(seen: SeenRows, place: Path) -> list[Problem]:
 
 def objective_problems(trainer: TrainerConfig, seen: SeenRows) -> list[Problem]:
     """Report a dataset whose rows lack what the objective needs."""
-    objective = objective_of(trainer)
-    if objective not in PAIR_OBJECTIVES or not isinstance(trainer, PairTrainer) or not seen.looked_at:
+    if not isinstance(trainer, PairTrainer) or not seen.looked_at:
         return []
     if trainer.pairs.corrupt or seen.with_rejected:
         return []
-    reason = f"{objective} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
+    reason = f"{trainer.name} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
     remedy = "Set trainer.pairs.corrupt=true to make them, or give rows with a rejected answer."
     return [Problem("trainer.pairs.corrupt", reason, False, remedy=remedy, code="no pairs")]
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.train.environments.checks import UNDONE, check, problems_of
-from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
+from secft.train.environments.lock import LOCKS, lock_of
 from secft.train.environments.making import make
 from secft.train.environments.place import BackendEnvironment, ready
 from secft.train.environments.turns import Show, in_use, turn
 from secft.train.environments.variables import SILENT, variables_for
 
 __all__ = [
-    "SEPARATE",
     "SILENT",
-    "SIZES",
     "UNDONE",
     "BackendEnvironment",
     "check",
