@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "secft"
 
 FOUNDATIONS = {"errors", "files", "records", "lookup", "log", "environment", "artifact", "net", "process", "progress",
-               "threads"}  # fmt: skip
+               "threads", "security"}  # fmt: skip
 LAYERS = {
     "config": FOUNDATIONS,
     "models": FOUNDATIONS,
