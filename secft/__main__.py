@@ -121,11 +121,11 @@ def _dispatch(name: str, arguments: list[str]) -> int:
 
 def _further_problems(line: CommandLine) -> list[Problem]:
     """Return what a run would complain about next, so that all is told at once."""
-    from secft.preflight import config_problems, machine_problems
+    from secft.run import problems
 
     found: list[Problem] = []
     for config in line.configs:
-        found += [p for p in [*config_problems(config), *machine_problems(config)] if p not in found]
+        found += [problem for problem in problems(config) if problem not in found]
     return found
 
 

@@ -1,82 +1,109 @@
-"""The run command: check everything, run the stages, register what passed, say where things are."""
+"""The run command: check everything, run the stages, write the reports, register what passed, say where things are."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
+from secft.artifact import Artifact, ArtifactStore
+from secft.config.compose import read_config
 from secft.config.run import RunConfig
 from secft.dataset import sources
+from secft.documents.results import RESULTS
 from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError
-from secft.log import RunLog
-from secft.pipeline import Progress, run_stages
-from secft.plan import print_plan
-from secft.preflight import config_problems, machine_problems
+from secft.files import digest, read_json
+from secft.log import RunLog, warn
+from secft.pipelines import Pipeline, pipeline_of
+from secft.planning.checks import problems_of
+from secft.planning.findings import before_training
+from secft.planning.unread import unread_problems
 from secft.run_directory import RunDirectory
-from secft.stage import StageResult
+from secft.stage import Inputs, StageResult, lasting, run_stages
+from secft.stages.dataset import DATASET
+from secft.stages.reporting import register_model
 from secft.train.checks import machine_of
 from secft.train.watching import StoppedByWatcher
-from secft.work.data import publish_dataset
-from secft.work.naming import run_name
-from secft.work.papers import register_candidate
-from secft.work.pretraining import is_pretraining, plan_lines, publish_corpus, register_pretrained
 
+REPORTS_VERSION = 1
+"""Raised when the reports would tell something else of the same run."""
 DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
 
 
-def run(config: RunConfig, command: str) -> dict[str, Any]:
-    """Run one experiment from its sources to a registered adapter.
+def problems(config: RunConfig, *, machine: bool = True) -> list[Problem]:
+    """Return everything that keeps a run from being started.
 
     Args:
         config: the whole configuration.
-        command: what the user typed, for the papers.
+        machine: whether this machine is asked, too.
+    """
+    pipeline = pipeline_of(config)
+    unread = []
+    if pipeline.unread:
+        defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
+        unread = unread_problems(config, defaults, pipeline.name, pipeline.unread, pipeline.read)
+    return [*unread, *problems_of(pipeline.checks, config, machine=machine)]
+
+
+def run(config: RunConfig, command: str) -> dict[str, Any]:
+    """Run one experiment from its sources to a registered model.
+
+    Args:
+        config: the whole configuration.
+        command: what the user typed, for the reports.
 
     Returns:
         What a leaderboard wants to know: run, status, exit code (0, or 3 where the gates did not pass and nothing
-        was registered), directory, registered path, results, what training told.
+        was registered), directory, registered path, results, what training reported.
 
     Raises:
         ConfigError: something is wrong with the configuration or this machine; nothing was started.
         SecftError: a stage failed; earlier ones stay finished.
     """
-    problems = config_problems(config)
+    pipeline, found = pipeline_of(config), problems(config)
     if config.dry_run:
-        return _dry_run(config, problems)
-    problems += machine_problems(config)
-    if problems:
-        raise ConfigError(problems)
+        if any(problem.key.split(".")[0] in DATA_GROUPS for problem in problems(config, machine=False)):
+            raise ConfigError(found)  # no data can be made, so there is nothing to plan with
+        startable = pipeline.plan(config, found)
+        return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
+    if found:
+        raise ConfigError(found)
     sources.refresh(config.source)  # before anything is named after its content
-    directory = RunDirectory(config, run_name(config), command)
-    directory.open()
+    directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
+    directory.open(config, command)
     log = RunLog(directory.path / "run.log")
     try:
-        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).told}")
-        return _run_and_register(config, directory, log)
+        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).summary}")
+        return _run_and_register(config, pipeline, directory, log)
     finally:
         log.close()
         directory.close()
 
 
-def _dry_run(config: RunConfig, problems: list[Problem]) -> dict[str, Any]:
-    if problems and is_pretraining(config):
-        raise ConfigError(problems)
-    lacking = [*problems, *machine_problems(config)]
-    if any(problem.key.split(".")[0] in DATA_GROUPS for problem in problems):
-        raise ConfigError(lacking)  # no data can be made, so there is nothing to plan with
-    startable = not lacking
-    if is_pretraining(config):
-        print("\n".join([*plan_lines(config), *(f"lacking: {problem}" for problem in lacking)]))
-    else:
-        startable = print_plan(config, lacking)
-    return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
-
-
-def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
     start = time.monotonic()
+
+    def on_stage(result: StageResult) -> None:
+        directory.show(result)
+        if result.stage in pipeline.publish:
+            place = pipeline.publish[result.stage](config, result.artifact)
+            directory.record.dataset = str(place)
+            log.say(f"    dataset {place}")
+
+    def before(stage: str, inputs: Inputs) -> list[str]:
+        if stage != "train" or "dataset" not in inputs:
+            return []
+        warnings = before_training(config, inputs["dataset"].path / DATASET)
+        for text in warnings:
+            warn(text)
+        return warnings
+
     try:
-        progress = run_stages(config, log, lambda result: _on_stage(config, directory, log, result))
-        outcome = _conclude(config, progress, directory, log)
+        store = ArtifactStore(Path(config.paths.cache) / "stages")
+        artifacts = run_stages(pipeline.stages(config), config, store, log, on_stage, before)
+        _write_reports(config, pipeline, artifacts, directory, log)
+        outcome = _conclude(config, pipeline, artifacts, directory, log)
     except (Interrupted, KeyboardInterrupt):
         directory.finish("interrupted")
         raise Interrupted("The run was interrupted; the same command continues it.") from None
@@ -87,38 +114,42 @@ def _run_and_register(config: RunConfig, directory: RunDirectory, log: RunLog) -
         directory.finish("error", error=str(error))
         log.note(f"error: {error}")
         raise
-    paper = "MODEL_CARD.md" if is_pretraining(config) else "report.html"
-    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / paper}")
+    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / pipeline.first}")
     return outcome
 
 
-def _on_stage(config: RunConfig, directory: RunDirectory, log: RunLog, result: StageResult) -> None:
-    directory.show(result)
-    publish = {"dataset": publish_dataset, "corpus": publish_corpus}.get(result.stage)
-    if publish is not None:
-        place = publish(config, result.artifact)
-        directory.record["dataset"] = str(place)
-        log.say(f"    dataset {place}")
+def _write_reports(
+    config: RunConfig, pipeline: Pipeline, artifacts: dict[str, Artifact], directory: RunDirectory, log: RunLog
+) -> None:
+    """Write what people read, whatever the gates say; reports that tell the same already stay as they are."""
+    made = {name: artifact.manifest["fingerprint"] for name, artifact in artifacts.items()}
+    identity = digest({"version": REPORTS_VERSION, "config": lasting(config), "stages": made})
+    written = directory.write_reports(identity, lambda: pipeline.reports(config, artifacts, directory.record))
+    if written and directory.record.reports:
+        log.say(f"reports: {', '.join(directory.record.reports.files)}")
 
 
-def _conclude(config: RunConfig, progress: Progress, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+def _conclude(
+    config: RunConfig, pipeline: Pipeline, artifacts: dict[str, Artifact], directory: RunDirectory, log: RunLog
+) -> dict[str, Any]:
     """Register a candidate that passed; say why another one is not registered."""
-    verdict = progress.artifacts["gates"].summary["verdict"]
+    verdict = artifacts["gates"].summary["verdict"]
     outcome = {
         "run": directory.name,
         "directory": str(directory.path),
         "verdict": verdict,
-        "results": progress.artifacts["evaluate"].summary["results"],
-        "training": progress.artifacts["train"].summary,
+        "results": read_json(artifacts["evaluate"].path / RESULTS),
+        "training": artifacts["train"].summary,
     }
+    card = directory.path / pipeline.card
     if verdict == "pass":
-        register = register_pretrained if is_pretraining(config) else register_candidate
-        place = register(config, progress.artifacts, directory.name)
+        origin, models = pipeline.origin(config, artifacts), Path(config.paths.models)
+        text = card.read_text(encoding="utf-8")
+        place = register_model(artifacts, text, models, config.backend.name, directory.name, origin)
         log.say(f"gates passed; registered {place}", "green")
         directory.finish("passed", verdict=verdict, registered=str(place))
         return {**outcome, "status": "passed", "exit_code": 0, "registered": str(place)}
     status = {"fail": "failed"}.get(verdict, verdict)
-    card = directory.path / "MODEL_CARD.md"
     log.say(f"the gates say {verdict}: nothing was registered; {card} tells why", "bold red")
     directory.finish(status, verdict=verdict)
     return {**outcome, "status": status, "exit_code": GateFailedError.exit_code}

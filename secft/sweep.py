@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from secft.config.sweep import SweepConfig, is_searching, study_file
 from secft.errors import InputError
 from secft.files import digest, read_json, write_json, write_text
-from secft.release.leaderboard import leaderboard
+from secft.reports.leaderboard import leaderboard
 
 JOBS = "jobs"
 

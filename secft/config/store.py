@@ -11,7 +11,6 @@ from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
 from secft.config.hardware import HardwareConfig, register_resolver
-from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
@@ -38,6 +37,8 @@ from secft.config.source_files import (
 )
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
 from secft.config.training import NoTracker, TensorboardTracker
+from secft.evaluate.gates.settings import GatesConfig
+from secft.evaluate.settings import EvalConfig
 from secft.train.backends import BACKENDS
 from secft.train.objectives import METHODS
 

@@ -109,7 +109,7 @@ def attach(model: Any, adapter_dir: Path) -> Any:
     return wrapped.to(model.dtype).eval()
 
 
-class Contestants:
+class ModelPair:
     """Base and candidate; at most one copy of the base is in memory."""
 
     def __init__(self, base_dir: Path, candidate_dir: Path, hardware: Hardware) -> None:

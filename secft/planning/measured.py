@@ -6,7 +6,8 @@ from pathlib import Path
 
 from secft.config.run import RunConfig
 from secft.errors import Problem
-from secft.evaluate.items import FROM_DATASET, unasked
+from secft.evaluate.items import unasked
+from secft.evaluate.tasks import TASKS
 from secft.files import read_jsonl
 from secft.train.checks.rows import count_rows
 from secft.train.objectives import objective_of
@@ -28,7 +29,7 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
         return []
     missing = unasked(config.eval.tasks, read_jsonl(place))
     if set(missing) == set(config.eval.tasks):
-        kinds = sorted(set().union(*(FROM_DATASET[task] for task in missing)))
+        kinds = sorted(set().union(*(TASKS[task].source.kinds for task in missing)))
         remedy = f"Add a task with questions of its own (refusal), or examples of: {', '.join(kinds)}."
         return [_flaw("eval.tasks", "ask nothing that this dataset holds out", ", ".join(missing), remedy)]
     gated = [task for task in config.gates.target_tasks if task in missing]
