@@ -14,7 +14,7 @@ from pathlib import Path
 
 from secft.artifact import ArtifactStore
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curate import CURATION_VERSION
 from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.files import storage_errors
@@ -26,7 +26,7 @@ from secft.work.naming import run_name
 STAGES: tuple[Stage, ...] = (
     Stage(
         "documents",
-        version=sources.VERSION,
+        version=collect.VERSION,
         needs=(),
         settings=lambda config: config.source,
         work=data.read_documents,

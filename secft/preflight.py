@@ -10,10 +10,10 @@ from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
 from secft.config.training import PretrainTrainer, adapter_of
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
-from secft.dataset.sources.chat_record import brings_records
+from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
@@ -47,10 +47,10 @@ def machine_problems(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks: files, packages, devices, weights, permissions."""
     if is_pretraining(config):
         named = isinstance(config.trainer, PretrainTrainer) and bool(config.trainer.files)
-        used = [] if named else sources.problems(config.source)
+        used = [] if named else collect.problems(config.source)
         return [*used, *engine_problems(config.engine), *_extra_problems(config), *_place_problems(config)]
     return [
-        *sources.problems(config.source),
+        *collect.problems(config.source),
         *_teacher_problems(config),
         *engine_problems(config.engine),
         *curation_problems(config.curation),

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError
 from secft.log import RunLog
 from secft.pipeline import Progress, run_stages
@@ -46,7 +46,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
     problems += machine_problems(config)
     if problems:
         raise ConfigError(problems)
-    sources.refresh(config.source)  # before anything is named after its content
+    collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(config, run_name(config), command)
     directory.open()
     log = RunLog(directory.path / "run.log")

@@ -11,7 +11,7 @@ from secft.artifact import Artifact
 from secft.base import find_base_model
 from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.curation.screening import Screening, Tokens
@@ -40,7 +40,7 @@ DATASET_REPORT = "dataset_report.html"
 def source_digests(config: RunConfig) -> dict[str, str]:
     """Return label -> SHA-256 of every file that the sources read, and of the tokenizer that sizes chunks."""
     try:
-        found = {label: sha256_file(path) for label, path in sorted(sources.external_files(config.source).items())}
+        found = {label: sha256_file(path) for label, path in sorted(collect.external_files(config.source).items())}
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from error
     return {**found, "tokenizer": find_base_model(config.model).tokenizer_digest} if _chunked(config) else found
@@ -49,7 +49,7 @@ def source_digests(config: RunConfig) -> dict[str, str]:
 def read_documents(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Read every source into documents.jsonl."""
     with open_engine(config.engine) as engine:
-        summary = sources.collect(config.source, out, engine, chunk_tokenizer(config))
+        summary = collect.collect(config.source, out, engine, chunk_tokenizer(config))
     return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(config.source))}"}
 
 

@@ -7,8 +7,9 @@ import pytest
 from secft.config.command_line import read_command_line
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides, read_config
 from secft.config.options import about_option, groups, options
-from secft.config.source import AttackSource, CweSource
 from secft.config.training import QloraTrainer
+from secft.dataset.sources.attack import AttackSource
+from secft.dataset.sources.cwe import CweSource
 from secft.errors import ConfigError, Problem
 
 
