@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.artifact import Artifact
+from secft.config.compose import read_config
 from secft.config.run import RunConfig
 from secft.dataset import sources
 from secft.dataset.curate import CURATION_VERSION
@@ -23,7 +24,8 @@ from secft.documents.run_record import RunRecord
 from secft.errors import Problem
 from secft.files import digest
 from secft.plan import print_plan
-from secft.planning.checks import FINETUNE_CHECKS, PRETRAIN_CHECKS, Check
+from secft.planning.checks import FINETUNE_CHECKS, PRETRAIN_CHECKS, Check, problems_of
+from secft.planning.unread import unread_problems
 from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
 from secft.train.backends.nanogpt.backend import NanoGptBackend
@@ -61,7 +63,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,
@@ -97,7 +99,7 @@ PRETRAIN_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("corpus",),
         settings=pretraining.PretrainSettings.of,
         work=pretraining.pretrain,
@@ -166,6 +168,19 @@ class Pipeline:
             return config.name
         fingerprint = digest({"config": lasting(config), "external": self.external(config)})
         return f"{self.title(config)}-{config.trainer.name}-{fingerprint[:10]}"
+
+    def problems(self, config: RunConfig, *, machine: bool = True) -> list[Problem]:
+        """Return everything that keeps a run from being started.
+
+        Args:
+            config: the whole configuration.
+            machine: whether this machine is asked, too; impossible settings are wrong on any.
+        """
+        unread = []
+        if self.unread:
+            defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
+            unread = unread_problems(config, defaults, self.name, self.unread, self.read)
+        return [*unread, *problems_of(self.checks, config, machine=machine)]
 
 
 def _reads_documents(config: RunConfig) -> bool:

@@ -13,6 +13,7 @@ from secft.config.engine import EngineConfig
 from secft.config.hardware import HardwareConfig, register_resolver
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
+from secft.config.roots import PlacesConfig
 from secft.config.run import RunConfig
 from secft.config.source import (
     AttackSource,
@@ -101,6 +102,8 @@ def register_schemas() -> None:
     register_resolver(conf_directory() / "hardware")
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig, provider="secft")
+    for command in ("dataset", "doctor"):
+        store.store(name=f"{command}_schema", node=PlacesConfig, provider="secft")
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=group, name=name, node=schema, provider="secft")

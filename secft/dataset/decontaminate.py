@@ -11,7 +11,6 @@ Source of the run of words: Brown et al., Language Models are Few-Shot Learners,
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,18 +24,17 @@ from numpy.typing import NDArray
 
 from secft.config.curation import GuardConfig
 from secft.dataset.clean import comparable
-from secft.dataset.curation.catalogue import identifiers
 from secft.dataset.curation.facts import asked_text
 from secft.dataset.curation.table import Places
 from secft.dataset.dedup.words import Hashes, Rows, shingle_hashes, word_hashes
 from secft.files import canonical_json
 from secft.records import Example
+from secft.security.identifiers import is_vulnerability, named
 
 EMBEDDED = 4096
 """Examples whose questions are embedded at once."""
 
 SAME_QUESTION = "same question as a test example"
-_VULNERABILITY = re.compile(r"^(?:CVE|GHSA|RUSTSEC|PYSEC|GO)-")
 
 Embed = Callable[[Sequence[str]], Any]
 GuardSets = Mapping[str, Sequence[str]]
@@ -141,14 +139,14 @@ def guard_index(name: str, items: Sequence[str], settings: GuardConfig) -> Guard
             for start in range(len(words) - size + 1):
                 run = tuple(words[start : start + size])
                 index.runs.setdefault(run[:2], set()).add(run)
-        wanted = identifiers(item)
+        wanted = named(item)
         index.ids.update(name for name in wanted if _counts(name, settings))
     index.questions.discard("")
     return index
 
 
 def _counts(identifier: str, settings: GuardConfig) -> bool:
-    return settings.vulnerability_ids if _VULNERABILITY.match(identifier) else settings.subject_ids
+    return settings.vulnerability_ids if is_vulnerability(identifier) else settings.subject_ids
 
 
 def _rule(
@@ -183,9 +181,9 @@ def hits_of(examples: Mapping[int, Example], sets: GuardSets, guard: GuardConfig
     for row, example in examples.items():
         question = asked_text(example)
         text = "\n".join(message["content"] for message in example.messages if message["role"] != "system")
-        words, named = comparable(text).split(), identifiers(text)
+        words, identifiers = comparable(text).split(), named(text)
         for index in indexes:
-            rule = _rule(example, index, question, words, named)
+            rule = _rule(example, index, question, words, identifiers)
             if rule:
                 hits[index.name][row] = rule
     return hits

@@ -12,7 +12,7 @@ from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_i
 from secft.dataset.templates.writing import Draft, Setting, Skip, dice
 from secft.records import Document, Example, Message, Provenance, Tally
 
-SYNTHESIS_VERSION = 3
+SYNTHESIS_VERSION = 4
 """Raised when the same documents would give other examples."""
 
 INJECTED = "the document holds instructions to a model"

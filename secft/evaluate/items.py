@@ -74,7 +74,7 @@ def unasked(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[str
     for row in rows:
         if not missing:
             break
-        missing = [name for name in missing if not TASKS[name].source.items([row], "")]
+        missing = [name for name in missing if not TASKS[name].source.asks(row)]
     return missing
 
 

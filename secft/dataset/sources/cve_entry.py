@@ -16,12 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from secft.dataset.sources.cvss import told
+from secft.dataset.sources.cvss import score_line
 from secft.dataset.sources.json_fields import mappings, string, strings
 from secft.records import Document
 
-CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
-_CWE_ID = re.compile(r"CWE-([1-9]\d{0,5})\b")
 _REJECTED = re.compile(r"\W*(rejected reason|reject)\b", re.IGNORECASE)
 _RESERVED = re.compile(r"\W*reserved\b\W*\*\*", re.IGNORECASE)
 _MAX_TOLD = 20
@@ -61,12 +59,6 @@ def english(texts: Iterable[dict[str, Any]], key: str = "value") -> list[str]:
     return [text for text in dict.fromkeys(paragraphs) if text]
 
 
-def weakness_ids(texts: Iterable[str]) -> list[str]:
-    """Return the CWE ids in texts such as ``CWE-79: ...``; NVD-CWE-noinfo and NVD-CWE-Other are none."""
-    matches = (_CWE_ID.match(text.strip()) for text in texts)
-    return list(dict.fromkeys(f"CWE-{match.group(1)}" for match in matches if match))
-
-
 def references(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return addresses with their tags, each address once."""
     found: dict[str, list[str]] = {}
@@ -94,7 +86,7 @@ def text_of_fields(fields: dict[str, Any]) -> str:
     """Return the whole text for people."""
     parts = [fields["description"]]
     if fields["cvss"]:
-        parts.append(told(fields["cvss"]))
+        parts.append(score_line(fields["cvss"]))
     if fields["cwes"]:
         parts.append(f"Weaknesses: {', '.join(fields['cwes'])}")
     if fields["affected"]:

@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.cve_entry import (
-    CVE_ID,
     Entry,
     content_digest,
     english_under,
     references,
     text_of_fields,
-    weakness_ids,
     withdrawn,
 )
 from secft.dataset.sources.cvss import preferred, read_score
 from secft.dataset.sources.json_fields import mapping, mappings, string
 from secft.dataset.sources.version_ranges import cpe_parts, cpe_versions
 from secft.records import Document
+from secft.security.identifiers import is_id, leading_cwes
 
 LICENSE = "public domain (NVD, NIST); CVE descriptions: CVE Terms of Use"
 RANK = 1
@@ -32,7 +31,7 @@ _MAX_NODES = 10_000
 def is_nvd(record: dict[str, Any]) -> bool:
     """Tell whether an object is an entry of NVD JSON 2.0, with its ``cve`` around it or not."""
     inner = mapping(record, "cve") or record
-    return CVE_ID.fullmatch(string(inner, "id")) is not None and "descriptions" in inner
+    return is_id(string(inner, "id"), "cve") and "descriptions" in inner
 
 
 def _primary_first(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -94,7 +93,7 @@ def _fields(cve: dict[str, Any], description: str) -> dict[str, Any]:
         "title": "",
         "cvss": scores[0] if scores else {},
         "scores": scores,
-        "cwes": weakness_ids(weaknesses),
+        "cwes": leading_cwes(weaknesses),
         "affected": _affected(cve),
         "references": references(mappings(cve, "references")),
         "solutions": [text for text in [string(cve, "evaluatorSolution")] if text],

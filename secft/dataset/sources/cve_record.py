@@ -8,19 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from secft.dataset.sources.cve_entry import (
-    CVE_ID,
     Entry,
     content_digest,
     english_under,
     references,
     text_of_fields,
-    weakness_ids,
     withdrawn,
 )
 from secft.dataset.sources.cvss import preferred, read_score
 from secft.dataset.sources.json_fields import mapping, mappings, string
 from secft.dataset.sources.version_ranges import affects, record_versions
 from secft.records import Document
+from secft.security.identifiers import is_id, leading_cwes
 
 LICENSE = "CVE Terms of Use (Copyright The MITRE Corporation)"
 RANK = 0
@@ -29,8 +28,8 @@ _METRICS = {"cvssV4_0": "4.0", "cvssV3_1": "3.1", "cvssV3_0": "3.0", "cvssV2_0":
 
 def is_record(record: dict[str, Any]) -> bool:
     """Tell whether an object is a CVE JSON 5 record."""
-    named = CVE_ID.fullmatch(string(mapping(record, "cveMetadata"), "cveId"))
-    return string(record, "dataType") == "CVE_RECORD" and named is not None
+    identifier = string(mapping(record, "cveMetadata"), "cveId")
+    return string(record, "dataType") == "CVE_RECORD" and is_id(identifier, "cve")
 
 
 def _containers(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,7 +52,7 @@ def _scores(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _weaknesses(containers: list[dict[str, Any]]) -> list[str]:
-    return weakness_ids(
+    return leading_cwes(
         string(text, "cweId") or string(text, "description")
         for container in containers
         for problem in mappings(container, "problemTypes")

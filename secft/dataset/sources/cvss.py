@@ -2,8 +2,6 @@
 
 A score is ``version``, ``vector``, ``score`` (0 to 10), ``severity`` (None, Low, Medium, High, Critical), ``source``
 (who gave it) and ``primary`` (given by the format's first authority).
-
-Source: FIRST, CVSS v3.1 specification, section 5 (severity scale); NVD, "Vulnerability Metrics" (scale of v2).
 """
 
 from __future__ import annotations
@@ -13,19 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from secft.dataset.sources.json_fields import string
+from secft.security.severity import CVSS_WORDS, cvss_word
 
 PREFERENCE = ("4.0", "3.1", "3.0", "2.0")
 _VECTOR = re.compile(r"[A-Za-z0-9.:/()]{7,300}")
-_SEVERITIES = ("None", "Low", "Medium", "High", "Critical")
-
-
-def severity_of(score: float, version: str) -> str:
-    """Return the word for a score."""
-    if version.startswith("2"):
-        return "High" if score >= 7 else "Medium" if score >= 4 else "Low"
-    if score == 0:
-        return "None"
-    return "Critical" if score >= 9 else "High" if score >= 7 else "Medium" if score >= 4 else "Low"
 
 
 def read_score(data: dict[str, Any], version: str, source: str, primary: bool, severity: str = "") -> dict[str, Any]:
@@ -47,7 +36,7 @@ def read_score(data: dict[str, Any], version: str, source: str, primary: bool, s
         "version": version,
         "vector": vector if _VECTOR.fullmatch(vector) else "",
         "score": float(score),
-        "severity": word if word in _SEVERITIES else severity_of(score, version),
+        "severity": word if word in CVSS_WORDS else cvss_word(score, version),
         "source": source,
         "primary": primary,
     }
@@ -62,7 +51,7 @@ def preferred(scores: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def told(score: dict[str, Any]) -> str:
+def score_line(score: dict[str, Any]) -> str:
     """Return a score in one line for people."""
     vector = f", {score['vector']}" if score["vector"] else ""
     return f"Severity: {score['severity']} (CVSS {score['version']} base score {score['score']:g}{vector})"

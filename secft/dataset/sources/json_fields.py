@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
-
-_CWE = re.compile(r"CWE-[1-9]\d{0,6}")
-_CVE = re.compile(r"CVE-\d{4}-\d{4,19}")
 
 
 def clean(value: str) -> str:
@@ -38,13 +34,3 @@ def mappings(record: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Return the objects of a list."""
     value = record.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def cwe_ids(names: list[str]) -> list[str]:
-    """Return those that are ids of weaknesses, each once."""
-    return list(dict.fromkeys(name for name in names if _CWE.fullmatch(name)))
-
-
-def cve_ids(names: list[str]) -> list[str]:
-    """Return those that are ids of vulnerabilities, each once."""
-    return list(dict.fromkeys(name for name in names if _CVE.fullmatch(name)))

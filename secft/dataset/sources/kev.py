@@ -15,11 +15,12 @@ from typing import Any
 
 from secft.config.source import KevSource
 from secft.dataset.sources.intake import Intake, Reader
-from secft.dataset.sources.json_fields import cve_ids, cwe_ids, mappings, string, strings
+from secft.dataset.sources.json_fields import mappings, string, strings
 from secft.dataset.sources.opening import path_problems, read_json_input
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError, Problem
 from secft.records import Document
+from secft.security.identifiers import is_id, only
 
 EXPECTED = "CISA's catalogue of Known Exploited Vulnerabilities (JSON with a list `vulnerabilities`)"
 LICENSE = "CC0-1.0"
@@ -60,7 +61,7 @@ def _fields(entry: dict[str, Any], cve: str) -> dict[str, Any]:
         "date_added": string(entry, "dateAdded"),
         "due_date": string(entry, "dueDate"),
         "known_ransomware_use": string(entry, "knownRansomwareCampaignUse") or "Unknown",
-        "cwes": cwe_ids(strings(entry, "cwes")),
+        "cwes": only("cwe", strings(entry, "cwes")),
         "notes": notes,
         "references": references,
     }
@@ -86,7 +87,7 @@ def _text(fields: dict[str, Any]) -> str:
 def _fault(entry: dict[str, Any], seen: set[str]) -> tuple[str, str]:
     """Return why an entry becomes no document, and what about this one; two empty strings if it is good."""
     cve = string(entry, "cveID")
-    if not cve_ids([cve]):
+    if not is_id(cve, "cve"):
         return "no valid CVE id", ""
     missing = [key for key in _NEEDED if not string(entry, key)]
     if missing:
@@ -114,7 +115,7 @@ def _read(config: KevSource, intake: Intake) -> Iterator[Document]:
         cve = string(entry, "cveID")
         reason, detail = _fault(entry, seen)
         if reason:
-            intake.refuse(f"KEV:{cve}" if cve_ids([cve]) else f"entry {number}", reason, detail)
+            intake.refuse(f"KEV:{cve}" if is_id(cve, "cve") else f"entry {number}", reason, detail)
             continue
         seen.add(cve)
         fields = _fields(entry, cve)

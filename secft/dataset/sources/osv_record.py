@@ -6,9 +6,10 @@ import datetime
 import re
 from typing import Any
 
-from secft.dataset.sources.json_fields import cve_ids, cwe_ids, mapping, mappings, string, strings
+from secft.dataset.sources.json_fields import mapping, mappings, string, strings
 from secft.dataset.sources.osv_details import read_details
 from secft.dataset.text import squeeze
+from secft.security.identifiers import only
 
 MAX_VERSIONS = 200
 """Most versions that are listed of a package without ranges."""
@@ -82,7 +83,7 @@ def fields_of(record: dict[str, Any]) -> dict[str, Any]:
     specific = mapping(record, "database_specific")
     details, omitted = read_details(string(record, "details"))
     aliases = list(dict.fromkeys(strings(record, "aliases")))
-    cves = cve_ids([string(record, "id"), *aliases])
+    cves = only("cve", [string(record, "id"), *aliases])
     severity = _severity(record)
     vectors = sorted(item["score"] for item in severity if item["type"].startswith("CVSS_V"))
     affected = _affected(record)
@@ -98,7 +99,7 @@ def fields_of(record: dict[str, Any]) -> dict[str, Any]:
         "severity": severity,
         "cvss": vectors[-1] if vectors else "",
         "severity_label": string(specific, "severity").lower(),
-        "cwes": cwe_ids(strings(specific, "cwe_ids") + strings(specific, "cwes")),
+        "cwes": only("cwe", strings(specific, "cwe_ids") + strings(specific, "cwes")),
         "categories": strings(specific, "categories"),
         "informational": string(specific, "informational"),
         "references": [

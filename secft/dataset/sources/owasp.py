@@ -21,11 +21,11 @@ from secft.dataset.chunk import SEPARATOR, Block, Chunk, chunk_blocks
 from secft.dataset.sources.asvs import BadCatalogue, Requirement, is_usable, read_catalogue, split_markdown
 from secft.dataset.sources.intake import Intake, reader_of_parts
 from secft.dataset.sources.markdown import blocks_of, without_sections
-from secft.dataset.sources.named import named_ids
 from secft.dataset.sources.packed import Packed, packed_suffixes, read_part
 from secft.dataset.sources.paths import named_files, parts_of, paths_problems
 from secft.errors import InputError, Problem
 from secft.records import Document
+from secft.security.identifiers import named_by_kind
 
 EXPECTED = "texts of OWASP (Markdown, archives of it, or ASVS as JSON or CSV)"
 HOME = "https://owasp.org/"
@@ -91,7 +91,7 @@ def _section(
             "chunk": number,
             "file": name,
             "parent": f"owasp:{name}",
-            **named_ids(f"{chunk.title}\n{chunk.text}"),
+            **named_by_kind(f"{chunk.title}\n{chunk.text}"),
         },
         source="owasp",
         source_version=version,

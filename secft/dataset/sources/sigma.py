@@ -21,11 +21,12 @@ from secft.dataset.sources.intake import Intake, reader_of_parts
 from secft.dataset.sources.json_fields import mapping, mappings, string, strings
 from secft.dataset.sources.packed import Packed, packed_suffixes, read_part
 from secft.dataset.sources.paths import named_files, parts_of, paths_problems
-from secft.dataset.sources.sigma_parts import attack_tags, cve_tags, day, detection_text, log_fields
+from secft.dataset.sources.sigma_parts import attack_fields, day, detection_text, log_fields
 from secft.dataset.text import paragraphs, squeeze
 from secft.errors import Problem
 from secft.files import sha256_file
 from secft.records import Document
+from secft.security.identifiers import cve_tags
 
 EXPECTED = "Sigma rules (YAML with title, logsource and detection, or JSONL with one rule a line)"
 HOME = "https://sigmahq.io/"
@@ -89,7 +90,7 @@ def _fields(rule: dict[str, Any], own: str) -> dict[str, Any]:
         "falsepositives": strings(rule, "falsepositives"),
         "level": string(rule, "level").lower(),
         "status": string(rule, "status").lower(),
-        **attack_tags(tags),
+        **attack_fields(tags),
         "cves": cve_tags(tags),
         "tags": tags,
         "related": related,

@@ -9,13 +9,10 @@ from typing import Any
 import yaml
 
 from secft.dataset.sources.json_fields import clean
+from secft.security.identifiers import attack_tags
 
 _BLOCK = re.compile(r"^detection:[ \t]*(?:#.*)?\n((?:[ \t].*\n|[ \t]*\n|-.*\n|#.*\n)+)", re.MULTILINE)
-_TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)")
-_SOFTWARE = re.compile(r"attack\.(s\d{4})")
-_GROUP = re.compile(r"attack\.(g\d{4})")
 _TACTIC = re.compile(r"attack\.([a-z]+(?:[-_][a-z]+)*)")
-_CVE = re.compile(r"cve\.(?:cve-)?(\d{4})[-.](\d{4,19})")
 _MAX_FIELDS = 200
 
 
@@ -30,25 +27,15 @@ def detection_text(detection: dict[str, Any], own: str) -> str:
     return clean(yaml.safe_dump({"detection": detection}, sort_keys=False, allow_unicode=True, width=1000).strip())
 
 
-def _ids(pattern: re.Pattern[str], tags: list[str]) -> list[str]:
-    found = (pattern.fullmatch(tag.lower()) for tag in tags)
-    return list(dict.fromkeys(match[1] for match in found if match))
-
-
-def attack_tags(tags: list[str]) -> dict[str, list[str]]:
-    """Return ids of ATT&CK by their kind: techniques, tactics, software and groups."""
+def attack_fields(tags: list[str]) -> dict[str, list[str]]:
+    """Return what the tags name of ATT&CK: ids of techniques, names of tactics, ids of software and groups."""
+    tactics = (_TACTIC.fullmatch(tag.lower()) for tag in tags)
     return {
-        "techniques": [name.upper() for name in _ids(_TECHNIQUE, tags)],
-        "tactics": list(dict.fromkeys(name.replace("_", "-") for name in _ids(_TACTIC, tags))),
-        "software": [name.upper() for name in _ids(_SOFTWARE, tags)],
-        "groups": [name.upper() for name in _ids(_GROUP, tags)],
+        "techniques": attack_tags(tags, "technique"),
+        "tactics": list(dict.fromkeys(match[1].replace("_", "-") for match in tactics if match)),
+        "software": attack_tags(tags, "software"),
+        "groups": attack_tags(tags, "group"),
     }
-
-
-def cve_tags(tags: list[str]) -> list[str]:
-    """Return ids of vulnerabilities: ``cve.2021-44228``, and as older rules wrote it ``cve.2021.44228``."""
-    found = (_CVE.fullmatch(tag.lower()) for tag in tags)
-    return list(dict.fromkeys(f"CVE-{match[1]}-{match[2]}" for match in found if match))
 
 
 def day(value: object) -> str:

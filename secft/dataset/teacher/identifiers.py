@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping
 
 from secft.dataset.seen import SeenIds
 from secft.records import Document
-
-_IDENTIFIER = re.compile(
-    r"(?<![\w-])(?:CVE-\d{4}-\d{3,}|CWE-\d+|CAPEC-\d+|T[AS]?\d{4}(?:\.\d{3})?|[MGSC]\d{4}|DET\d{4}|DS\d{4})(?![\w-])",
-    re.IGNORECASE,
-)
-_SPACED = re.compile(r"\b(CVE|CWE|CAPEC)[\s_:#]+(?:ID\s*:?\s*)?(\d)", re.IGNORECASE)
-
-
-def identifiers(text: str) -> set[str]:
-    """Return the CVE, CWE, CAPEC and ATT&CK identifiers that a text names, in upper case.
-
-    ``CWE 79`` and ``cwe_79`` are read as ``CWE-79``, so that a loose spelling hides nothing.
-    """
-    return {match.group().upper() for match in _IDENTIFIER.finditer(_SPACED.sub(r"\1-\2", text))}
+from secft.security.identifiers import loosely_named
 
 
 def catalogue(documents: Iterable[Document]) -> SeenIds:
     """Return every identifier that the loaded documents are about or refer to."""
     known = SeenIds()
     for document in documents:
-        named = identifiers(document.id.rpartition(":")[2]) | identifiers(document.text) | _in_fields(document.fields)
+        named = (
+            loosely_named(document.id.rpartition(":")[2]) | loosely_named(document.text) | _in_fields(document.fields)
+        )
         for identifier in named:
             known.add(identifier)
     return known
@@ -35,7 +23,7 @@ def catalogue(documents: Iterable[Document]) -> SeenIds:
 
 def _in_fields(value: object) -> set[str]:
     if isinstance(value, str):
-        return identifiers(value)
+        return loosely_named(value)
     if isinstance(value, Mapping):
         return set().union(*(_in_fields(item) for item in value.values()))
     if isinstance(value, list | tuple):
@@ -51,7 +39,7 @@ def unfounded(text: str, passage: str, known: Container[str]) -> str | None:
         passage: what it was generated from, title and id included.
         known: identifiers of the loaded catalogues.
     """
-    extra = identifiers(text) - identifiers(passage)
+    extra = loosely_named(text) - loosely_named(passage)
     if not extra:
         return None
     if all(identifier in known for identifier in extra):

@@ -9,8 +9,9 @@ from secft.dataset.templates.passage import first_lines, passage
 from secft.dataset.templates.weaknesses import weakness_answer
 from secft.dataset.templates.writing import Draft, Setting, Skip, excerpt
 from secft.records import Document
+from secft.security.severity import NAMES
 
-LEVELS = ("Info", "Low", "Medium", "High", "Critical")
+LEVELS = tuple(name.capitalize() for name in NAMES)
 _NO_TEXT = ("no description is available", "no fixed version is known")
 _REPORTED = (
     "A scan by {tool} reported: {title}{facts}\n{ask}",

@@ -7,13 +7,13 @@ from typing import Any
 
 from secft.dataset.clean import comparable
 from secft.dataset.templates.affected import affected_lines, fixed_lines
-from secft.dataset.templates.cvss import SEVERITIES
-from secft.dataset.templates.cvss import severity as severity_of_vector
 from secft.dataset.templates.passage import passage
 from secft.dataset.templates.weaknesses import weakness_answer
 from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, excerpt, first_sentences
 from secft.dataset.text import squeeze
 from secft.records import Document
+from secft.security import cvss
+from secft.security.severity import CVSS_WORDS
 
 _EXPLAIN = (
     "What is {name}?",
@@ -103,22 +103,23 @@ def mitigate(document: Document, setting: Setting, dice: Random) -> list[Draft] 
 
 
 def _severity_of(document: Document) -> tuple[str, str]:
-    """Return class and vector of the score to tell: stated beside a CVSS 3 or 4 vector, or computed from CVSS 3."""
+    """Return class and vector of the score to tell, of CVSS 3 or 4: as it is stated, or computed of a lone vector."""
     score = document.fields.get("cvss") or ""
     if isinstance(score, str):
-        return severity_of_vector(score), score
+        # Version 2 has three classes of the five.
+        return (cvss.severity(score) if cvss.version_of(score) != "2.0" else ""), score
     stated = score.get("severity", "") if score.get("version", "") in ("3.0", "3.1", "4.0") else ""
-    return (stated if stated in SEVERITIES else ""), score.get("vector", "")
+    return (stated if stated in CVSS_WORDS else ""), score.get("vector", "")
 
 
 def severity(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
     """Ask for the severity class of a CVSS vector, among all five."""
     name, vector = _severity_of(document)
     if not name or not vector:
-        return Skip("no CVSS vector of version 3, or of version 4 with its severity")
+        return Skip("no CVSS vector of version 3 or 4")
     text = excerpt(_description(document) or document.title, 300)
     question = dice.choice(_SEVERITY).format(name=_name(document), text=text, vector=vector)
-    return [Draft(question, name, ("cvss",), SEVERITIES, SEVERITIES.index(name))]
+    return [Draft(question, name, ("cvss",), CVSS_WORDS, CVSS_WORDS.index(name))]
 
 
 def weakness(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from secft.config.curation import CoherenceConfig
-from secft.dataset.curation.catalogue import identifiers
 from secft.dataset.curation.coherence import coherence_fault, content_words
 from secft.records import Document, Example
+from secft.security.identifiers import named
 
 from ..conftest import MakeExample, catalogue_of
 
@@ -23,10 +23,10 @@ def document(identifier: str, title: str, text: str) -> Document:
 KNOWN = catalogue_of([document("CWE-79", "Cross-site scripting", "Improper neutralization of input. See CAPEC-63.")])
 
 
-def test_identifiers() -> None:
+def test_named() -> None:
     text = "CVE-2021-44228, (CWE-79) T1059.001; S0002 TA0001 GHSA-jfh8-c2jp-5v3q RUSTSEC-2021-0001 GO-2022-0507"
-    assert identifiers("xT1059 T10590 1.T1059 CVE-21-1 ACWE-79 example.S0002") == frozenset()
-    assert identifiers(text) == {
+    assert named("xT1059 T10590 1.T1059 CVE-21-1 ACWE-79 example.S0002") == frozenset()
+    assert named(text) == {
         "CVE-2021-44228", "CWE-79", "T1059.001", "S0002", "TA0001", "GHSA-jfh8-c2jp-5v3q", "RUSTSEC-2021-0001",
         "GO-2022-0507",
     }  # fmt: skip

@@ -14,8 +14,8 @@ from secft.config.source_files import JsonlSource, ParquetSource
 from secft.dataset import sources
 from secft.dataset.sources.intake import Intake
 from secft.errors import InputError
+from secft.pipelines import FINETUNE
 from secft.records import Document
-from secft.run import problems
 
 CHAT = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
 
@@ -143,7 +143,7 @@ def test_texts_need_synthesis_and_conversations_do_not(kind: str) -> None:
     texts = f"source.{kind}.fields.body=text"
 
     def about(*overrides: str) -> list[str]:
-        found = problems(read_config([f"source=[{kind}]", where, *overrides]), machine=False)
+        found = FINETUNE.problems(read_config([f"source=[{kind}]", where, *overrides]), machine=False)
         return [problem.reason for problem in found if problem.key == "synthesis"]
 
     assert about("synthesis=none") == []

@@ -11,8 +11,10 @@ import pytest
 from secft.config.source_files import ToolLogsSource
 from secft.dataset.sources.intake import Intake
 from secft.dataset.sources.tool_logs import read_part
-from secft.dataset.sources.tool_logs.finding import cves_in, cwes_in, plain, severity_of, severity_of_score
+from secft.dataset.sources.tool_logs.finding import plain
 from secft.dataset.sources.tool_logs.tls_checks import is_weak
+from secft.security.identifiers import cves_in, cwes_in
+from secft.security.severity import severity_of_score, severity_of_word
 
 from .conftest import write
 
@@ -350,7 +352,7 @@ def test_plain_records(tmp_path: Path) -> None:
 
 
 def test_words_and_numbers_of_severity() -> None:
-    assert [severity_of(word) for word in ("Information", "WARNING", "ERROR", "Moderate", "odd", None)] == [
+    assert [severity_of_word(word) for word in ("Information", "WARNING", "ERROR", "Moderate", "odd", None)] == [
         "info", "medium", "high", "medium", "unknown", "unknown",
     ]  # fmt: skip
     scores = [10, "9.0", 8.9, 4.0, 3.9, 0.1, 0, "x", None, 11, float("nan")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from secft.dataset.teacher.checks import CHECKS, Pair, Rules, reject
-from secft.dataset.teacher.identifiers import catalogue, identifiers, unfounded
+from secft.dataset.teacher.identifiers import catalogue, unfounded
 from secft.dataset.teacher.passages import passages
 from secft.dataset.teacher.words import content_words, coverage, names, numbers
 from secft.records import Document
+from secft.security.identifiers import loosely_named
 
 GOOD = "How can developers prevent SQL injection with prepared statements?"
 ANSWER = "Use prepared statements, because they keep the query apart from the values of a user."
@@ -112,7 +113,7 @@ def test_every_rule_is_in_the_table() -> None:
     ],
 )
 def test_identifiers_are_read_in_every_spelling(text: str, found: set[str]) -> None:
-    assert identifiers(text) == found
+    assert loosely_named(text) == found
 
 
 def test_known_identifiers_come_from_ids_texts_and_fields(documents: dict[str, Document]) -> None:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from secft.dataset.templates.cvss import base_score, severity
 from secft.dataset.templates.passage import first_lines, passage
 
 
@@ -34,29 +31,3 @@ def test_no_heading_is_left_behind() -> None:
 
 def test_first_lines() -> None:
     assert first_lines("one\n\ntwo\nthree", 8) == "one\ntwo"
-
-
-@pytest.mark.parametrize(
-    ("vector", "score"),
-    [
-        # FIRST, CVSS v3.1 examples.
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
-        ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", 6.4),
-        ("CVSS:3.0/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", 3.1),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H/E:P", 10.0),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
-        ("CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 7.8),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
-        ("CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H", 4.6),
-    ],
-)
-def test_base_scores(vector: str, score: float) -> None:
-    assert base_score(vector) == score
-
-
-def test_severity_classes() -> None:
-    assert severity("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H") == "Critical"
-    assert severity("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N") == "None"
-    assert severity("CVSS:3.0/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N") == "Low"
-    assert severity("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N") == ""
-    assert severity("AV:N/AC:L/Au:N/C:P/I:P/A:P") == ""

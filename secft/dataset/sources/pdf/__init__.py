@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 from secft.config.source_files import PdfSource
 from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake, Reader, reader_of_parts
-from secft.dataset.sources.named import named_ids
 from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
 from secft.dataset.sources.pdf.download import is_address, kept, refresh
 from secft.errors import FetchRefused, InputError, MissingExtraError, Problem
 from secft.files import sha256_file
 from secft.process import shared_worker
 from secft.records import Document
+from secft.security.identifiers import named_by_kind
 
 if TYPE_CHECKING:
     from secft.dataset.sources.pdf.extract import Extracted, Task
@@ -100,7 +100,7 @@ def _fields(chunk: Chunk, name: str) -> dict[str, object]:
         "pages": list(chunk.pages),
         "file": name,
         "parent": SEPARATOR.join([f"pdf:{name}", *chunk.path[:1]]),
-        **named_ids(chunk.text),
+        **named_by_kind(chunk.text),
     }
 
 

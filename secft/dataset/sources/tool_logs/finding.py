@@ -14,20 +14,12 @@ from typing import Any
 
 from secft.dataset.sources.tool_logs.redaction import clean, clean_evidence
 from secft.dataset.text import squeeze
+from secft.security.identifiers import cves_in, cwes_in
+from secft.security.severity import NAMES, UNKNOWN
 
-SEVERITIES = ("info", "low", "medium", "high", "critical", "unknown")
+SEVERITIES = (*NAMES, UNKNOWN)
 MAX_TITLE, MAX_EVIDENCE, MAX_TEXT, MAX_REFERENCES = 300, 2000, 8000, 40
 
-_WORDS = {
-    "info": ("info", "informational", "information", "log", "none", "note", "notice", "negligible"),
-    "low": ("low", "minor"),
-    "medium": ("medium", "moderate", "warning", "warn"),
-    "high": ("high", "error", "major", "important"),
-    "critical": ("critical", "severe", "blocker"),
-}
-_SEVERITY_OF = {word: severity for severity, words in _WORDS.items() for word in words}
-_CWE = re.compile(r"(?i)\bcwe[-_ /:]{0,2}0*([1-9]\d{0,4})\b|definitions/([1-9]\d{0,4})\.html")
-_CVE = re.compile(r"(?i)\bcve[-_](\d{4})-(\d{4,19})\b")
 _BLOCK = re.compile(r"(?i)<(?:/?(?:p|div|ul|ol|table|tr|pre|h[1-6])|br|li)\b[^<>]{0,300}>")
 _INLINE = re.compile(r"(?i)</?(?:b|i|a|em|strong|code|span|li|td|th|u|tt|font|small)\b[^<>]{0,1000}>")
 _UNSHOWN = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -85,41 +77,6 @@ class BrokenReport(Exception):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
-
-
-def severity_of(word: Any) -> str:
-    """Return the severity that a tool's word stands for, or ``unknown``."""
-    return _SEVERITY_OF.get(word.strip().lower(), "unknown") if isinstance(word, str) else "unknown"
-
-
-def severity_of_score(score: Any) -> str:
-    """Return the severity of a CVSS base score.
-
-    Source: CVSS v3.1 specification, section 5 (qualitative severity rating scale).
-    """
-    try:
-        value = float(score)
-    except (TypeError, ValueError):
-        return "unknown"
-    limits = (("critical", 9.0), ("high", 7.0), ("medium", 4.0), ("low", 0.1), ("info", 0.0))
-    return next((name for name, low in limits if low <= value <= 10), "unknown")
-
-
-def cwes_in(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return the CWE ids that texts name, in numeric order; a bare number stands for its id."""
-    found: set[int] = set()
-    for value in values:
-        text = str(value) if value is not None else ""
-        if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 100_000:
-            found.add(int(text[:6]))
-        found |= {int(match.group(1) or match.group(2)) for match in _CWE.finditer(text)}
-    return tuple(f"CWE-{number}" for number in sorted(found))
-
-
-def cves_in(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return the CVE ids that texts name, in order."""
-    found = {(int(year), int(number)) for value in values for year, number in _CVE.findall(str(value or ""))}
-    return tuple(f"CVE-{year}-{number:04d}" for year, number in sorted(found))
 
 
 def plain(text: str) -> str:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of, severity_of_score
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
+from secft.security.severity import severity_of_score, severity_of_word
 
 _OPEN_PORT = (
     "A service answers on this port. Every reachable service adds to what can be attacked; this is information, "
@@ -50,7 +51,7 @@ def _vulnerability(table: Element, script: str, target: str) -> Finding:
     identifiers = [*lists.get("ids", []), table.get("key", "")]
     return finding(
         "nmap", f"{script}:{table.get('key', '')}".rstrip(":"), parts.get("title") or script,
-        severity=severity_of(parts.get("risk_factor")),
+        severity=severity_of_word(parts.get("risk_factor")),
         cves=identifiers, cwes=identifiers, target=target,
         evidence=f"script {script} says {parts.get('state', '')}",
         description="\n\n".join(lists.get("description", [])),
@@ -109,7 +110,7 @@ def parse_openvas_xml(report: Report) -> Iterator[Finding | Left]:
         address = (host.text or "").strip() if host is not None else ""
         references = [(item.get("type", ""), item.get("id", "")) for item in result.findall("nvt/refs/ref")]
         summary = tags.get("summary", "")
-        known = severity_of(threat)
+        known = severity_of_word(threat)
         yield finding(
             "openvas", test.get("oid", "") if test is not None else "", title,
             severity=known if known != "unknown" else severity_of_score(text_at(result, "severity")),
@@ -133,7 +134,7 @@ def parse_openvas_csv(report: Report) -> Iterator[Finding | Left]:
         if threat.lower() == "false positive":
             yield Left("marked a false positive", title)
             continue
-        known = severity_of(threat)
+        known = severity_of_word(threat)
         host = " ".join(filter(None, [row.get("hostname", ""), f"({row['ip']})" if row.get("hostname") else row["ip"]]))
         port = "/".join(filter(None, [row.get("port", ""), row.get("port protocol", "")])) or "general"
         references = [row.get(key, "") for key in ("bids", "certs", "other references")]

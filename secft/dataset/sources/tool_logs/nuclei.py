@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.json_values import mapping, string
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.security.severity import severity_of_word
 
 _ABOUT_SECRETS = {
     "token", "tokens", "keys", "key", "secret", "secrets", "credential", "credentials", "creds", "default-login",
@@ -68,7 +69,7 @@ def _finding(record: dict[str, Any]) -> Finding:
         "nuclei",
         rule,
         string(info, "name"),
-        severity=severity_of(info.get("severity")),
+        severity=severity_of_word(info.get("severity")),
         cwes=_list(classes.get("cwe-id")),
         cves=[*_list(classes.get("cve-id")), rule],
         target=where,

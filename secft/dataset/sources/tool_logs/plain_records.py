@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of, severity_of_score
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.security.severity import severity_of_score, severity_of_word
 
 _TITLES = ("title", "name", "vulnerability", "summary", "message", "msg", "check")
 _SEVERITIES = ("severity", "risk", "level", "priority")
@@ -46,7 +47,7 @@ def _finding(record: dict[str, Any]) -> Finding:
     where, cut = place(where) if "://" in where or "?" in where else (where, False)
     evidence, omitted = without_payloads(_first(record, ("evidence", "proof", "match")))
     word = _first(record, _SEVERITIES)
-    known = severity_of(word)
+    known = severity_of_word(word)
     line = _first(record, ("line", "line_number"))
     tool = re.sub(r"[^a-z0-9]+", "-", _first(record, ("tool", "scanner", "source")).lower()).strip("-")[:40]
     classes = [value for key in ("cwe", "cwes", "cwe_id", "cve", "cves", "cve_id") for value in _list(record.get(key))]

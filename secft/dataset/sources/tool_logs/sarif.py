@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.json_values import mapping, objects, string, strings
-from secft.dataset.sources.tool_logs.finding import Finding, Left, cwes_in, finding, severity_of_score
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.static_analysis import code_or_nothing
+from secft.security.identifiers import cwes_in
+from secft.security.severity import severity_of_score
 
 _LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
 _NO_FINDING = {"pass", "open", "notApplicable", "informational"}

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.json_values import mapping, objects, string
-from secft.dataset.sources.tool_logs.finding import Finding, Left, cwes_in, finding, severity_of
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.security.identifiers import cwes_in
+from secft.security.severity import severity_of_word
 
 _ABOUT_SECRETS = re.compile(r"(?i)secret|passw|credential|token|api.?key|private.?key|hardcoded|hard.coded")
 _SECRET_CWES = {"CWE-259", "CWE-321", "CWE-522", "CWE-798"}
@@ -44,7 +46,7 @@ def _semgrep(result: dict[str, Any]) -> Finding:
     references = [*_list(about.get("references")), string(about, "source"), string(about, "source-rule-url")]
     return finding(
         "semgrep", rule, rule.rsplit(".", 1)[-1].replace("-", " "),
-        severity="info" if extra.get("severity") == "INFO" else severity_of(extra.get("severity")),
+        severity="info" if extra.get("severity") == "INFO" else severity_of_word(extra.get("severity")),
         cwes=cwes, cves=references,
         target=f"{string(result, 'path')}:{line}",
         evidence="" if lines == "requires login" else code_or_nothing(lines, rule, cwes),
@@ -74,7 +76,7 @@ def parse_bandit(report: Report) -> Iterator[Finding | Left]:
         confidence = string(result, "issue_confidence").lower()
         yield finding(
             "bandit", rule, message.partition("\n")[0].partition(". ")[0],
-            severity=severity_of(result.get("issue_severity")),
+            severity=severity_of_word(result.get("issue_severity")),
             cwes=[cwe.get("id")], target=f"{string(result, 'filename')}:{result.get('line_number')}",
             evidence="\n".join(filter(None, [code, f"confidence {confidence}" if confidence else ""])),
             description=message, references=[string(result, "more_info"), string(cwe, "link")],

@@ -7,10 +7,11 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.json_values import mapping, number, objects, string
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.tls_checks import Server, findings_of
 from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
+from secft.security.severity import severity_of_word
 
 _JSON_PROTOCOLS = {
     "ssl_2_0": "SSL 2.0", "ssl_3_0": "SSL 3.0", "tls_1_0": "TLS 1.0", "tls_1_1": "TLS 1.1", "tls_1_2": "TLS 1.2",
@@ -187,7 +188,7 @@ def _testssl(record: dict[str, Any], target: str) -> Finding | Left:
         return Left("check without finding", rule)
     return finding(
         "testssl", rule, f"TLS check {rule}: {said.partition('. ')[0]}",
-        severity=severity_of(word), cwes=string(record, "cwe").split(), cves=[string(record, "cve")],
+        severity=severity_of_word(word), cwes=string(record, "cwe").split(), cves=[string(record, "cve")],
         target=target, evidence=said,
     )  # fmt: skip
 

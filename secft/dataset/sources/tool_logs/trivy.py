@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from secft.dataset.sources.json_values import mapping, number, objects, string, strings
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.security.severity import severity_of_word
 
 _RESOURCES = ("Resources", "Vulnerabilities", "Misconfigurations", "Findings")
 
@@ -26,7 +27,7 @@ def _package(item: dict[str, Any], target: str) -> Finding | Left:
     path = string(item, "PkgPath")
     return finding(
         "trivy", rule, string(item, "Title") or f"{rule} in {name}",
-        severity=severity_of(item.get("Severity")),
+        severity=severity_of_word(item.get("Severity")),
         cwes=strings(item, "CweIDs"), cves=[rule, *strings(item, "VendorIDs")],
         target=f"{target}, package {name}",
         evidence=f"installed {name} {string(item, 'InstalledVersion')}{f' at {path}' if path else ''}",
@@ -41,7 +42,7 @@ def _configuration(item: dict[str, Any], target: str) -> Finding | Left:
     line = number(mapping(item, "CauseMetadata"), "StartLine")
     return finding(
         "trivy", string(item, "AVDID") or string(item, "ID"), string(item, "Title"),
-        severity=severity_of(item.get("Severity")),
+        severity=severity_of_word(item.get("Severity")),
         target=f"{target}:{line:.0f}" if line else target, evidence=string(item, "Message"),
         description=string(item, "Description"), remediation=string(item, "Resolution"),
         references=[string(item, "PrimaryURL"), *strings(item, "References")],
@@ -52,7 +53,7 @@ def _secret(item: dict[str, Any], target: str) -> Finding:
     line = number(item, "StartLine")
     return finding(
         "trivy", string(item, "RuleID"), f"Leaked secret: {string(item, 'Title') or string(item, 'RuleID')}",
-        severity=severity_of(item.get("Severity")), cwes=["CWE-798"],
+        severity=severity_of_word(item.get("Severity")), cwes=["CWE-798"],
         target=f"{target}:{line:.0f}" if line else target, evidence=f"{string(item, 'Category')} {REDACTED}".strip(),
         remediation="Revoke or rotate the credential, then remove it and load it from a secret store.",
     )  # fmt: skip
@@ -62,7 +63,7 @@ def _licence(item: dict[str, Any], target: str) -> Finding:
     name, package = string(item, "Name"), string(item, "PkgName") or string(item, "FilePath")
     return finding(
         "trivy", f"license:{name}", f"Licence {name} of {package or target}",
-        severity=severity_of(item.get("Severity")), target=f"{target}, package {package}",
+        severity=severity_of_word(item.get("Severity")), target=f"{target}, package {package}",
         evidence=f"category {string(item, 'Category')}", references=[string(item, "Link")],
     )  # fmt: skip
 

@@ -11,10 +11,11 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.json_values import objects
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding, severity_of
+from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import OMITTED, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
+from secft.security.severity import severity_of_word
 
 _RISKS = {"0": "info", "1": "low", "2": "medium", "3": "high"}
 _SHOWN = 20
@@ -113,7 +114,7 @@ def parse_burp(report: Report) -> Iterator[Finding | Left]:
             "burp",
             text_at(issue, "type"),
             text_at(issue, "name"),
-            severity=severity_of(word),
+            severity=severity_of_word(word),
             cwes=[classes],
             cves=[classes, detail],
             target=where,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from secft.config.source_files import WebSource
 from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.intake import Intake
-from secft.dataset.sources.named import named_ids
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import Page, extract_page
 from secft.records import Document
+from secft.security.identifiers import named_by_kind
 
 
 @dataclass(frozen=True)
@@ -82,5 +82,5 @@ def _fields(page: Page, chunk: Chunk, number: int, name: str) -> dict[str, objec
         "parent": f"web:{name}",
         "hidden_text": page.has_hidden_text,
         "replaced_characters": page.replaced,
-        **named_ids(f"{chunk.title}\n{chunk.text}"),
+        **named_by_kind(f"{chunk.title}\n{chunk.text}"),
     }

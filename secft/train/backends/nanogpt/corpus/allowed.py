@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from secft.security.identifiers import either
+
 ACCOUNTS = frozenset((
     "adm", "admin", "administrator", "all-users", "anonymous", "ansible", "apache", "apache2", "backup", "bin",
     "bind", "centos", "chrony", "daemon", "dbus", "debian", "default", "docker", "dovecot", "ec2-user",
@@ -52,7 +54,7 @@ _NETWORKS = tuple(
 )  # fmt: skip
 _NETMASKS = frozenset(str(ipaddress.ip_network((0, bits)).netmask) for bits in range(1, 33))
 PROTECTED = re.compile(
-    r"\b(?:CVE-\d{4}-\d{4,}|CWE-\d+|CAPEC-\d+|T\d{4}(?:\.\d{3})?|GHSA(?:-[0-9a-z]{4}){3}|RFC ?\d+)\b"
+    rf"\b(?:{either('cve', 'cwe', 'capec', 'technique', 'ghsa')}|RFC ?[0-9]+)\b"
     # Algorithms of SSH are named after who defined them.
     r"|[\w.-]{3,64}@(?:openssh\.com|libssh\.org|lysator\.liu\.se|ssh\.com|tinyssh\.org)\b"
     r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z| ?[+-]\d\d:?\d\d)?)?"

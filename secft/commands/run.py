@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from secft.artifact import Artifact, ArtifactStore
-from secft.config.compose import read_config
+from secft.command import Command, Verb
+from secft.config.roots import RUN
 from secft.config.run import RunConfig
 from secft.dataset import sources
 from secft.documents.results import RESULTS
-from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError
+from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError
 from secft.files import digest, read_json
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
-from secft.planning.checks import problems_of
 from secft.planning.findings import before_training
-from secft.planning.unread import unread_problems
 from secft.run_directory import RunDirectory
 from secft.stage import Inputs, StageResult, lasting, run_stages
 from secft.stages.dataset import DATASET
@@ -29,21 +30,6 @@ REPORTS_VERSION = 1
 """Raised when the reports would tell something else of the same run."""
 DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
-
-
-def problems(config: RunConfig, *, machine: bool = True) -> list[Problem]:
-    """Return everything that keeps a run from being started.
-
-    Args:
-        config: the whole configuration.
-        machine: whether this machine is asked, too.
-    """
-    pipeline = pipeline_of(config)
-    unread = []
-    if pipeline.unread:
-        defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
-        unread = unread_problems(config, defaults, pipeline.name, pipeline.unread, pipeline.read)
-    return [*unread, *problems_of(pipeline.checks, config, machine=machine)]
 
 
 def run(config: RunConfig, command: str) -> dict[str, Any]:
@@ -61,9 +47,10 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
         ConfigError: something is wrong with the configuration or this machine; nothing was started.
         SecftError: a stage failed; earlier ones stay finished.
     """
-    pipeline, found = pipeline_of(config), problems(config)
+    pipeline = pipeline_of(config)
+    found = pipeline.problems(config)
     if config.dry_run:
-        if any(problem.key.split(".")[0] in DATA_GROUPS for problem in problems(config, machine=False)):
+        if any(problem.key.split(".")[0] in DATA_GROUPS for problem in pipeline.problems(config, machine=False)):
             raise ConfigError(found)  # no data can be made, so there is nothing to plan with
         startable = pipeline.plan(config, found)
         return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
@@ -153,3 +140,30 @@ def _conclude(
     log.say(f"the gates say {verdict}: nothing was registered; {card} tells why", "bold red")
     directory.finish(status, verdict=verdict)
     return {**outcome, "status": status, "exit_code": GateFailedError.exit_code}
+
+
+def _call(config: RunConfig, arguments: argparse.Namespace) -> int:
+    return int(run(config, arguments.shown)["exit_code"])
+
+
+def _help(commands: Mapping[str, str]) -> str:
+    from secft.config.help import help_text
+
+    return help_text(RUN.name, commands)
+
+
+def _sweep(arguments: list[str], shown: str) -> int:
+    from secft.sweep import run_sweep
+
+    return run_sweep(arguments, shown, run)
+
+
+COMMAND = Command(
+    name="run",
+    about="sources to a gated, carded adapter (the default)",
+    root=RUN,
+    verbs={"": Verb("run one experiment", _call)},
+    help=_help,
+    sweep=_sweep,
+    problems=lambda config: pipeline_of(config).problems(config),
+)

@@ -1,0 +1,1 @@
+"""Facts of the field that every layer shares: identifiers of catalogues, the severity scale, CVSS."""
