@@ -34,7 +34,7 @@ MAX_TEXT = 1 << 20
 
 
 @dataclass(frozen=True)
-class Attempt:
+class RunnerEnd:
     """How one start of an engine ended.
 
     Attributes:
@@ -55,7 +55,7 @@ def start(
     directory: Path,
     variables: Mapping[str, str] | None,
     on_progress: Callable[[StepProgress], None] | None,
-) -> Attempt:
+) -> RunnerEnd:
     """Start an engine and follow it to its end.
 
     Args:
@@ -85,7 +85,7 @@ def start(
         _follow_or_stop(process, directory, report)
     if received or process.returncode == INTERRUPTED_EXIT:
         raise Interrupted(f"training was stopped; start it again to go on from its last checkpoint ({directory})")
-    return Attempt(command, process.returncode, _text_from(log, offset), memory_kills() > kills)
+    return RunnerEnd(command, process.returncode, _text_from(log, offset), memory_kills() > kills)
 
 
 def _own_variables() -> dict[str, str]:

@@ -101,10 +101,10 @@ class LossWatch:
         if len(self._spike) < self.settings.patience:
             return None
         usual = median(self._window)
-        told = (
+        message = (
             f"the loss {loss:.3g} at step {step} is above {self.settings.spike:g} times its running median {usual:.3g}"
         )
-        return Divergence(self._onset, step, f"{told}, {len(self._spike)} times in a row")
+        return Divergence(self._onset, step, f"{message}, {len(self._spike)} times in a row")
 
     def _bound(self) -> float | None:
         if self.settings.spike <= 0 or len(self._window) < FEWEST:

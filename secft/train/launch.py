@@ -1,7 +1,7 @@
 """Launching a training engine, again where another attempt can succeed, and explaining where none can.
 
 Starting the same job in the same directory again goes on from its last checkpoint. A finished directory is not trained
-twice. What is changed between attempts is told in recovery.py.
+twice. What is changed between attempts stands in recovery.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import read_json, write_json
-from secft.train.attempt import Attempt, start
+from secft.train.attempt import RunnerEnd, start
 from secft.train.backends.backend import Backend
 from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob
@@ -92,7 +92,7 @@ def _train_to_the_end(
 
 def _attempt(
     job: TrainJob, backend: Backend[TrainJob], directory: Path, on_progress: Callable[[StepProgress], None] | None
-) -> Attempt:
+) -> RunnerEnd:
     for name in ("result.json", "started.json", DIVERGED):
         (directory / name).unlink(missing_ok=True)
     backend.render(job, directory)
@@ -115,7 +115,7 @@ def _tell_in_result(directory: Path, state: RecoveryState) -> None:
         write_json(path, {**read_json(path), "recoveries": list(state.events)})
 
 
-def explain_end(attempt: Attempt, directory: Path) -> None:
+def explain_end(attempt: RunnerEnd, directory: Path) -> None:
     """Turn the engine's end into an error.
 
     Raises:
@@ -143,7 +143,7 @@ def explain_end(attempt: Attempt, directory: Path) -> None:
     )
 
 
-def _likely_cause(attempt: Attempt) -> str:
+def _likely_cause(attempt: RunnerEnd) -> str:
     memory = memory_reason(attempt.code, attempt.text, attempt.killed_for_memory)
     if memory:
         return f"{memory} with a micro batch of one row; lower trainer.max_length or use trainer=qlora"
