@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pypdfium2
 
-from secft.config.source_files import PdfSource
-from secft.dataset import sources
-from secft.dataset.sources.intake import Intake
-from secft.dataset.sources.paths import expand_paths
+from secft.dataset import collect
+from secft.dataset.sources.pdf import PdfSource
 from secft.dataset.sources.pdf.extract import Task, extract
+from secft.dataset.sources.reading.paths import expand_paths
+from secft.dataset.sources.source import ReadLog
 
 ROUNDS = 3
 
@@ -67,13 +67,13 @@ def main() -> None:
     if not pages:
         raise SystemExit("no file could be read")
     print(f"| all | {pages} | | {pages / alone:.0f} | {pages / whole:.0f} |")
-    config, intake = PdfSource(paths=paths), Intake()
+    config, log = PdfSource(paths=paths), ReadLog()
     start = time.perf_counter()
-    documents = sources.read_documents(config, intake)
+    documents = collect.read_documents(config, log)
     wall = time.perf_counter() - start
     print(
         f"\nThe source: {len(documents)} documents in {wall:.1f} s of wall time with the start of its process "
-        f"({pages / wall:.0f} pages/s, {len(documents) / wall:.0f} documents/s); refused: {intake.tally.dropped or 0}."
+        f"({pages / wall:.0f} pages/s, {len(documents) / wall:.0f} documents/s); refused: {log.tally.dropped or 0}."
     )
 
 

@@ -2,7 +2,7 @@
 
 Run: python benchmarks/sources.py --shared ../shared/data
 
-Prints a Markdown table: each source alone, read as a run reads it (``sources.collect`` in this process: read, tagged,
+Prints a Markdown table: each source alone, read as a run reads it (``collect.collect`` in this process: read, tagged,
 sorted, written). Seconds are processor time, so that other work on the machine counts little, but wall time for PDF
 files, which processes of their own read.
 Data that is not on this machine is named below the table. Sources for which no data lies there read
@@ -25,28 +25,23 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import (
-    AttackSource,
-    CapecSource,
-    CveSource,
-    CweSource,
-    KevSource,
-    OscalSource,
-    OsvSource,
-    OwaspSource,
-    SigmaSource,
-    SourceConfig,
-    XccdfSource,
-)
-from secft.config.source_files import (
-    AgentRunsSource,
-    JsonlSource,
-    ParquetSource,
-    PdfSource,
-    ToolLogsSource,
-    WebSource,
-)
-from secft.dataset import sources
+from secft.config.source import SourceConfig
+from secft.dataset import collect
+from secft.dataset.sources.agent_runs import AgentRunsSource
+from secft.dataset.sources.attack import AttackSource
+from secft.dataset.sources.capec import CapecSource
+from secft.dataset.sources.cve import CveSource
+from secft.dataset.sources.cwe import CweSource
+from secft.dataset.sources.kev import KevSource
+from secft.dataset.sources.oscal import OscalSource
+from secft.dataset.sources.osv import OsvSource
+from secft.dataset.sources.owasp import OwaspSource
+from secft.dataset.sources.own_records import JsonlSource, ParquetSource
+from secft.dataset.sources.pdf import PdfSource
+from secft.dataset.sources.sigma import SigmaSource
+from secft.dataset.sources.tool_logs import ToolLogsSource
+from secft.dataset.sources.web import WebSource
+from secft.dataset.sources.xccdf import XccdfSource
 
 ROWS = 5000
 MANUAL = Path("/usr/share/doc/harden-doc/html/en-US")
@@ -162,11 +157,11 @@ def line(source: str, data: str, config: SourceConfig, folder: Path) -> str:
     """Read a source and return its line of the table."""
     with tempfile.TemporaryDirectory(dir=folder) as out:
         start = time.perf_counter()
-        sources.refresh({source: config})
+        collect.refresh({source: config})
         fetched = time.perf_counter() - start
         clock = time.perf_counter if source == "pdf" else processor_seconds
         start = clock()
-        told = sources.collect({source: config}, Path(out))["sources"][source]
+        told = collect.collect({source: config}, Path(out))["sources"][source]
         seconds = clock() - start
     reasons = "; ".join(f"{reason}: {count}" for reason, count in told["dropped"].items()) or "-"
     tagged = told.get("tagged", {}).get("injection", 0)
@@ -189,7 +184,7 @@ def main() -> None:
         folder = Path(temporary)
         for source, data, needed, config in published(shared):
             missing = [str(place) for place in needed if not place.exists()]
-            if missing or sources.problems({source: config}):
+            if missing or collect.problems({source: config}):
                 absent.append(f"{source}: {', '.join(missing) or data}")
                 continue
             print(line(source, data, config, folder), flush=True)

@@ -17,7 +17,7 @@ from typing import Any
 from secft.artifact import Artifact
 from secft.config.compose import read_config
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curate import CURATION_VERSION
 from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.documents.run_record import RunRecord
@@ -32,7 +32,7 @@ from secft.train.backends.nanogpt.backend import NanoGptBackend
 
 DOCUMENTS = Stage(
     "documents",
-    version=sources.VERSION,
+    version=collect.VERSION,
     needs=(),
     settings=documents.DocumentsSettings.of,
     work=documents.read_documents,

@@ -12,7 +12,7 @@ from secft.artifact import Artifact, ArtifactStore
 from secft.command import Command, Verb
 from secft.config.roots import RUN
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.documents.results import RESULTS
 from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError
 from secft.files import digest, read_json
@@ -56,7 +56,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
         return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
     if found:
         raise ConfigError(found)
-    sources.refresh(config.source)  # before anything is named after its content
+    collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
     directory.open(config, command)
     log = RunLog(directory.path / "run.log")

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from secft.config.setting import allowed_values
-from secft.config.store import SOURCES
+from secft.dataset.sources.table import SOURCES
 from secft.errors import Problem, did_you_mean
 
 

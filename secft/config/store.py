@@ -15,52 +15,13 @@ from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
 from secft.config.roots import PlacesConfig
 from secft.config.run import RunConfig
-from secft.config.source import (
-    AttackSource,
-    CapecSource,
-    CveSource,
-    CweSource,
-    KevSource,
-    OscalSource,
-    OsvSource,
-    OwaspSource,
-    SigmaSource,
-    SourceConfig,
-    XccdfSource,
-)
-from secft.config.source_files import (
-    AgentRunsSource,
-    JsonlSource,
-    ParquetSource,
-    PdfSource,
-    ToolLogsSource,
-    WebSource,
-)
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
 from secft.config.training import NoTracker, TensorboardTracker
+from secft.dataset.sources.table import SOURCES
 from secft.evaluate.gates.settings import GatesConfig
 from secft.evaluate.settings import EvalConfig
 from secft.train.backends import BACKENDS
 from secft.train.objectives import METHODS
-
-SOURCES: dict[str, type[SourceConfig]] = {
-    "agent_runs": AgentRunsSource,
-    "attack": AttackSource,
-    "capec": CapecSource,
-    "cve": CveSource,
-    "cwe": CweSource,
-    "jsonl": JsonlSource,
-    "kev": KevSource,
-    "oscal": OscalSource,
-    "osv": OsvSource,
-    "owasp": OwaspSource,
-    "parquet": ParquetSource,
-    "pdf": PdfSource,
-    "sigma": SigmaSource,
-    "tool_logs": ToolLogsSource,
-    "web": WebSource,
-    "xccdf": XccdfSource,
-}
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "synthesis": {
@@ -107,5 +68,6 @@ def register_schemas() -> None:
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=group, name=name, node=schema, provider="secft")
-    for name, schema in SOURCES.items():
-        store.store(group="source", name=f"{name}_schema", node=schema, package=f"source.{name}", provider="secft")
+    for name, source in SOURCES.items():
+        package = f"source.{name}"
+        store.store(group="source", name=f"{name}_schema", node=source.config, package=package, provider="secft")

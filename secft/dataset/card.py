@@ -11,6 +11,7 @@ import yaml
 from secft.dataset.card_tables import short_tables
 from secft.dataset.contents import Contents
 from secft.dataset.rows import features
+from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
 
 _HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
@@ -138,14 +139,8 @@ def _samples(contents: Contents) -> str:
 
 
 def _notices(manifest: Mapping[str, Any]) -> str:
-    notes = {
-        "cwe": "CWE is a trademark of The MITRE Corporation; its text is reproduced under the CWE Terms of Use, "
-        "https://cwe.mitre.org/about/termsofuse.html.",
-        "attack": "© The MITRE Corporation. MITRE ATT&CK is a registered trademark; its text is reproduced and "
-        "distributed with the permission of The MITRE Corporation, "
-        "https://attack.mitre.org/resources/legal-and-branding/terms-of-use/.",
-    }
-    lines = [f"- {notes[name]}" for name in sorted(manifest["sources"]) if name in notes]
+    notices = {name: SOURCES[name].notice for name in sorted(manifest["sources"]) if name in SOURCES}
+    lines = [f"- {notice}" for notice in notices.values() if notice]
     return "\n".join(lines) or "See the table above."
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
-from secft.dataset.sources.chat_record import brings_records
+from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.engine.open import problems as engine_problems
@@ -130,7 +130,7 @@ def _gate_problems(config: RunConfig) -> list[Problem]:
 def _text_source_problems(config: RunConfig) -> list[Problem]:
     """Return what is wrong with sources of texts; where files are named, sources are not read."""
     named = isinstance(config.trainer, PretrainTrainer) and bool(config.trainer.files)
-    return [] if named else sources.problems(config.source)
+    return [] if named else collect.problems(config.source)
 
 
 def _teacher_problems(config: RunConfig) -> list[Problem]:
@@ -206,7 +206,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check(_length_problems, machine=False),
     Check(_gate_problems, machine=False),
     Check(lambda config: distributed_problems(setup_of(config)), machine=False),
-    Check(lambda config: sources.problems(config.source)),
+    Check(lambda config: collect.problems(config.source)),
     Check(_teacher_problems),
     Check(lambda config: engine_problems(config.engine)),
     Check(lambda config: curation_problems(config.curation)),

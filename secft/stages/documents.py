@@ -11,7 +11,7 @@ from secft.base import find_base_model
 from secft.config.engine import EngineConfig
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.engine.open import open_engine
 from secft.errors import InputError
 from secft.files import sha256_file
@@ -53,7 +53,7 @@ class DocumentsSettings:
 def source_digests(settings: DocumentsSettings) -> dict[str, str]:
     """Return label -> SHA-256 of every file that the sources read, and of the tokenizer that sizes chunks."""
     try:
-        found = {label: sha256_file(path) for label, path in sorted(sources.external_files(settings.source).items())}
+        found = {label: sha256_file(path) for label, path in sorted(collect.external_files(settings.source).items())}
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from error
     return {**found, "tokenizer": find_base_model(settings.model).tokenizer_digest} if settings.tokenizer else found
@@ -62,5 +62,5 @@ def source_digests(settings: DocumentsSettings) -> dict[str, str]:
 def read_documents(settings: DocumentsSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Read every source into documents.jsonl."""
     with open_engine(settings.executor) as engine:
-        summary = sources.collect(settings.source, out, engine, settings.tokenizer)
+        summary = collect.collect(settings.source, out, engine, settings.tokenizer)
     return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}"}

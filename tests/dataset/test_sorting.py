@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from secft.dataset import sorting
+from secft.dataset.natural import natural
 from secft.dataset.seen import SeenIds
 from secft.dataset.sorting import merged_rows, row_id, sorted_lines, with_repeats
-from secft.dataset.sources import natural
 
 
 def line(identifier: str, number: int = 0) -> str:

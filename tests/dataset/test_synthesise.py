@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from secft.config.llm import LlmConfig
-from secft.config.source_files import JsonlSource
 from secft.config.synthesis import NoSynthesis, TemplateSynthesis
-from secft.dataset import sources, writing
+from secft.dataset import collect, writing
 from secft.dataset.clean import comparable
+from secft.dataset.sources.own_records import JsonlSource
 from secft.dataset.store import DocumentStore
 from secft.dataset.synthesise import Means, synthesise
 from secft.dataset.templates import WRITERS
@@ -229,7 +229,7 @@ def test_records_pass_unchanged(tmp_path: Path) -> None:
     }
     chat = tmp_path / "chat.jsonl"
     chat.write_text(json.dumps(row) + "\n" + json.dumps({"user": "a\n b", "assistant": "b"}) + "\n")
-    sources.collect({"jsonl": JsonlSource(path=str(chat), license="mit")}, tmp_path)
+    collect.collect({"jsonl": JsonlSource(path=str(chat), license="mit")}, tmp_path)
     summary = synthesise(NoSynthesis(), tmp_path / "documents.jsonl", tmp_path, 7)
     first, second = read_examples(tmp_path / "examples.jsonl")
     assert summary["per_task"] == {"quiz": 1, "chat": 1}

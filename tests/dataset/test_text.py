@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from secft.dataset.clean import clean_text, comparable, fault
-from secft.dataset.sources.attack_text import excerpt, plain_text
+from secft.dataset.sources.attack.text import excerpt, plain_text
 from secft.dataset.text import cut, sentences, whole_sentences
 
 from .conftest import MakeExample

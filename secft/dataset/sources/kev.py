@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import KevSource
-from secft.dataset.sources.intake import Intake, Reader
-from secft.dataset.sources.json_fields import mappings, string, strings
-from secft.dataset.sources.opening import path_problems, read_json_input
+from secft.config.setting import setting
+from secft.config.source import SourceConfig
+from secft.dataset.sources.reading.input_files import path_problems, read_json_input
+from secft.dataset.sources.reading.json_values import mappings, string, strings
+from secft.dataset.sources.source import Reader, ReadLog, Source
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError, Problem
 from secft.records import Document
@@ -38,6 +40,14 @@ _URL = re.compile(r"https?://[^\s;,]+(?:,[^\s;,]+)*")
 _HOLE = "\N{OBJECT REPLACEMENT CHARACTER}"
 """Stands for an address while sentences are told apart."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass
+class KevSource(SourceConfig):
+    """CISA's Known Exploited Vulnerabilities."""
+
+    name: str = "kev"
+    path: str = setting(about="known_exploited_vulnerabilities.json, plain or gzipped.", file=True)
 
 
 def _notes(entry: dict[str, Any]) -> tuple[str, list[str]]:
@@ -97,7 +107,7 @@ def _fault(entry: dict[str, Any], seen: set[str]) -> tuple[str, str]:
     return ("its id was used before", "") if cve in seen else ("", "")
 
 
-def _read(config: KevSource, intake: Intake) -> Iterator[Document]:
+def _read(config: KevSource, log: ReadLog) -> Iterator[Document]:
     """Yield the catalogue's entries.
 
     Raises:
@@ -110,12 +120,12 @@ def _read(config: KevSource, intake: Intake) -> Iterator[Document]:
     seen: set[str] = set()
     for number, entry in enumerate(catalogue["vulnerabilities"], start=1):
         if not isinstance(entry, dict):
-            intake.refuse(f"entry {number}", "not a JSON object")
+            log.refuse(f"entry {number}", "not a JSON object")
             continue
         cve = string(entry, "cveID")
         reason, detail = _fault(entry, seen)
         if reason:
-            intake.refuse(f"KEV:{cve}" if is_id(cve, "cve") else f"entry {number}", reason, detail)
+            log.refuse(f"KEV:{cve}" if is_id(cve, "cve") else f"entry {number}", reason, detail)
             continue
         seen.add(cve)
         fields = _fields(entry, cve)
@@ -141,4 +151,5 @@ def _problems(config: KevSource, key: str) -> list[Problem]:
     return path_problems(config.path, f"{key}.path")
 
 
-READER = Reader(read=_read, external_files=_external_files, problems=_problems, version=1, home=HOME)
+READER = Reader(read=_read, external_files=_external_files, problems=_problems)
+SOURCE = Source(KevSource, kinds=("vulnerability",), version=1, reader=lambda: READER, home=HOME)

@@ -1,85 +1,45 @@
-"""Sources of knowledge: the table of readers."""
+"""The table of sources: what the modules of this package declare.
+
+A new source is a module here with ``SOURCE`` and the YAML file of its option in ``conf/source``; nothing else names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import importlib
+import pkgutil
 
+import secft.dataset.sources
 from secft.config.source import SourceConfig
-from secft.dataset.natural import natural as natural
-from secft.dataset.sources import (
-    agent_runs,
-    attack,
-    capec,
-    cve,
-    cwe,
-    jsonl,
-    kev,
-    oscal,
-    osv,
-    owasp,
-    parquet,
-    pdf,
-    sigma,
-    tool_logs,
-    web,
-    xccdf,
-)
-from secft.dataset.sources.intake import Reader
-from secft.errors import Problem
+from secft.dataset.sources.source import Reader, Source
 from secft.lookup import pick
 
-READERS: Mapping[str, Reader] = {
-    "agent_runs": agent_runs.READER,
-    "attack": attack.READER,
-    "capec": capec.READER,
-    "cve": cve.READER,
-    "cwe": cwe.READER,
-    "jsonl": jsonl.READER,
-    "kev": kev.READER,
-    "oscal": oscal.READER,
-    "osv": osv.READER,
-    "owasp": owasp.READER,
-    "parquet": parquet.READER,
-    "pdf": pdf.READER,
-    "sigma": sigma.READER,
-    "tool_logs": tool_logs.READER,
-    "web": web.READER,
-    "xccdf": xccdf.READER,
-}
-VERSION = 2
-"""Raised when the same inputs would give other documents."""
+_NO_SOURCES = ("reading", "source", "table")
+
+
+def _declared() -> dict[str, Source]:
+    names = sorted(module.name for module in pkgutil.iter_modules(secft.dataset.sources.__path__))
+    modules = [importlib.import_module(f"secft.dataset.sources.{name}") for name in names if name not in _NO_SOURCES]
+    sources = [source for module in modules for source in getattr(module, "SOURCES", None) or (module.SOURCE,)]
+    return {source.name: source for source in sorted(sources, key=lambda source: source.name)}
+
+
+SOURCES = _declared()
+"""Name -> source, by name."""
+
+
+def source_of(key: str, config: SourceConfig) -> Source:
+    """Return the source that a configuration names.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    return pick(SOURCES, config.name, f"source.{key}.name")
 
 
 def reader_of(key: str, config: SourceConfig) -> Reader:
-    """Return how a source is read.
+    """Return how a configured source is read.
 
     Raises:
-        ConfigError: no reader has that name.
+        ConfigError: no source has that name.
     """
-    return pick(READERS, config.name, f"source.{key}.name")
-
-
-def problems(configs: Mapping[str, SourceConfig]) -> list[Problem]:
-    """Return what is missing on this machine for any of the sources; reads no content."""
-    return [
-        found for key, config in configs.items() for found in reader_of(key, config).problems(config, f"source.{key}")
-    ]
-
-
-def external_files(configs: Mapping[str, SourceConfig]) -> dict[str, Path]:
-    """Return every input file of the sources as ``<source>/<part>`` -> path, for fingerprints."""
-    files = {key: reader_of(key, config).external_files(config) for key, config in configs.items()}
-    return {f"{key}/{part}": path for key, parts in files.items() for part, path in parts.items()}
-
-
-def refresh(configs: Mapping[str, SourceConfig]) -> None:
-    """Bring what the sources read from the network onto this machine; what is there already is not asked for again.
-
-    Raises:
-        InputError: a server refuses, or cannot be reached.
-    """
-    for key, config in sorted(configs.items()):
-        reader = reader_of(key, config)
-        if reader.refresh is not None:
-            reader.refresh(config)
+    return source_of(key, config).reader()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.source import SourceConfig
-from secft.dataset import sources
-from secft.dataset.sources.intake import Intake
+from secft.dataset import collect
+from secft.dataset.sources.source import ReadLog
 from secft.records import Document
 
 SHARED_DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 
 
-def read(config: SourceConfig) -> tuple[list[Document], Intake]:
+def read(config: SourceConfig) -> tuple[list[Document], ReadLog]:
     """Return the documents in natural order, and the account of the refusals."""
-    intake = Intake()
-    return sources.read_documents(config, intake), intake
+    log = ReadLog()
+    return collect.read_documents(config, log), log
 
 
 def write(path: Path, content: str | bytes) -> str:

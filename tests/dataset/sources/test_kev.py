@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.source import KevSource
+from secft.dataset.sources.kev import KevSource
 from secft.errors import InputError
 
 from .conftest import SHARED_DATA, read, write
@@ -80,10 +80,10 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
             entry(5, knownRansomwareCampaignUse=None, notes=None, cwes=None),
         ),
     )
-    found, intake = read(KevSource(path=path))
+    found, log = read(KevSource(path=path))
     assert [document.id for document in found] == ["KEV:CVE-2030-0001", "KEV:CVE-2030-0005"]
     assert found[1].fields["known_ransomware_use"] == "Unknown"
-    assert intake.tally.dropped == {
+    assert log.tally.dropped == {
         "its id was used before": 1,
         "not a JSON object": 1,
         "no valid CVE id": 1,
@@ -91,7 +91,7 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
         "a date is not of the form YYYY-MM-DD": 1,
     }
     assert {"record": "KEV:CVE-2030-0003", "reason": "a required value is missing", "detail": "requiredAction"} in (
-        intake.refused
+        log.refused
     )
 
 
@@ -106,9 +106,9 @@ def test_bad_files_are_named(tmp_path: Path, content: str) -> None:
 @pytest.mark.skipif(not REAL.is_file(), reason="the KEV catalogue (../shared/data) is not there")
 def test_the_whole_catalogue() -> None:
     content = json.loads(REAL.read_text())
-    found, intake = read(KevSource(path=str(REAL)))
+    found, log = read(KevSource(path=str(REAL)))
     assert len(found) == content["count"] == len(content["vulnerabilities"]) == 1404
-    assert not intake.refused
+    assert not log.refused
     rows = content["vulnerabilities"]
     assert sum(len(document.fields["cwes"]) for document in found) == sum(len(row["cwes"]) for row in rows)
     assert sum(document.fields["known_ransomware_use"] == "Known" for document in found) == 293

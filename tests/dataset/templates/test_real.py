@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.source import CapecSource, KevSource, OscalSource, OsvSource, OwaspSource, SigmaSource, SourceConfig
-from secft.config.source_files import ToolLogsSource
+from secft.config.source import SourceConfig
 from secft.config.synthesis import TemplateSynthesis
-from secft.dataset import sources
+from secft.dataset import collect
 from secft.dataset.clean import comparable, fault
+from secft.dataset.sources.capec import CapecSource
+from secft.dataset.sources.kev import KevSource
+from secft.dataset.sources.oscal import OscalSource
+from secft.dataset.sources.osv import OsvSource
+from secft.dataset.sources.owasp import OwaspSource
+from secft.dataset.sources.sigma import SigmaSource
+from secft.dataset.sources.tool_logs import ToolLogsSource
 from secft.dataset.synthesise import read_documents, synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.text import sentences
@@ -62,10 +68,10 @@ def made(
         pytest.skip("the real data (../shared/data) is not there")
     name: str = request.param
     out = tmp_path_factory.mktemp(name)
-    sources.collect({name: SOURCES[name][0]}, out)
-    documents = read_documents(out / sources.DOCUMENTS)
+    collect.collect({name: SOURCES[name][0]}, out)
+    documents = read_documents(out / collect.DOCUMENTS)
     config = TemplateSynthesis()
-    summary = synthesise(config, out / sources.DOCUMENTS, out, seed=7)
+    summary = synthesise(config, out / collect.DOCUMENTS, out, seed=7)
     examples = [row for row in read_examples(out / "examples.jsonl") if row.provenance.source == name]
     kinds = Counter(document.kind for document in documents.values())
     for task, tally in summary["documents"].items():

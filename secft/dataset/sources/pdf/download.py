@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from secft.config.source_files import PdfSource
+from secft.dataset.sources.pdf import PdfSource
 from secft.errors import InputError
 from secft.files import read_json, storage_errors, write_json
 

@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, string, strings
+from secft.dataset.sources.reading.json_values import mapping, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED, secret
 from secft.dataset.sources.tool_logs.report import Report

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
+from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
-from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
 from secft.security.severity import severity_of_score, severity_of_word
 
 _OPEN_PORT = (
@@ -69,7 +69,7 @@ def _scripts(scope: Element, target: str) -> Iterator[Finding]:
 
 def parse_nmap(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each open port, and for each vulnerability that a script confirms."""
-    for host in elements(report.data, ["host"]):
+    for host in report.elements(["host"]):
         name = _address(host)
         yield from _scripts(host, name)
         for port in host.findall("ports/port"):
@@ -98,7 +98,7 @@ def _about(description: str, impact: str) -> str:
 
 def parse_openvas_xml(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each result; false positives are left."""
-    for result in elements(report.data, ["result"]):
+    for result in report.elements(["result"]):
         test = result.find("nvt")
         threat = text_at(result, "threat")
         title = text_at(test, "name") or text_at(result, "name")

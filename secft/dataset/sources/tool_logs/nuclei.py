@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, string
+from secft.dataset.sources.reading.json_values import mapping, string
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
 from secft.dataset.sources.tool_logs.report import Report

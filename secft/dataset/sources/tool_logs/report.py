@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+from xml.etree.ElementTree import Element
 
+from secft.dataset.sources.reading.xml import Head, XmlError, outermost, xml_head
 from secft.dataset.sources.tool_logs.finding import BrokenReport, Left
-from secft.dataset.sources.tool_logs.xml_elements import Head, sniff
 
 TRUNCATED, BROKEN = "truncated report", "broken report"
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([\w.-]{1,40})")
@@ -47,6 +48,17 @@ class Report:
     text: str = ""
     max_line: int = 0
     replaced: int = 0
+
+    def elements(self, names: Collection[str]) -> Iterator[Element]:
+        """Yield the outermost elements of some names, for XML; each is emptied after use.
+
+        Raises:
+            BrokenReport: the rest cannot be read; what came before was whole.
+        """
+        try:
+            yield from outermost(self.data, names)
+        except XmlError as error:
+            raise _broken_xml(error) from None
 
     def sample(self) -> dict[str, Any]:
         """Return the object by which the tool of a JSON report can be recognised, or an empty one."""
@@ -128,7 +140,16 @@ def _xml(data: bytes, text: str, replaced: int) -> Report:
     elif replaced:
         data = text.encode()
     data = data.lstrip()
-    return Report("xml", data=data, head=sniff(data), replaced=replaced)
+    try:
+        head = xml_head(data, doctype=True)
+    except XmlError as error:
+        raise _broken_xml(error) from None
+    return Report("xml", data=data, head=head, replaced=replaced)
+
+
+def _broken_xml(error: XmlError) -> BrokenReport:
+    reasons = {"truncated": TRUNCATED, "entities": "XML with entities refused"}
+    return BrokenReport(reasons.get(error.kind, BROKEN), str(error))
 
 
 def _is_truncated(error: ValueError, text: str) -> bool:

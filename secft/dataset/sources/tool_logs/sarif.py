@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, objects, string, strings
+from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
@@ -30,8 +30,8 @@ def _name(run: dict[str, Any]) -> str:
 
 def _rules(run: dict[str, Any]) -> list[dict[str, Any]]:
     tool = mapping(run, "tool")
-    parts = [mapping(tool, "driver"), *objects(tool, "extensions")]
-    return [rule for part in parts for rule in objects(part, "rules")]
+    parts = [mapping(tool, "driver"), *mappings(tool, "extensions")]
+    return [rule for part in parts for rule in mappings(part, "rules")]
 
 
 def _rule_of(result: dict[str, Any], rules: list[dict[str, Any]], by_id: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -61,12 +61,12 @@ def _message(result: dict[str, Any], rule: dict[str, Any]) -> str:
 
 def _places(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (where, code) of the locations of a result."""
-    for location in objects(result, "locations"):
+    for location in mappings(result, "locations"):
         physical = mapping(location, "physicalLocation")
         region = mapping(physical, "region")
         line = region.get("startLine")
         where = string(mapping(physical, "artifactLocation"), "uri")
-        logical = next((string(one, "fullyQualifiedName") for one in objects(location, "logicalLocations")), "")
+        logical = next((string(one, "fullyQualifiedName") for one in mappings(location, "logicalLocations")), "")
         yield f"{where}:{line}" if where and line else where or logical, string(mapping(region, "snippet"), "text")
 
 
@@ -86,7 +86,7 @@ def _finding(tool: str, result: dict[str, Any], rule: dict[str, Any]) -> Finding
     identifier = string(result, "ruleId") or string(mapping(result, "rule"), "id") or string(rule, "id")
     title = string(mapping(rule, "shortDescription"), "text") or string(rule, "name")
     tags = [*strings(mapping(rule, "properties"), "tags"), *strings(mapping(result, "properties"), "tags")]
-    related = [mapping(item, "target") for item in objects(rule, "relationships")]
+    related = [mapping(item, "target") for item in mappings(rule, "relationships")]
     classes = [*tags, *(f"CWE-{string(item, 'id')}" for item in related
                         if string(mapping(item, "toolComponent"), "name") == "CWE")]  # fmt: skip
     message = _message(result, rule)
@@ -106,12 +106,12 @@ def _finding(tool: str, result: dict[str, Any], rule: dict[str, Any]) -> Finding
 
 def parse_sarif(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each failing result; suppressed, passed and absent ones are left."""
-    for run in objects(report.value, "runs"):
+    for run in mappings(report.value, "runs"):
         tool, rules = _name(run), _rules(run)
         by_id = {string(rule, "id"): rule for rule in reversed(rules)}
-        for result in objects(run, "results"):
+        for result in mappings(run, "results"):
             rule = _rule_of(result, rules, by_id)
-            states = {string(item, "status") or "accepted" for item in objects(result, "suppressions")}
+            states = {string(item, "status") or "accepted" for item in mappings(result, "suppressions")}
             if "accepted" in states:
                 yield Left("suppressed by its owner", string(result, "ruleId"))
             elif string(result, "kind") in _NO_FINDING or string(result, "baselineState") == "absent":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, objects, string
+from secft.dataset.sources.reading.json_values import mapping, mappings, string
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
@@ -58,7 +58,7 @@ def _semgrep(result: dict[str, Any]) -> Finding:
 
 def parse_semgrep(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each result; one that is ignored in the code is left."""
-    for result in objects(report.value, "results"):
+    for result in mappings(report.value, "results"):
         if mapping(result, "extra").get("is_ignored") is True:
             yield Left("suppressed by its owner", string(result, "check_id"))
         else:
@@ -67,7 +67,7 @@ def parse_semgrep(report: Report) -> Iterator[Finding | Left]:
 
 def parse_bandit(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each result."""
-    for result in objects(report.value, "results"):
+    for result in mappings(report.value, "results"):
         rule, message = string(result, "test_id"), string(result, "issue_text")
         name, cwe = string(result, "test_name"), mapping(result, "issue_cwe")
         about_secrets = "hardcoded_password" in name

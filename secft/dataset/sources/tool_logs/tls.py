@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from secft.dataset.sources.json_values import mapping, number, objects, string
+from secft.dataset.sources.reading.json_values import mapping, mappings, number, string
+from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.tls_checks import Server, findings_of
-from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
 from secft.security.severity import severity_of_word
 
 _JSON_PROTOCOLS = {
@@ -68,7 +68,7 @@ def _rejected_by(deployment: dict[str, Any]) -> str:
     """Return the trust stores that do not accept a certificate chain, with OpenSSL's reason."""
     stores = [
         f"{string(mapping(path, 'trust_store'), 'name')}: {string(path, 'openssl_error_string') or 'not trusted'}"
-        for path in objects(deployment, "path_validation_results")
+        for path in mappings(deployment, "path_validation_results")
         if path.get("openssl_error_string") or path.get("was_validation_successful") is False
     ]
     return "; ".join(stores)
@@ -80,7 +80,7 @@ def _sslyze_server(scan: dict[str, Any]) -> Server:
     port = number(place, "port") or 0
     server = Server(f"{string(place, 'hostname') or string(place, 'ip_address')}:{port:.0f}")
     for key, protocol in _JSON_PROTOCOLS.items():
-        accepted = objects(_result(commands, f"{key}_cipher_suites"), "accepted_cipher_suites")
+        accepted = mappings(_result(commands, f"{key}_cipher_suites"), "accepted_cipher_suites")
         server.suites[protocol] = [string(mapping(item, "cipher_suite"), "name") for item in accepted]
     for weakness, command, flag, bad in _SSLYZE_FLAGS:
         if _result(commands, command).get(flag) is bad:
@@ -88,7 +88,7 @@ def _sslyze_server(scan: dict[str, Any]) -> Server:
     robot = string(_result(commands, "robot"), "robot_result")
     if robot.startswith("VULNERABLE"):
         server.weaknesses["robot"] = f"robot_result: {robot}"
-    for deployment in objects(_result(commands, "certificate_info"), "certificate_deployments"):
+    for deployment in mappings(_result(commands, "certificate_info"), "certificate_deployments"):
         for weakness, flag, bad in _CERTIFICATE_FLAGS:
             if deployment.get(flag) is bad:
                 server.weaknesses[weakness] = f"{flag}: {str(bad).lower()}"
@@ -99,12 +99,12 @@ def _sslyze_server(scan: dict[str, Any]) -> Server:
 
 def parse_sslyze_json(report: Report) -> Iterator[Finding | Left]:
     """Yield the findings of each scanned server; a server that could not be reached is left."""
-    for scan in objects(report.value, "server_scan_results"):
+    for scan in mappings(report.value, "server_scan_results"):
         if string(scan, "connectivity_status") == "ERROR":
             yield Left("scan failed", string(mapping(scan, "server_location"), "hostname"))
         else:
             yield from findings_of("sslyze", [_sslyze_server(scan)])
-    for _ in objects(report.value, "server_connectivity_errors"):
+    for _ in mappings(report.value, "server_connectivity_errors"):
         yield Left("scan failed", "no connection")
 
 
@@ -128,7 +128,7 @@ def _sslyze_xml_server(target: Element) -> Server:
 
 def parse_sslyze_xml(report: Report) -> Iterator[Finding | Left]:
     """Yield the findings of each scanned server; a server that could not be reached is left."""
-    for element in elements(report.data, ["target", "invalidTarget"]):
+    for element in report.elements(["target", "invalidTarget"]):
         if element.tag == "target":
             yield from findings_of("sslyze", [_sslyze_xml_server(element)])
         else:
@@ -176,7 +176,7 @@ def _sslscan_certificate(test: Element) -> dict[str, str]:
 
 def parse_sslscan(report: Report) -> Iterator[Finding | Left]:
     """Yield the findings of each tested server."""
-    yield from findings_of("sslscan", (_sslscan_server(test) for test in elements(report.data, ["ssltest"])))
+    yield from findings_of("sslscan", (_sslscan_server(test) for test in report.elements(["ssltest"])))
 
 
 def _testssl(record: dict[str, Any], target: str) -> Finding | Left:
@@ -202,10 +202,10 @@ def parse_testssl_csv(report: Report) -> Iterator[Finding | Left]:
 def parse_testssl_json(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each check that is rated worse than informational, of the flat or the pretty JSON."""
     if isinstance(report.value, dict) and "scanResult" in report.value:
-        for server in objects(report.value, "scanResult"):
+        for server in mappings(report.value, "scanResult"):
             target = f"{string(server, 'targetHost')}/{string(server, 'ip')}:{string(server, 'port')}"
             for group in server:
-                yield from (_testssl(record, target) for record in objects(server, group) if "finding" in record)
+                yield from (_testssl(record, target) for record in mappings(server, group) if "finding" in record)
         return
     for record in report.records():
         if isinstance(record, Left):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from secft.dataset.sources.json_values import mapping, number, objects, string, strings
+from secft.dataset.sources.reading.json_values import mapping, mappings, number, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
@@ -81,7 +81,7 @@ def _results(results: list[dict[str, Any]], place: str) -> Iterator[Finding | Le
         target = string(result, "Target")
         where = " ".join(filter(None, [place if place not in target else "", target]))
         for key, build in _KINDS.items():
-            for item in objects(result, key):
+            for item in mappings(result, key):
                 yield build(item, where)
 
 
@@ -91,8 +91,8 @@ def parse_trivy(report: Report) -> Iterator[Finding | Left]:
     if isinstance(value, list):
         yield from _results([item for item in value if isinstance(item, dict)], "")
         return
-    yield from _results(objects(value, "Results"), string(value, "ArtifactName"))
+    yield from _results(mappings(value, "Results"), string(value, "ArtifactName"))
     for group in _RESOURCES if "ClusterName" in value else ():
-        for resource in objects(value, group):
+        for resource in mappings(value, group):
             names = [string(resource, key) for key in ("Namespace", "Kind", "Name")]
-            yield from _results(objects(resource, "Results"), "/".join(filter(None, names)))
+            yield from _results(mappings(resource, "Results"), "/".join(filter(None, names)))

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from secft.dataset.sources.json_values import objects
+from secft.dataset.sources.reading.json_values import mappings
+from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import OMITTED, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
-from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
 from secft.security.severity import severity_of_word
 
 _RISKS = {"0": "info", "1": "low", "2": "medium", "3": "high"}
@@ -40,7 +40,7 @@ def _instance(instance: dict[str, Any]) -> tuple[str, bool]:
 
 def _alert(alert: dict[str, Any], site: str) -> Finding:
     # Before ZAP 2.4 an alert had one place and no instances.
-    instances = objects(alert, "instances") or ([alert] if alert.get("uri") else [])
+    instances = mappings(alert, "instances") or ([alert] if alert.get("uri") else [])
     seen = [_instance(instance) for instance in instances]
     lines = list(dict.fromkeys(line for line, _ in seen))
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
@@ -72,7 +72,7 @@ def _plain_dict(item: Element) -> dict[str, Any]:
 
 def parse_zap_xml(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each alert of each site."""
-    for site in elements(report.data, ["site"]):
+    for site in report.elements(["site"]):
         for item in site.iter("alertitem"):
             yield _alert(_plain_dict(item), site.get("name", ""))
 
@@ -81,7 +81,7 @@ def parse_zap_json(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each alert of each site."""
     sites = report.value.get("site")
     for site in sites if isinstance(sites, list) else [sites]:
-        for alert in objects(site, "alerts"):
+        for alert in mappings(site, "alerts"):
             yield _alert(alert, str(site.get("@name") or ""))
 
 
@@ -100,7 +100,7 @@ def _without_marked_payloads(detail: str) -> tuple[str, bool]:
 
 def parse_burp(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each issue; false positives are left."""
-    for issue in elements(report.data, ["issue"]):
+    for issue in report.elements(["issue"]):
         word = text_at(issue, "severity")
         if word.lower().replace(" ", "_") == "false_positive":
             yield Left("marked a false positive", text_at(issue, "name"))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from secft.dataset.sources.json_values import mapping, objects, string, strings
+from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
+from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
 from secft.dataset.sources.tool_logs.redaction import parameter_names, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
-from secft.dataset.sources.tool_logs.xml_elements import elements, text_at
 
 _NIKTO_COLUMNS = ["host", "ip", "port", "reference", "method", "uri", "message"]
 _WAPITI_LEVELS = {"0": "info", "1": "low", "2": "medium", "3": "high", "4": "critical"}
@@ -37,7 +37,7 @@ def _nikto(base: str, rule: str, method: str, uri: str, message: str, references
 
 def parse_nikto_xml(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each item of each scanned host."""
-    for scan in elements(report.data, ["scandetails"]):
+    for scan in report.elements(["scandetails"]):
         base = scan.get("sitename") or f"{scan.get('targethostname', '')}:{scan.get('targetport', '')}"
         for item in scan.iter("item"):
             known = item.get("osvdbid", "0")
@@ -53,7 +53,7 @@ def parse_nikto_json(report: Report) -> Iterator[Finding | Left]:
             yield host
             continue
         base = f"{host.get('host') or host.get('ip') or ''}:{host.get('port') or ''}".strip(":")
-        for item in objects(host, "vulnerabilities"):
+        for item in mappings(host, "vulnerabilities"):
             known = str(item.get("OSVDB") or "0")
             references = [f"OSVDB-{known}" if known != "0" else "", string(item, "references")]
             rule, method = str(item.get("id") or ""), string(item, "method")
@@ -105,7 +105,7 @@ def _wapiti_kind(kind: Element, base: str) -> Iterator[Finding]:
 def parse_wapiti_xml(report: Report) -> Iterator[Finding | Left]:
     """Yield a finding for each entry of each kind of vulnerability, anomaly and further information."""
     base = ""
-    for element in elements(report.data, ["info", "vulnerability", "anomaly", "additional"]):
+    for element in report.elements(["info", "vulnerability", "anomaly", "additional"]):
         if element.tag == "info":
             base = element.text or "" if element.get("name") == "target" else base
         else:
@@ -126,7 +126,7 @@ def parse_wapiti_json(report: Report) -> Iterator[Finding | Left]:
                 "titles": list(references),
                 "urls": [*references.values(), *strings(known, "wstg")],
             }
-            for entry in objects(mapping(report.value, group), name):
+            for entry in mappings(mapping(report.value, group), name):
                 parts = {key: str(entry.get(key) or "") for key in ("method", "path", "parameter", "info")}
                 yield _wapiti(name, about, {**parts, "level": str(entry.get("level", ""))}, base)
 

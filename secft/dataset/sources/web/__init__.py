@@ -1,130 +1,48 @@
-"""Web pages, local HTML and WARC files: the main text, cut into sections at its headings.
-
-Pages of the network are crawled before a run is named after its inputs (``refresh``): from seeds and sitemaps, within
-domains, depth and number of pages, as robots.txt allows, slowly. What was fetched is kept as WARC files under
-``cache``; a complete crawl is not repeated unless ``refresh: true`` asks what changed, and a stopped one goes on.
-Private and loopback hosts are refused unless ``allow_hosts`` names them. Links deeper than ``max_depth`` are not
-looked at; every other address that becomes no page is a counted refusal.
-
-Fields of a document (kind ``guide``, one section of a page): ``section`` (its heading), ``chunk`` (its number in the
-page, from 1), ``headings`` (the path of headings above it), ``page_title``, ``language`` and ``date`` as the page gives
-them or "", ``parent`` (the page, so that its sections share a split), ``hidden_text`` (the page had text that people do
-not see; it was left out), ``replaced_characters`` (that could not be decoded), ``cves``, ``cwes``, ``capecs``,
-``techniques`` (named in the text). Crawled pages have ``url`` and ``fetched``, local files have ``path``.
-"""
+"""Web pages and local HTML."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
 
-from secft.config.source_files import WebSource
-from secft.dataset.sources.intake import Intake, Reader, reader_of_parts
-from secft.dataset.sources.opening import read_input
-from secft.dataset.sources.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
-from secft.dataset.sources.web import archive
-from secft.dataset.sources.web.crawl import refresh
-from secft.dataset.sources.web.pages import RawPage, page_documents
-from secft.dataset.sources.web.record import Outcome, read_body
-from secft.dataset.sources.web.snapshot import index_file, read_index
-from secft.errors import FetchRefused, InputError, Problem
-from secft.net.addresses import parse_address
-from secft.records import Document
-
-SUFFIXES = (".html", ".htm", ".xhtml", ".html.gz", ".htm.gz", *archive.SUFFIXES)
-EXPECTED = "an HTML page, plain or gzipped"
-CRAWLED = "crawl:"
-"""Begins the names of parts that were crawled; alone it stands for the addresses that became no page."""
-
-_PACKAGES = ("lxml", "protego", "trafilatura", "warcio")
+from secft.config.setting import setting
+from secft.config.source import SourceConfig
+from secft.dataset.sources.source import Reader, Source
 
 
-@lru_cache(maxsize=4)
-def _index(path: Path, modified: int) -> dict[str, Outcome]:
-    return {outcome.url: outcome for outcome in read_index(path)}
+@dataclass
+class WebSource(SourceConfig):
+    """Web pages and local HTML: seeds, sitemaps, folders; only the main text is kept."""
+
+    name: str = "web"
+    seeds: list[str] = setting([], about="Addresses to start from.")
+    sitemaps: list[str] = setting([], about="Addresses of sitemaps (sitemap.xml or an index of them).")
+    paths: list[str] = setting([], about="Local HTML files, folders, globs or WARC files.")
+    allow_domains: list[str] = setting([], about="Domains that may be visited; empty means those of the seeds.")
+    allow_hosts: list[str] = setting([], about="Private or loopback hosts that may be asked, by name.")
+    max_depth: int = setting(2, about="Links followed from a seed.", low=0)
+    max_pages: int = setting(500, about="Pages fetched in all.", low=1)
+    max_bytes: int = setting(8 << 20, about="Larger pages are rejected (bytes, after decompression).", low=1024)
+    delay: float = setting(1.0, about="Seconds between two requests to a host; robots.txt may ask for more.", low=0,
+                           internal=True)  # fmt: skip
+    timeout: float = setting(20.0, about="Seconds for one request.", above=0, internal=True)
+    retries: int = setting(3, about="Further attempts after 429, 5xx or a broken connection.", low=0, internal=True)
+    user_agent: str = setting("secft", about="How the crawler introduces itself; robots.txt is read for this name.")
+    extractor: str = setting("trafilatura", about="What finds the main text.", choices=("trafilatura",))
+    chunk_tokens: int = setting(384, about="Longest section in tokens of the model; longer ones are divided.", low=32)
+    license: str = setting("unknown", about="Licence of the pages, for the dataset card.")
+    refresh: bool = setting(False, about="Ask the sites what changed since the crawl that is kept.", internal=True)
+    cache: str = setting(".secft/web", about="Where pages are kept: WARC files and their ETags.", internal=True)
 
 
-def _outcomes(config: WebSource) -> dict[str, Outcome]:
-    """Return what became of the addresses of the complete crawl.
+def _reader() -> Reader:
+    from secft.dataset.sources.web.reader import READER
 
-    Raises:
-        InputError: there is none yet.
-    """
-    path = index_file(config)
-    if not path.is_file():
-        raise InputError(f"{path}: these sites were not crawled yet; a run does it first.")
-    return _index(path, path.stat().st_mtime_ns)
+    return READER
 
 
-def _is_crawl(config: WebSource) -> bool:
-    return bool(config.seeds or config.sitemaps)
-
-
-def _parts(config: WebSource) -> list[str]:
-    local = parts_of(config.paths, SUFFIXES)
-    if not _is_crawl(config):
-        return local
-    pages = [CRAWLED + outcome.url for outcome in _outcomes(config).values() if not outcome.reason]
-    return [*local, CRAWLED, *pages]
-
-
-def _read_part(config: WebSource, part: str, intake: Intake) -> Iterator[Document]:
-    if part == CRAWLED:
-        for outcome in _outcomes(config).values():
-            if outcome.reason:
-                intake.refuse(outcome.url, outcome.reason, outcome.detail)
-    elif part.startswith(CRAWLED):
-        outcome = _outcomes(config)[part.removeprefix(CRAWLED)]
-        body = read_body(index_file(config).parent, outcome)
-        raw = RawPage(outcome.url, body, outcome.content_type, url=outcome.final, fetched=outcome.fetched)
-        yield from page_documents(config, raw, intake)
-    elif is_refused_link(config.paths, part):
-        intake.refuse(part, "link out of the folder")
-    elif part.lower().endswith(archive.SUFFIXES):
-        for raw in archive.archived_pages(config, part, intake):
-            yield from page_documents(config, raw, intake)
-    else:
-        yield from _read_file(config, part, intake)
-
-
-def _read_file(config: WebSource, part: str, intake: Intake) -> Iterator[Document]:
-    name, size = shown_name(config.paths, part), Path(part).stat().st_size
-    if size > config.max_bytes:
-        intake.refuse(name, "too large", f"{size:,} bytes, allowed are {config.max_bytes:,}")
-        return
-    try:
-        data = read_input(Path(part), EXPECTED, limit=config.max_bytes)
-    except InputError as error:
-        intake.refuse(name, "cannot be read", str(error))
-        return
-    yield from page_documents(config, RawPage(name, data, path=part), intake)
-
-
-def _external_files(config: WebSource) -> dict[str, Path]:
-    files = named_files(config.paths, SUFFIXES)
-    if _is_crawl(config):
-        _outcomes(config)
-        files["crawl"] = index_file(config)
-    return files
-
-
-def _problems(config: WebSource, key: str) -> list[Problem]:
-    problems = [
-        Problem(key, f"needs the package {package}", remedy="Run: pip install 'secft[documents]'")
-        for package in _PACKAGES
-        if importlib.util.find_spec(package) is None
-    ]
-    if not _is_crawl(config) and not config.paths:
-        problems.append(Problem(key, "names nothing to read", allowed="seeds, sitemaps or paths"))
-    for name in ("seeds", "sitemaps"):
-        for url in getattr(config, name):
-            try:
-                parse_address(url)
-            except FetchRefused as error:
-                problems.append(Problem(f"{key}.{name}", f"{error.reason}: {error.detail}", url))
-    return problems + (paths_problems(config.paths, f"{key}.paths") if config.paths else [])
-
-
-READER: Reader = reader_of_parts(_parts, _read_part, _external_files, _problems, version=1, refresh=refresh)
+SOURCE = Source(
+    WebSource,
+    kinds=("guide",),
+    version=1,
+    reader=_reader,
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from secft.config.source_files import WebSource
-from secft.dataset.sources.intake import Intake
-from secft.dataset.sources.paths import shown_name
+from secft.dataset.sources.reading.paths import shown_name
+from secft.dataset.sources.source import ReadLog
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.addresses import normal_address
 from secft.dataset.sources.web.links import is_page
 from secft.dataset.sources.web.pages import RawPage
@@ -15,7 +15,7 @@ from secft.dataset.sources.web.pages import RawPage
 SUFFIXES = (".warc", ".warc.gz")
 
 
-def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[RawPage]:
+def archived_pages(config: WebSource, path: str, log: ReadLog) -> Iterator[RawPage]:
     """Yield the pages of a WARC file; other records are passed over, broken ones and copies are counted refusals."""
     from warcio.archiveiterator import ArchiveIterator
 
@@ -29,12 +29,12 @@ def archived_pages(config: WebSource, path: str, intake: Intake) -> Iterator[Raw
                 if page is None:
                     continue
                 if page.name in seen:
-                    intake.refuse(page.name, "same page", f"a second time in {path}")
+                    log.refuse(page.name, "same page", f"a second time in {path}")
                     continue
                 seen.add(page.name)
                 yield page
     except Exception as error:  # what the library raises on broken records is not documented
-        intake.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
+        log.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
 
 
 def _page(config: WebSource, path: str, record: object) -> RawPage | None:

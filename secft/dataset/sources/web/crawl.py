@@ -11,7 +11,7 @@ from functools import partial
 
 from filelock import FileLock
 
-from secft.config.source_files import WebSource
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.addresses import check_address, host_of, is_within, normal_address
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.links import NOWHERE, Links, is_page, links_of, visited_domains

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secft.config.source_files import WebSource
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.addresses import host_of, normal_address
 from secft.dataset.sources.web.decode import decode_page, parse_page
 

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from secft.config.source_files import WebSource
 from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
-from secft.dataset.sources.intake import Intake
+from secft.dataset.sources.source import ReadLog
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import Page, extract_page
 from secft.records import Document
@@ -36,18 +36,18 @@ class RawPage:
     fetched: str = ""
 
 
-def page_documents(config: WebSource, raw: RawPage, intake: Intake) -> Iterator[Document]:
+def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Document]:
     """Yield the documents of a page; one without main text is a counted refusal."""
     if len(raw.data) > config.max_bytes:
-        intake.refuse(raw.name, "too large", f"{len(raw.data):,} bytes, allowed are {config.max_bytes:,}")
+        log.refuse(raw.name, "too large", f"{len(raw.data):,} bytes, allowed are {config.max_bytes:,}")
         return
     try:
         page = extract_page(raw.data, raw.content_type)
     except BadPage as error:
-        intake.refuse(raw.name, error.reason, error.detail)
+        log.refuse(raw.name, error.reason, error.detail)
         return
     version = f"sha256:{hashlib.sha256(raw.data).hexdigest()[:12]}"
-    for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, intake.count_tokens), start=1):
+    for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, log.count_tokens), start=1):
         yield Document(
             id=f"web:{raw.name}#{number}",
             kind="guide",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from secft.config.source_files import WebSource
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.record import Outcome
 from secft.dataset.sources.web.snapshot import CrawlJournal
 from secft.errors import FetchError, FetchRefused

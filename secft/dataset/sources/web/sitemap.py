@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from secft.dataset.sources.reading.xml import XmlError, local_name, outermost, xml_head
 from secft.dataset.sources.web.decode import BadPage
 
 MAX_BYTES = 50 << 20
@@ -29,29 +31,26 @@ def read_sitemap(data: bytes) -> Sitemap:
     Raises:
         BadPage: too large, or not a sitemap.
     """
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False, recover=False)
+    unpacked = _unpacked(data)
     try:
-        root = etree.fromstring(_unpacked(data), parser=parser)
-    except (etree.LxmlError, ValueError) as error:
+        root = xml_head(unpacked, doctype=True).root
+        entries = list(_addresses(unpacked)) if root in ("sitemapindex", "urlset") else []
+    except XmlError as error:
         raise BadPage("not a sitemap", str(error)[:200]) from None
-    found = tuple(
-        item.text.strip()
-        for entry in root
-        if isinstance(entry.tag, str)
-        for item in entry
-        if isinstance(item.tag, str) and _name(item.tag) == "loc" and item.text and item.text.strip()
-    )
-    if _name(root.tag) == "sitemapindex":
-        return Sitemap((), found)
-    if _name(root.tag) == "urlset":
-        return Sitemap(found, ())
-    raise BadPage("not a sitemap", f"its root element is {_name(root.tag)[:80]!r}")
+    if root == "sitemapindex":
+        return Sitemap((), tuple(entries))
+    if root == "urlset":
+        return Sitemap(tuple(entries), ())
+    raise BadPage("not a sitemap", f"its root element is {root[:80]!r}")
 
 
-def _name(tag: str) -> str:
-    return tag.rsplit("}", 1)[-1]
+def _addresses(data: bytes) -> Iterator[str]:
+    """Yield the addresses of the entries, which stand two levels below the root."""
+    for entry in outermost(data, ("url", "sitemap")):
+        for item in entry:
+            address = (item.text or "").strip() if local_name(item.tag) == "loc" else ""
+            if address:
+                yield address
 
 
 def _unpacked(data: bytes) -> bytes:

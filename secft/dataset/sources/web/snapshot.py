@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from secft.config.source_files import WebSource
+from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.record import Outcome, read_body, write_record
 from secft.errors import InputError
 from secft.files import digest, storage_errors, write_text

@@ -1,0 +1,35 @@
+"""Advisories in the OSV format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secft.config.setting import setting
+from secft.config.source import SourceConfig
+from secft.dataset.sources.source import Reader, Source
+
+
+@dataclass
+class OsvSource(SourceConfig):
+    """Advisories in the OSV format."""
+
+    name: str = "osv"
+    paths: list[str] = setting(
+        about="JSONL or JSON files, plain or gzipped, zip archives of an ecosystem, folders or globs."
+    )
+    license: str = setting("CC-BY-4.0", about="Licence of the records, for the dataset card.")
+
+
+def _reader() -> Reader:
+    from secft.dataset.sources.osv.reader import READER
+
+    return READER
+
+
+SOURCE = Source(
+    OsvSource,
+    kinds=("vulnerability",),
+    version=1,
+    reader=_reader,
+    home="https://osv.dev/",
+)

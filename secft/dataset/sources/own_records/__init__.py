@@ -1,0 +1,51 @@
+"""Datasets of one's own: chat records or texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secft.config.setting import setting
+from secft.config.source import SourceConfig
+from secft.dataset.sources.source import Reader, Source
+
+
+@dataclass
+class JsonlSource(SourceConfig):
+    """A dataset of your own: chat records, one JSON object a line."""
+
+    name: str = "jsonl"
+    path: str = setting(about="JSONL with `messages`, or with `user` and `assistant` (and `system`).", file=True)
+    license: str = setting("unknown", about="Licence of the records, for the dataset card.")
+    url: str = setting("", about="Where the records come from, for the dataset card.")
+    max_bad_lines: int = setting(0, about="Lines that may be rejected before the run is refused.", low=0)
+    fields: dict[str, str] = setting({}, about="Your column -> messages, system, user, assistant, text, title, id, ...")
+
+
+@dataclass
+class ParquetSource(SourceConfig):
+    """A dataset of your own: Parquet files, or a Hugging Face dataset that was saved to disk."""
+
+    name: str = "parquet"
+    paths: list[str] = setting(about="Parquet files, folders or globs, or a folder written by save_to_disk.")
+    license: str = setting("unknown", about="Licence of the records, for the dataset card.")
+    url: str = setting("", about="Where the records come from, for the dataset card.")
+    max_bad_rows: int = setting(0, about="Rows that may be rejected before the run is refused.", low=0)
+    fields: dict[str, str] = setting({}, about="Your column -> messages, system, user, assistant, text, title, id, ...")
+
+
+def _jsonl_reader() -> Reader:
+    from secft.dataset.sources.own_records.jsonl import READER
+
+    return READER
+
+
+def _parquet_reader() -> Reader:
+    from secft.dataset.sources.own_records.parquet import READER
+
+    return READER
+
+
+SOURCES = (
+    Source(JsonlSource, kinds=("record", "guide"), version=2, reader=_jsonl_reader),
+    Source(ParquetSource, kinds=("record", "guide"), version=1, reader=_parquet_reader),
+)
