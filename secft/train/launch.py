@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from secft.documents.train_result import TrainResult
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import read_json, write_json
 from secft.train.attempt import RunnerEnd, start
@@ -20,7 +21,6 @@ from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, described, last_step, memory_reason, record
-from secft.train.result import TrainResult
 
 LOG_LINES = 25
 FULL_DISK = ("No space left on device", "Disk quota exceeded")

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from secft.documents.train_result import TrainResult
 from secft.environment import cpu_computes_bf16, cuda_devices
 from secft.errors import InputError
 from secft.files import read_json, write_json, write_text
@@ -26,7 +27,6 @@ from secft.train.environments import BackendEnvironment, ensure, in_use, variabl
 from secft.train.job import TrainJob
 from secft.train.methods import refusal, support_of
 from secft.train.objective import Support
-from secft.train.result import TrainResult
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "runners"
 CONFIG, RUNNER, JOB = "config.yml", "runner.json", "job.json"
