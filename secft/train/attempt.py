@@ -85,7 +85,10 @@ def start(
         _follow_or_stop(process, directory, report)
     if received or process.returncode == INTERRUPTED_EXIT:
         raise Interrupted(f"training was stopped; start it again to go on from its last checkpoint ({directory})")
-    return RunnerEnd(command, process.returncode, _text_from(log, offset), memory_kills() > kills)
+    with log.open("rb") as handle:
+        handle.seek(max(offset, log.stat().st_size - MAX_TEXT))
+        text = handle.read().decode("utf-8", errors="replace")
+    return RunnerEnd(command, process.returncode, text, memory_kills() > kills)
 
 
 def _own_variables() -> dict[str, str]:
@@ -93,12 +96,6 @@ def _own_variables() -> dict[str, str]:
     root = str(Path(secft.__file__).parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _text_from(log: Path, offset: int) -> str:
-    with log.open("rb") as handle:
-        handle.seek(max(offset, log.stat().st_size - MAX_TEXT))
-        return handle.read().decode("utf-8", errors="replace")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, described, last_step, memory_reason, record
+from secft.train.result import RESULT
 
 LOG_LINES = 25
 FULL_DISK = ("No space left on device", "Disk quota exceeded")
@@ -61,10 +62,13 @@ def run_training(
     job.check()
     directory.mkdir(parents=True, exist_ok=True)
     state = RecoveryState.read(directory, job)
-    if not _is_finished(job, directory):
+    path = directory / RESULT
+    if not path.is_file() or read_json(path).get("job_digest") != job.fingerprint():
         backend.prepare(_say)
         state = _train_to_the_end(job, backend, directory, state, on_progress)
-    _tell_in_result(directory, state)
+    if state.events and path.is_file():
+        # A runner knows only of its own attempt.
+        write_json(path, {**read_json(path), "recoveries": list(state.events)})
     return backend.collect(directory)
 
 
@@ -75,9 +79,12 @@ def _train_to_the_end(
     state: RecoveryState,
     on_progress: Callable[[StepProgress], None] | None,
 ) -> RecoveryState:
-    """Start the engine until it succeeds; change what can be changed in between."""
+    """Start the runner until it succeeds; change what can be changed in between."""
     while True:
-        attempt = _attempt(state.applied_to(job), backend, directory, on_progress)
+        for name in (RESULT, "started.json", DIVERGED):
+            (directory / name).unlink(missing_ok=True)
+        backend.render(state.applied_to(job), directory)
+        attempt = start(backend.command(directory), directory, backend.environment(directory), on_progress)
         if attempt.code == 0:
             return state
         following = state.after(job, directory, attempt.code, attempt.text, attempt.killed_for_memory)
@@ -90,29 +97,8 @@ def _train_to_the_end(
             _say(described(state.events[-1]))
 
 
-def _attempt(
-    job: TrainJob, backend: Backend[TrainJob], directory: Path, on_progress: Callable[[StepProgress], None] | None
-) -> RunnerEnd:
-    for name in ("result.json", "started.json", DIVERGED):
-        (directory / name).unlink(missing_ok=True)
-    backend.render(job, directory)
-    return start(backend.command(directory), directory, backend.environment(directory), on_progress)
-
-
 def _say(text: str) -> None:
     print(f"train: {text}", file=sys.stderr, flush=True)
-
-
-def _is_finished(job: TrainJob, directory: Path) -> bool:
-    path = directory / "result.json"
-    return path.is_file() and bool(read_json(path).get("job_digest") == job.fingerprint())
-
-
-def _tell_in_result(directory: Path, state: RecoveryState) -> None:
-    """Add to the result what was changed on the way; engines know only of their own attempt."""
-    path = directory / "result.json"
-    if state.events and path.is_file():
-        write_json(path, {**read_json(path), "recoveries": list(state.events)})
 
 
 def explain_end(attempt: RunnerEnd, directory: Path) -> None:

@@ -76,7 +76,9 @@ def make(lock: Lock, root: Path, show: Show, held: int) -> BackendEnvironment:
         program.run([str(interpreter), "-m", "venv", str(directory)])
         with meter(lock.name, 2 * len(lock.versions), "packages") as progress:
             _install(lock, directory, program, progress)
-        _add_modules(lock, directory)
+        for module in lock.added:
+            for packages in directory.glob("lib/python*/site-packages"):
+                shutil.copyfile(module, packages / module.name)
     inside = look_inside(python_of(directory))
     _check_versions(lock, inside, log)
     Record("ready", lock.digest, str(directory), inside.python, inside.versions).write(directory)
@@ -188,7 +190,11 @@ class _Program:
                 if during is not None:
                     during()
         finally:
-            _end(child)
+            if child.poll() is None:
+                # With all that it started.
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
         if child.returncode != 0:
             raise self._failure(command, child.returncode)
 
@@ -201,20 +207,6 @@ class _Program:
         lines += ["  last lines:", *(f"    {line}" for line in last), _REMEDY.format(name=self._name)]
         kind = StorageError if cause == "the disk is full" else TrainingError
         return kind("\n".join(lines))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill a program and all that it started, if it still runs."""
-    if child.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _add_modules(lock: Lock, directory: Path) -> None:
-    for module in lock.added:
-        for packages in directory.glob("lib/python*/site-packages"):
-            shutil.copyfile(module, packages / module.name)
 
 
 def _check_versions(lock: Lock, inside: Inside, log: Path) -> None:
