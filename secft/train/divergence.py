@@ -27,11 +27,11 @@ SMALLEST_RISE = 0.5
 """Nats per token."""
 DIVERGED = "diverged.json"
 ROLLBACK_EXIT = 76
-"""What an engine's process ends with when it leaves ``diverged.json`` and wants to be started again."""
+"""What a runner's process ends with when it leaves ``diverged.json`` and wants to be started again."""
 
 
 class RollbackWanted(Exception):
-    """An engine has left ``diverged.json`` and is to be started again from an earlier checkpoint."""
+    """A runner has left ``diverged.json`` and is to be started again from an earlier checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Divergence:
     reason: str
 
     def write(self, directory: Path) -> None:
-        """Leave it for the process that started the engine."""
+        """Leave it for the process that started the runner."""
         write_json(directory / DIVERGED, asdict(self))
 
     @classmethod
     def read(cls, directory: Path) -> Divergence | None:
-        """Return what an engine left, or None."""
+        """Return what a runner left, or None."""
         path = directory / DIVERGED
         return cls(**read_json(path)) if path.is_file() else None
 

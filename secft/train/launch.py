@@ -1,4 +1,4 @@
-"""Launching a training engine, again where another attempt can succeed, and explaining where none can.
+"""Launching a training, again where another attempt can succeed, and explaining where none can.
 
 Starting the same job in the same directory again goes on from its last checkpoint. A finished directory is not trained
 twice. What is changed between attempts stands in recovery.py.
@@ -30,7 +30,7 @@ FULL_BELOW = 1 << 20
 FAILED_WRITES = ("file write failed", "PytorchStreamWriter failed", "SafetensorError", "OSError")
 LIKELY_CAUSES = (
     ("Permission denied", "a file or directory may not be read or written"),
-    ("ModuleNotFoundError", "a library of the engine is missing; install the extra secft[train]"),
+    ("ModuleNotFoundError", "a library of the runner is missing; install the extra secft[train]"),
 )
 
 
@@ -55,7 +55,7 @@ def run_training(
     Raises:
         InputError: the job cannot be trained as it is (bad data, bad settings).
         StorageError: the disk is full; the last checkpoint is kept.
-        TrainingError: the engine failed.
+        TrainingError: the runner failed.
         Interrupted: a signal stopped the training; a checkpoint was written if a step was done.
         StoppedByWatcher: a watcher ended it (see watching.py).
     """
@@ -102,10 +102,10 @@ def _say(text: str) -> None:
 
 
 def explain_end(attempt: RunnerEnd, directory: Path) -> None:
-    """Turn the engine's end into an error.
+    """Turn the runner's end into an error.
 
     Raises:
-        InputError: the engine itself found the input at fault (exit code 2).
+        InputError: the runner itself found the input at fault (exit code 2).
         StorageError: the disk is full.
         TrainingError: anything else.
     """

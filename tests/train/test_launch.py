@@ -94,7 +94,7 @@ def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path)
     time.sleep(0.5)
     rows = read_metrics(tmp_path / "killed" / "metrics.jsonl")
     time.sleep(0.5)
-    assert rows == read_metrics(tmp_path / "killed" / "metrics.jsonl"), "the engine outlived its parent"
+    assert rows == read_metrics(tmp_path / "killed" / "metrics.jsonl"), "the runner outlived its parent"
     resumed = run_training(job, backend_named("trl"), tmp_path / "killed", lambda _: None)
     assert resumed.steps == whole.steps
     assert adapter_digest(resumed) == adapter_digest(whole)

@@ -1,7 +1,7 @@
 """Whether the rows of a dataset can be trained on: masks, lengths, what the objective needs.
 
 A dataset may be large and a check must be quick, so at most ``LOOKED_AT`` rows are tokenised, evenly spread over the
-file: the same ones every time. The engine checks every row again before its first step.
+file: the same ones every time. The runner checks every row again before its first step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The training loop of the embedded engine."""
+"""The training loop of the embedded trainer."""
 
 from __future__ import annotations
 
