@@ -64,7 +64,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,
@@ -100,7 +100,7 @@ PRETRAIN_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("corpus",),
         settings=pretraining.PretrainSettings.of,
         work=pretraining.pretrain,

@@ -15,6 +15,7 @@ from secft.config.run import RunConfig
 from secft.config.training import BackendConfig, TrackerConfig
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult, read_results
+from secft.documents.train_result import TrainingRecord
 from secft.errors import ConfigError, InputError, Problem
 from secft.evaluate.gates import GateCheck, decide
 from secft.evaluate.gates.learned import LearnedGate
@@ -30,6 +31,7 @@ from secft.files import (
 from secft.stage import INTERNAL, Inputs
 from secft.stages.documents import DOCUMENTS
 from secft.stages.evaluation import write_decision
+from secft.stages.training import training_record
 from secft.track import following
 from secft.train.attempt import start
 from secft.train.backends.nanogpt import NanogptConfig
@@ -40,6 +42,7 @@ from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
 from secft.train.backends.nanogpt.corpus.pseudonyms import key_file
 from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.launch import explain_end
+from secft.train.objectives import objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
 
 DATA = "nanogpt"
@@ -256,10 +259,14 @@ def pretrain(settings: PretrainSettings, inputs: Inputs, out: Path) -> dict[str,
             explain_end(attempt, out)
     result = backend.collect(out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
     loss = "not finite" if result.final_validation_loss is None else f"{result.final_validation_loss:.3f}"
     speed = f"{result.tokens_per_second:.0f} tokens/s, {result.status}"
-    return {**facts, "headline": f"{result.steps} steps, {result.tokens:,} tokens, validation loss {loss}, {speed}"}
+    record = TrainingRecord(
+        **{**vars(result), "adapter_dir": result.adapter_dir.relative_to(out)},
+        learned_from=objective_of(settings.trainer).loss,
+        headline=f"{result.steps} steps, {result.tokens:,} tokens, validation loss {loss}, {speed}",
+    )
+    return record.as_dict()
 
 
 def _is_finished(job: PretrainJob, directory: Path) -> bool:
@@ -325,5 +332,5 @@ def decide_pretrained(settings: None, inputs: Inputs, out: Path) -> dict[str, An
     """Pass what certainly predicts held-out text better than trigrams; gates.json tells the comparison."""
     results = read_results(inputs["evaluate"].path / RESULTS)
     decision = decide(results, [GateCheck(LearnedGate(), HELD_OUT, 0.0)])
-    diverged = inputs["train"].summary["status"] == "diverged"
+    diverged = training_record(inputs).status == "diverged"
     return write_decision(decision, out, ["the training diverged"] if diverged else [])

@@ -1,4 +1,4 @@
-"""The embedded engine: ``python -m secft.train.backends.nanogpt.runner <directory>`` runs the job.json in a directory.
+"""The embedded trainer: ``python -m secft.train.backends.nanogpt.runner <directory>`` runs the job.json in a directory.
 
 It leaves metrics.jsonl, ``weights/`` (for secft), ``model/`` (for transformers, where GPT-2 has a place for every
 weight) and, last, result.json with the keys of ``secft.train.job.TrainResult``.

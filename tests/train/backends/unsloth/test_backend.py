@@ -32,7 +32,7 @@ from secft.train.rows import load_examples
 from tests.train.conftest import write_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
-ROOT = Path(__file__).resolve().parents[2] / ".backends"
+ROOT = Path(__file__).resolve().parents[4] / ".backends"
 Make = Callable[..., TrainJob]
 ASK = [{"role": "user", "content": "Name the weakness."}]
 SHARED = {"id": "a", "prompt": ASK}

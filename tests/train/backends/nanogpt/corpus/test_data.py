@@ -18,8 +18,7 @@ from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
 from secft.train.backends.nanogpt.corpus.published import check_data
 from secft.train.backends.nanogpt.meta import read_meta, write_meta
 from secft.train.backends.nanogpt.recipe import nanogpt_config
-
-from .conftest import log_text
+from tests.train.backends.nanogpt.conftest import log_text
 
 
 def decoded(directory: Path, part: str) -> str:

@@ -1,4 +1,4 @@
-"""Environments of backends, made with pip from wheels that the tests build: no network, real virtual environments."""
+"""Making the environment of a backend, again where it is not in order."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import pytest
 
 import secft.train.environments.making as making
 from secft.errors import InputError, StorageError, TrainingError
-from secft.train.backends import BACKENDS, SEPARATE
-from secft.train.environments import BackendEnvironment, check, ensure, in_use, repair, variables_for
-from secft.train.environments.lock import LOCKS, lock_of
+from secft.train.backends import BACKENDS
+from secft.train.environments import BackendEnvironment, check, ensure, repair
+from secft.train.environments.lock import lock_of
 from secft.train.environments.place import RECORD, read_record
-from secft.train.environments.turns import is_being_made
 
 SECONDS = 120
+
+
 ENSURE = """
 import sys
 from pathlib import Path
@@ -127,68 +128,6 @@ def test_second_use_runs_no_program(finished: tuple[Path, Path, list[str]], monk
     assert told == []
 
 
-def test_tampered_version_is_found_without_reading_files(finished: tuple[Path, Path, list[str]]) -> None:
-    root, locks, _ = finished
-    metadata = packages_of(ensure("demo", root, locks=locks)) / "beta-2.0.dist-info" / "METADATA"
-    text = metadata.read_text(encoding="utf-8")
-    metadata.write_text(text.replace("Version: 2.0", "Version: 2.7"), encoding="utf-8")
-    try:
-        found = check("demo", root, locks=locks)
-        assert [(finding.code, finding.reason) for finding in found] == [("version", "beta 2.7, the lock says 2.0")]
-        assert "doctor --fix --backend demo" in str(found[0])
-    finally:
-        metadata.write_text(text, encoding="utf-8")
-    assert kinds(root, locks) == []
-
-
-def test_changed_files_are_found_where_files_are_read(finished: tuple[Path, Path, list[str]]) -> None:
-    root, locks, _ = finished
-    packages = packages_of(ensure("demo", root, locks=locks))
-    module, added = packages / "alpha.py", packages / "stand_in.py"
-    before = module.read_text(encoding="utf-8"), added.read_text(encoding="utf-8")
-    (packages / "__pycache__" / "alpha.cpython-30.pyc").write_text("compiled again", encoding="utf-8")
-    assert kinds(root, locks, files=True) == []
-    module.write_text("VERSION = 'other'\n", encoding="utf-8")
-    assert kinds(root, locks) == []
-    assert [finding.reason for finding in check("demo", root, files=True, locks=locks)] == ["alpha.py was changed"]
-    module.unlink()
-    added.write_text("REAL = True\n", encoding="utf-8")
-    found = check("demo", root, files=True, locks=locks)
-    assert [finding.reason for finding in found] == ["alpha.py is gone", "stand_in.py is gone or was changed"]
-    module.write_text(before[0], encoding="utf-8")
-    added.write_text(before[1], encoding="utf-8")
-    assert kinds(root, locks, files=True) == []
-
-
-def test_added_package_is_found(finished: tuple[Path, Path, list[str]]) -> None:
-    root, locks, _ = finished
-    info = packages_of(ensure("demo", root, locks=locks)) / "gamma-3.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gamma\nVersion: 3.0\n", encoding="utf-8")
-    assert kinds(root, locks) == ["extra"]
-    (info / "METADATA").unlink()
-    info.rmdir()
-    assert kinds(root, locks) == []
-
-
-def test_moved_environment_and_gone_python_do_not_count(finished: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
-    root, locks, _ = finished
-    (root / "demo").rename(tmp_path / "demo")
-    try:
-        assert kinds(tmp_path, locks) == ["moved"]
-        assert kinds(root, locks) == ["missing"]
-    finally:
-        (tmp_path / "demo").rename(root / "demo")
-    python = root / "demo" / "bin" / "python"
-    target = python.readlink()
-    python.unlink()
-    python.symlink_to("/nowhere/python")
-    assert kinds(root, locks) == ["python"]
-    python.unlink()
-    python.symlink_to(target)
-    assert kinds(root, locks) == []
-
-
 def test_another_lock_and_damage_make_it_anew(tmp_path: Path) -> None:
     root, locks = tmp_path / "root", tmp_path / "locks"
     write_lock(locks, "alpha==1.0\n")
@@ -224,38 +163,6 @@ def test_killed_creation_is_unfinished_and_repaired(tmp_path: Path, number: sign
     assert kinds(root, locks) in (["unfinished"], ["being made"])
     assert ensure("demo", root, locks=locks).versions["alpha"] == "1.0"
     assert kinds(root, locks, files=True) == []
-
-
-def test_two_processes_take_turns(tmp_path: Path) -> None:
-    root, locks = tmp_path / "root", tmp_path / "locks"
-    write_lock(locks, "alpha==1.0\n")
-    children = []
-    for _ in range(2):
-        command = [sys.executable, "-c", ENSURE, root, locks]
-        children.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
-        wait_for(lambda: is_being_made("demo", root))
-    assert kinds(root, locks) == ["being made"]
-    outputs = [child.communicate(timeout=SECONDS)[0] for child in children]
-    assert [child.returncode for child in children] == [0, 0]
-    assert ["Making the environment" in output for output in outputs] == [True, False]
-    assert "waiting for it" in outputs[1]
-
-
-def test_environment_in_use_is_not_removed(tmp_path: Path) -> None:
-    root, locks = tmp_path / "root", tmp_path / "locks"
-    write_lock(locks, "alpha==1.0\n")
-    made = ensure("demo", root, locks=locks)
-    write_lock(locks, "alpha==1.1\n")
-    with in_use(made), in_use(made):
-        command = [sys.executable, "-c", ENSURE, root, locks]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert child.stdout is not None
-        assert "making or using the environment of demo; waiting" in child.stdout.readline()
-        assert kinds(root, locks) == ["other lock"]
-        assert made.python.is_file()
-    assert "is ready" in child.communicate(timeout=SECONDS)[0]
-    with pytest.raises(TrainingError, match="was removed"), in_use(made):
-        pass
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -300,34 +207,3 @@ def test_disk_and_python_are_checked_first(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputError, match=r"need Python 3\.2; this is"):
         ensure("demo", tmp_path / "root", locks=tmp_path / "locks")
     assert not (tmp_path / "root" / "demo").exists()
-
-
-def test_locks_hold_nothing_but_pins(tmp_path: Path) -> None:
-    for name in SEPARATE:
-        lock = lock_of(name)
-        assert {"torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes"} <= set(lock.versions)
-        assert lock.versions["torch"] == "2.13.0"
-        assert BACKENDS[name].environment_bytes > 2**30
-    assert {path.stem for path in LOCKS.glob("*.lock")} == set(SEPARATE)
-    assert len({lock_of(name).digest for name in SEPARATE}) == 3
-    with pytest.raises(InputError, match="Did you mean 'axolotl'"):
-        lock_of("axolotle")
-    for line in ("--index-url https://example.org", "alpha>=1", "alpha @ file:///tmp/alpha.whl"):
-        write_lock(tmp_path / "locks", f"alpha==1.0\n{line}\n")
-        with pytest.raises(InputError, match=r"demo\.lock:2: expected name==version"):
-            lock_of("demo", tmp_path / "locks")
-
-
-def test_programs_see_only_their_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import secft.train.environments.variables as module
-
-    place = BackendEnvironment("unsloth", tmp_path / "bin" / "python", tmp_path, "", {})
-    given = {"PYTHONPATH": "/secft", "PATH": "/usr/bin", "HF_HOME": "/hf", "WANDB_MODE": "online"}
-    monkeypatch.setattr(module, "cuda_devices", list)
-    found = variables_for(place, given)
-    assert "PYTHONPATH" not in found
-    assert found["PATH"] == f"{tmp_path / 'bin'}:/usr/bin"
-    assert (found["HF_HOME"], found["WANDB_MODE"], found["AXOLOTL_DO_NOT_TRACK"]) == ("/hf", "disabled", "1")
-    assert found["UNSLOTH_FORCE_CPU"] == "1"
-    monkeypatch.setattr(module, "cuda_devices", lambda: [80 * 2**30])
-    assert "UNSLOTH_FORCE_CPU" not in variables_for(place, given)

@@ -1,40 +1,31 @@
-"""The trl engine from job to adapter, in this process and as a launched one."""
+"""Training with trl in this process: results, resumption, early stops, bad data."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from secft.config.training import LoraConfig
-from secft.errors import InputError, Interrupted, MissingExtraError, TrainingError
+from secft.errors import InputError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel
-from secft.train import Backend, TrainJob, TrainResult, backend_named, run_training
+from secft.train import TrainJob, backend_named, run_training
 from secft.train.checkpoints import MARKER, last_complete
 from secft.train.metrics import read_metrics
-from secft.train.progress import StepProgress
-from tests.train.conftest import conversation, train_here, write_rows
+from tests.train.conftest import train_here
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.usefixtures("restored_signals"),
 ]
+
+
 Make = Callable[..., TrainJob]
-
-
-def adapter_digest(result: TrainResult) -> str:
-    return sha256_file(result.adapter_dir / "adapter_model.safetensors")
 
 
 def test_trains_and_leaves_the_base_alone(make_job: Make, tiny: BaseModel, tmp_path: Path) -> None:
@@ -168,148 +159,3 @@ def test_bad_training_data_is_named(make_job: Make, tmp_path: Path, line: str, m
     bad.write_text(line + "\n")
     with pytest.raises(InputError, match=message):
         train_here(make_job(train_file=str(bad)), tmp_path / "run")
-
-
-def test_missing_files_and_bad_values_are_reported_together(make_job: Make) -> None:
-    job = make_job(train_file="/nowhere.jsonl", micro_batch_size=0, precision="fp8")
-    with pytest.raises(InputError, match=r"precision.*micro_batch.*train_file"):
-        job.check()
-
-
-def test_unknown_target_module_is_an_input_error(make_job: Make, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"trainer\.lora"):
-        train_here(make_job(lora=LoraConfig(target_modules=["nope_proj"])), tmp_path / "run")
-
-
-def test_fused_kernels_reach_the_layers_and_leave_the_loss(
-    make_job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-    import transformers.integrations.liger
-
-    from secft.train.backends.trl import fused, loading
-
-    with pytest.raises(InputError, match="needs a CUDA device"):
-        train_here(make_job(kernels="liger"), tmp_path / "required")
-    seen: list[tuple[str, dict[str, bool]]] = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(
-        transformers.integrations.liger,
-        "apply_liger_kernel",
-        lambda model, how: seen.append((type(model).__name__, how)),
-    )
-    with pytest.raises(MissingExtraError, match=r"secft\[liger\]"):
-        fused.fuses(make_job(kernels="liger"))
-    loading.load_base(make_job(), "fp32")
-    assert not seen, "not installed"
-    monkeypatch.setattr(fused, "find_spec", lambda name: object())
-    loading.load_base(make_job(kernels="none"), "fp32")
-    assert not seen
-    loading.load_base(make_job(), "fp32")
-    assert seen == [("LlamaForCausalLM", {"cross_entropy": False, "fused_linear_cross_entropy": False})]
-
-
-def test_job_survives_its_file(make_job: Make, tmp_path: Path) -> None:
-    job = make_job()
-    job.write(tmp_path / "job.json")
-    assert TrainJob.read(tmp_path / "job.json") == job
-
-
-def test_fingerprint_follows_content_not_place(make_job: Make, tmp_path: Path) -> None:
-    job = make_job()
-    copy = tmp_path / "copy.jsonl"
-    copy.write_bytes(Path(job.train_file).read_bytes())
-    moved = replace(job, train_file=str(copy))
-    assert moved.fingerprint() == job.fingerprint()
-    write_rows(copy, [conversation(1)])
-    assert moved.fingerprint() != job.fingerprint()
-
-
-def test_unknown_backend_gets_a_suggestion() -> None:
-    with pytest.raises(InputError, match="Did you mean 'trl'"):
-        backend_named("tlr")
-
-
-def test_launch_reports_progress_and_does_not_train_twice(make_job: Make, tmp_path: Path) -> None:
-    job, seen = make_job(max_steps=3), []
-    result = run_training(job, backend_named("trl"), tmp_path / "run", seen.append)
-    assert [p.step for p in seen if p.loss is not None] == [1, 2, 3]
-    assert all(p.total_steps == 3 for p in seen)
-    again = run_training(job, backend_named("trl"), tmp_path / "run", lambda _: pytest.fail("trained again"))
-    assert again == result
-
-
-def test_failing_engine_is_explained(make_job: Make, tmp_path: Path) -> None:
-    class Broken(Backend[TrainJob]):
-        name = "broken"
-
-        def render(self, job: TrainJob, directory: Path) -> list[Path]:
-            return []
-
-        def command(self, directory: Path) -> list[str]:
-            return [sys.executable, "-c", "raise MemoryError('no room')"]
-
-    with pytest.raises(TrainingError, match=r"exit code 1(.|\n)*ran out of memory(.|\n)*engine\.log(.|\n)*no room"):
-        run_training(make_job(), Broken(), tmp_path / "run", lambda _: None)
-
-
-def test_engine_passes_input_errors_on(make_job: Make, tmp_path: Path) -> None:
-    empty = write_rows(tmp_path / "empty.jsonl", [])
-    with pytest.raises(InputError, match="no example is left"):
-        run_training(make_job(train_file=str(empty)), backend_named("trl"), tmp_path / "run", lambda _: None)
-
-
-def launch_apart(job: TrainJob, directory: Path) -> subprocess.Popen[bytes]:
-    """Run run_training in a process of its own, to be killed."""
-    code = (
-        "import sys, pathlib; from secft.train import *\n"
-        "job = TrainJob.read(pathlib.Path(sys.argv[1]))\n"
-        "run_training(job, backend_named('trl'), pathlib.Path(sys.argv[2]))\n"
-    )
-    job.write(directory.with_suffix(".json"))
-    return subprocess.Popen([sys.executable, "-c", code, str(directory.with_suffix(".json")), str(directory)])
-
-
-def wait_for_step(directory: Path, step: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if any(row["step"] >= step for row in read_metrics(directory / "metrics.jsonl")):
-            return
-        time.sleep(0.02)
-    pytest.fail("training did not get going")
-
-
-@pytest.mark.slow
-def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path) -> None:
-    job = make_job(epochs=20, eval_steps=50)
-    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
-    process = launch_apart(job, tmp_path / "killed")
-    wait_for_step(tmp_path / "killed", 5)
-    process.kill()
-    process.wait()
-    time.sleep(0.5)
-    rows = read_metrics(tmp_path / "killed" / "metrics.jsonl")
-    time.sleep(0.5)
-    assert rows == read_metrics(tmp_path / "killed" / "metrics.jsonl"), "the engine outlived its parent"
-    resumed = run_training(job, backend_named("trl"), tmp_path / "killed", lambda _: None)
-    assert resumed.steps == whole.steps
-    assert adapter_digest(resumed) == adapter_digest(whole)
-
-
-@pytest.mark.slow
-def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path) -> None:
-    job = make_job(epochs=20, save_steps=1000, eval_steps=1000)
-    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
-
-    def stop_at_three(progress: StepProgress) -> None:
-        if progress.step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.raises(Interrupted):
-        run_training(job, backend_named("trl"), tmp_path / "run", stop_at_three)
-    written = [path.parent.name for path in (tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}")]
-    assert len(written) == 1
-    assert 3 <= int(written[0].removeprefix("checkpoint-")) < whole.steps
-    resumed = run_training(job, backend_named("trl"), tmp_path / "run", lambda _: None)
-    assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
-    assert adapter_digest(resumed) == adapter_digest(whole)

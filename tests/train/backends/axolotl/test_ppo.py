@@ -24,7 +24,7 @@ from secft.train.backends.axolotl.ppo import PpoBackend, padding_token
 from secft.train.launch import run_training
 from tests.train.conftest import TECHNIQUES, changed, question, write_rows
 
-ROOT = Path(__file__).resolve().parents[2] / ".backends"
+ROOT = Path(__file__).resolve().parents[4] / ".backends"
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"),
 ]
-ROOT = Path(__file__).resolve().parents[2] / ".backends"
+ROOT = Path(__file__).resolve().parents[3] / ".backends"
 ENGINES = ("trl", "axolotl", "llama_factory", "unsloth")
 Tokens = set[tuple[tuple[int, ...], tuple[int, ...]]]
 
