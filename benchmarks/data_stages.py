@@ -85,7 +85,7 @@ def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     """Run the three stages over so many documents."""
     from secft.artifact import ArtifactStore
     from secft.config.compose import read_config
-    from secft.pipeline import STAGES
+    from secft.pipelines import FINETUNE_STAGES
     from secft.stage import run_stage
 
     source = place / "notes.jsonl"
@@ -97,9 +97,9 @@ def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     memory = Memory(os.getpid())
     memory.start()
     store, artifacts, told = ArtifactStore(place / "cache" / "stages"), {}, {}
-    for stage in STAGES[:3]:
+    for stage in FINETUNE_STAGES[:3]:
         start = time.perf_counter()
-        artifacts[stage.name] = run_stage(stage, config, artifacts, store, lambda: None).artifact
+        artifacts[stage.name] = run_stage(stage, config, artifacts, store).artifact
         disk = sum(file.stat().st_size for file in artifacts[stage.name].path.rglob("*") if file.is_file())
         told[stage.name] = {"seconds": time.perf_counter() - start, "peak": memory.since(), "disk": disk}
     memory.stopped.set()

@@ -26,9 +26,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from secft.files import read_json  # noqa: E402
-from secft.pretrain.backend import NanoGptBackend  # noqa: E402
-from secft.pretrain.data import DataSettings, prepare  # noqa: E402
-from secft.pretrain.job import PretrainJob  # noqa: E402
+from secft.train.backends.nanogpt.backend import NanoGptBackend  # noqa: E402
+from secft.train.backends.nanogpt.corpus.data import DataSettings, prepare  # noqa: E402
+from secft.train.backends.nanogpt.job import PretrainJob  # noqa: E402
 from secft.train.metrics import read_metrics  # noqa: E402
 
 CHARACTERS = 1_115_394

@@ -223,15 +223,17 @@ def run_peft(work: Path, target: Path) -> dict[str, Any]:
 
 def run_secft(work: Path, target: Path, *, packing: bool) -> dict[str, Any]:
     """Train through secft's public interface: the trl backend, launched as a run would launch it."""
+    from secft.config.training import LoraConfig, RecoveryConfig
     from secft.files import read_json
-    from secft.train import LoraSettings, TrainJob, backend_named, run_training
+    from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 
-    job = TrainJob(
-        model_dir=(work / "model.txt").read_text(encoding="utf-8"), train_file=str(work / "train.jsonl"),
-        lora=LoraSettings(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
-        micro_batch=BATCH, max_length=MAX_LENGTH, packing=packing, precision="bf16", seed=SEED,
+    trainer = trainer_named(
+        "lora", lora=LoraConfig(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
+        micro_batch_size=BATCH, max_length=MAX_LENGTH, packing=packing, precision="bf16", eval_steps=0, save_steps=0,
+        early_stopping_patience=0, recovery=RecoveryConfig(rollbacks=0, spike=0.0),
     )  # fmt: skip
+    job = TrainJob((work / "model.txt").read_text(encoding="utf-8"), str(work / "train.jsonl"), trainer, SEED)
     result = run_training(job, backend_named("trl"), target / "run", lambda _: None)
     result.adapter_dir.rename(target / "adapter")
     losses = [row["loss"] for row in read_metrics(target / "run" / "metrics.jsonl")]
@@ -245,14 +247,17 @@ def run_secft(work: Path, target: Path, *, packing: bool) -> dict[str, Any]:
 
 def run_backend(name: str, work: Path, target: Path) -> dict[str, Any]:
     """Train through secft's launch of another engine; the time is its whole training loop."""
-    from secft.train import LoraSettings, TrainJob, backend_named, run_training
+    from secft.config.training import LoraConfig, RecoveryConfig
+    from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 
-    job = TrainJob(
-        model_dir=(work / "model.txt").read_text(encoding="utf-8"), train_file=str(work / "train.jsonl"),
-        lora=LoraSettings(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
-        micro_batch=BATCH, max_length=MAX_LENGTH, packing=False, precision=_precision(name), seed=SEED,
+    trainer = trainer_named(
+        "lora", lora=LoraConfig(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
+        micro_batch_size=BATCH, max_length=MAX_LENGTH, packing=False, precision=_precision(name),
+        eval_steps=0, save_steps=0,
+        early_stopping_patience=0, recovery=RecoveryConfig(rollbacks=0, spike=0.0),
     )  # fmt: skip
+    job = TrainJob((work / "model.txt").read_text(encoding="utf-8"), str(work / "train.jsonl"), trainer, SEED)
     started = time.perf_counter()
     result = run_training(job, backend_named(name, HERE.parent / ".backends"), target / "run", lambda _: None)
     whole = time.perf_counter() - started

@@ -277,14 +277,16 @@ def run_trl(work: Path, steps: int) -> dict[str, Any]:
 
 def run_secft(work: Path, steps: int) -> dict[str, Any]:
     """The engine of backend=trl, launched as a run launches it."""
-    from secft.train import LoraSettings, TrainJob, backend_named, run_training
+    from secft.config.training import LoraConfig, RecoveryConfig
+    from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 
-    job = TrainJob(
-        model_dir=str(work / "model"), train_file=str(work / "train.jsonl"), adapter="qlora",
-        lora=LoraSettings(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
-        micro_batch=BATCH, max_length=LENGTH, packing=False, precision="bf16", seed=SEED, save_steps=steps,
+    trainer = trainer_named(
+        "qlora", lora=LoraConfig(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
+        micro_batch_size=BATCH, max_length=LENGTH, packing=False, precision="bf16", eval_steps=0, save_steps=steps,
+        early_stopping_patience=0, recovery=RecoveryConfig(rollbacks=0, spike=0.0),
     )  # fmt: skip
+    job = TrainJob(str(work / "model"), str(work / "train.jsonl"), trainer, SEED)
     result = run_training(job, backend_named("trl"), work / "secft-run", lambda _: None)
     rows = [row for row in read_metrics(work / "secft-run" / "metrics.jsonl") if "loss" in row]
     measured = [row["tokens_per_second"] for row in rows[WARM:]]

@@ -1,64 +1,34 @@
-"""``python -m secft [command] [overrides]``: the command table, the checks before anything heavy, the exit codes."""
+"""``python -m secft [command] [overrides]``: finds the command, checks before anything heavy, returns the exit code."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import secft.commands
 from secft import __version__
-from secft.errors import ConfigError, GateFailedError, Interrupted, Problem, SecftError, did_you_mean
+from secft.errors import ConfigError, InputError, Interrupted, Problem, SecftError, did_you_mean
 from secft.log import complain
 from secft.threads import wait_gently
 
 if TYPE_CHECKING:
-    from secft.commands.verbs import Verbs
-    from secft.config.command_line import CommandLine
+    from secft.command import Command
+
+COMMANDS = sorted({module.name for module in pkgutil.iter_modules(secft.commands.__path__)})
+"""The table of commands is the folder secft/commands: each module holds the record ``COMMAND`` of the command of its
+name."""
 
 
-@dataclass(frozen=True)
-class Command:
-    """One word of the command line: an experiment is configured and run, or verbs do things that are there already.
-
-    Attributes:
-        about: one line for --help.
-        call: (config, command line) -> outcome with an exit code, for a command that takes a whole configuration.
-        verbs: returns the verbs of a command that takes words; imported only when asked for.
-    """
-
-    about: str
-    call: Callable[[Any, str], dict[str, Any]] | None = None
-    verbs: Callable[[], Verbs] | None = None
-
-
-def _run(config: Any, command: str) -> dict[str, Any]:
-    from secft.run import run
-
-    return run(config, command)
-
-
-def _dataset() -> Verbs:
-    from secft.commands.dataset import DATASET
-
-    return DATASET
-
-
-def _doctor() -> Verbs:
-    from secft.commands.doctor import DOCTOR
-
-    return DOCTOR
-
-
-COMMANDS = {
-    "run": Command("sources to a gated, carded adapter (the default)", call=_run),
-    "dataset": Command("list, show, diff or verify frozen datasets", verbs=_dataset),
-    "doctor": Command("this machine, what backends train here, what is missing; --fix makes it", verbs=_doctor),
-}
+def command_named(name: str) -> Command:
+    """Return a command; only its own module is imported."""
+    found: Command = importlib.import_module(f"secft.commands.{name}").COMMAND
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,8 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|trl|torch|lm_eval")
     wait_gently()
     try:
-        name, arguments = _command_of(arguments)
-        return _dispatch(name, arguments)
+        return _dispatch(arguments)
     except SecftError as error:
         complain(str(error))
         return error.exit_code
@@ -83,105 +52,60 @@ def main(argv: list[str] | None = None) -> int:
         return Interrupted.exit_code
 
 
-def _command_of(arguments: list[str]) -> tuple[str, list[str]]:
-    """Split the command's name off; without one it is run."""
-    if not arguments or "=" in arguments[0] or arguments[0][0] in "-+~":
-        return "run", arguments
-    name = arguments[0]
-    if name in COMMANDS:
-        return name, arguments[1:]
-    problem = Problem(name, "is no command", None, ", ".join(COMMANDS), did_you_mean(name, COMMANDS))
-    raise ConfigError([problem])
-
-
-def _dispatch(name: str, arguments: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:
+    """Do what a command line asks for; without a command it is run."""
     if "--version" in arguments:
         print(f"secft {__version__}")
         return 0
-    command = COMMANDS[name]
-    if command.verbs is not None:
-        return command.verbs().run(arguments)
-    if "--help" in arguments or "-h" in arguments:
-        from secft.config.help import help_text
-
-        print(help_text({command: entry.about for command, entry in COMMANDS.items()}))
+    name, rest = "run", arguments
+    if arguments and "=" not in arguments[0] and arguments[0][:1] not in "-+~":
+        name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        raise ConfigError([Problem(name, "is no command", None, ", ".join(COMMANDS), did_you_mean(name, COMMANDS))])
+    command = command_named(name)
+    if command.help and ("--help" in rest or "-h" in rest):
+        print(command.help({one: command_named(one).about for one in COMMANDS}))
         return 0
-    from secft.config.command_line import read_command_line
+    return _call(command, rest, shlex.join(["python", "-m", "secft", *arguments]))
 
-    line = read_command_line(arguments)
-    shown = shlex.join(["python", "-m", "secft", *arguments])
+
+def _call(command: Command, arguments: list[str], shown: str) -> int:
+    """Read a command line as a whole, and do one job or several."""
+    from secft.config.command_line import read_command_line, split
+
+    flags, overrides, words = split(arguments)
+    line = read_command_line(flags, overrides, command.root)
+    if line.shows_only and not line.problems:
+        return show(command, line.arguments)
+    try:
+        verb, given = command.parse(words)
+    except InputError as error:
+        raise InputError("\n".join(map(str, [error, *line.problems]))) from None
+    except SystemExit:  # after --help
+        return 0
     if line.problems:
-        raise ConfigError([*line.problems, *_further_problems(line)])
-    if not line.multirun and not line.shows_only:
-        assert command.call is not None  # a command without verbs has one
-        outcome = command.call(line.configs[0], shown)
-        return int(outcome["exit_code"])
-    return _through_hydra(name, line.arguments, shown, multirun=line.multirun)
+        further = [problem for config in line.configs for problem in command.problems(config)]
+        raise ConfigError(list(dict.fromkeys([*line.problems, *further])))
+    if line.multirun and command.sweep:
+        return command.sweep(line.arguments, shown)
+    given.shown = shown
+    return max(verb.call(config, given) for config in line.configs)
 
 
-def _further_problems(line: CommandLine) -> list[Problem]:
-    """Return what a run would complain about next, so that all is told at once."""
-    from secft.preflight import config_problems, machine_problems
-
-    found: list[Problem] = []
-    for config in line.configs:
-        found += [p for p in [*config_problems(config), *machine_problems(config)] if p not in found]
-    return found
-
-
-def _through_hydra(name: str, arguments: list[str], shown: str, *, multirun: bool) -> int:
-    """Let Hydra do what only Hydra does: sweeps and launchers, --cfg, --info, completion."""
+def show(command: Command, arguments: list[str]) -> int:
+    """Let Hydra show a configuration: --cfg, --info, completion."""
     import hydra
 
     from secft.config.store import conf_directory, register_schemas
 
     register_schemas()
-    directories: list[Any] = []
 
-    def job(config: Any) -> dict[str, Any]:
-        return _sweep_job(name, config, shown)
+    def nothing(config: Any) -> None:
+        """Hydra wants something to call; with these flags it does not."""
 
-    if multirun:
-        from secft.config.command_line import swept_outputs
-        from secft.sweep import sweep_directory
-
-        directories.append(sweep_directory(arguments, swept_outputs(arguments)))
-        arguments = [*arguments, f"hydra.sweep.dir={directories[0]}"]
-    entry = hydra.main(config_path=str(conf_directory()), config_name="run", version_base="1.3")(job)
     sys.argv = ["secft", *arguments]
-    entry()
-    if not multirun:
-        return 0
-    from secft.sweep import sweep_exit_code
-
-    return sweep_exit_code(directories[0])
-
-
-def _sweep_job(name: str, composed: Any, shown: str) -> dict[str, Any]:
-    """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
-    from secft.config.compose import to_run_config
-    from secft.sweep import use_plain_processes, watched, write_job_row
-    from secft.sweeping.objective import objective
-    from secft.train.watching import StoppedByWatcher
-
-    use_plain_processes()
-    config = to_run_config(composed)
-    try:
-        call = COMMANDS[name].call
-        assert call is not None  # only commands that take a configuration are swept
-        with watched(config.sweep):
-            outcome = call(config, shown)
-        outcome["objective"] = objective(config.sweep, outcome)
-    except Interrupted:
-        raise KeyboardInterrupt from None
-    except StoppedByWatcher as stopped:
-        complain(str(stopped))
-        outcome = {"status": "pruned", "exit_code": GateFailedError.exit_code, "error": str(stopped)}
-    except SecftError as error:
-        complain(str(error))
-        outcome = {"status": "error", "exit_code": error.exit_code, "error": str(error)}
-    write_job_row(outcome)
-    return outcome
+    hydra.main(config_path=str(conf_directory()), config_name=command.root.name, version_base="1.3")(nothing)()
+    return 0
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:

@@ -65,6 +65,14 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(line.partition(":")[2].split())
 
 
+CPU_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def cpu_computes_bf16() -> bool:
+    """Tell whether the processor multiplies bfloat16 natively; emulation would be slower than fp32."""
+    return bool(cpu_flags() & CPU_BF16_FLAGS)
+
+
 def cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -78,7 +86,7 @@ def hardware() -> dict[str, Any]:
         "processor": _processor(),
         "cores": cores(),
         "memory_gib": round(memory_bytes() / 2**30, 1),
-        "bf16": bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"}),
+        "bf16": cpu_computes_bf16(),
         "cuda_devices_gib": [round(size / 2**30, 1) for size in cuda_devices()],
     }
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from secft.config.model import Architecture
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer, adapter_of, objective_of
+from secft.config.training import AdaptedTrainer
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
+from secft.train.objectives import adapter_of, objective_of
 
 CPU_BF16_FLOPS = 2.7e11
 CPU_FP32_FLOPS = 8e10
@@ -24,8 +25,6 @@ QUANTISED_BYTES = 0.55
 """Bytes of a weight in NF4 with quantised scales (Dettmers et al. 2023); 8 bits are rare."""
 LOGIT_COPIES = 2
 """How often logits of a batch stand in memory at once: themselves and their gradient."""
-ANSWERS = {"dpo": 2, "orpo": 2, "simpo": 2, "reward": 2, "kto": 2, "grpo": 2, "ppo": 2}
-"""objective -> rows that a row of the micro batch becomes: a better and a worse answer, or model and reference."""
 DIVIDED = {
     "deepspeed_zero1": ("optimiser",),
     "deepspeed_zero2": ("optimiser", "gradients"),
@@ -114,7 +113,7 @@ def estimate(
 def trained_parameters(config: RunConfig) -> int:
     """Return the number of weights that a configuration trains."""
     shape, trainer = config.model.architecture, config.trainer
-    if isinstance(trainer, LoraTrainer) and adapter_of(trainer) != "none":
+    if isinstance(trainer, AdaptedTrainer) and adapter_of(trainer) != "none":
         return lora_parameters(shape, trainer.lora.r)
     return parameters(shape)
 
@@ -132,7 +131,7 @@ def memory_of_parts(config: RunConfig, machine: Machine, micro_batch: int) -> di
     width = 2 if bf16 else 4
     base, trained = parameters(shape), trained_parameters(config)
     weight = QUANTISED_BYTES if adapter == "qlora" else 4 if adapter == "none" else width
-    rows = micro_batch * trainer.max_length * ANSWERS.get(objective_of(trainer), 1)
+    rows = micro_batch * trainer.max_length * objective_of(trainer).rows_in_memory
     layers = 1 if trainer.gradient_checkpointing else shape.layers
     kept = rows * shape.hidden_size * width * (shape.layers if trainer.gradient_checkpointing else 0)
     memory = {

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,13 +24,14 @@ from secft.dataset.synthesise import asks_a_model, template_part, writing_settin
 from secft.dataset.teacher.write import plan_requests
 from secft.errors import InputError, ModelNotFoundError, Problem
 from secft.estimate import estimate
-from secft.pipeline import STAGES
 from secft.planning.findings import findings
 from secft.planning.report import finding_lines, launch_lines, memory_table, print_all, training_table
 from secft.planning.samples import sampled_rows, shown_samples
 from secft.stage import Stage, run_stage, stage_facts
+from secft.stages.dataset import DATASET, DatasetSettings, approximate_dataset, headline
+from secft.stages.documents import DOCUMENTS
+from secft.stages.examples import EXAMPLES
 from secft.train.checks import machine_of
-from secft.work.data import DATASET, DOCUMENTS, EXAMPLES, approximate_dataset, headline
 
 CHARACTERS_PER_TOKEN = 4
 PLANNED = ("documents", "examples", "dataset")
@@ -53,11 +55,12 @@ class Plan:
     unknown: str = ""
 
 
-def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> bool:
+def print_plan(config: RunConfig, stages: Sequence[Stage[Any]], lacking: Sequence[Problem]) -> bool:
     """Print the plan of a run on standard output.
 
     Args:
         config: the whole configuration.
+        stages: of its pipeline.
         lacking: what is known already to keep the run from being started.
 
     Returns:
@@ -65,7 +68,7 @@ def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> bool:
     """
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="secft-plan-") as temporary:
-        plan = make_plan(config, Path(temporary))
+        plan = make_plan(config, stages, Path(temporary))
         console.print(_stage_table(plan))
         if plan.unknown:
             console.print(f"Numbers are approximate or unknown: {escape(plan.unknown)}", style="yellow")
@@ -83,29 +86,30 @@ def print_plan(config: RunConfig, lacking: Sequence[Problem]) -> bool:
     return not (lacking or found.problems)
 
 
-def make_plan(config: RunConfig, temporary: Path) -> Plan:
+def make_plan(config: RunConfig, stages: Sequence[Stage[Any]], temporary: Path) -> Plan:
     """Find or make the data stages and say of each stage whether it would be skipped.
 
     Args:
         config: the whole configuration.
+        stages: of its pipeline.
         temporary: where missing data stages are made.
     """
     plan = Plan()
     store = ArtifactStore(Path(config.paths.cache) / "stages")
     scratch = ArtifactStore(temporary)
-    for stage in STAGES:
+    for stage in stages:
         if any(name not in plan.artifacts for name in stage.needs):
             plan.stages.append((stage.name, "run", ""))
             continue
         try:
-            found = store.find(stage.name, stage_facts(stage, config, plan.artifacts)["fingerprint"])
+            found = store.find(
+                stage.name, stage_facts(stage, stage.settings(config), plan.artifacts, config.seed)["fingerprint"]
+            )
             if not found and stage.name == "examples" and asks_a_model(config.synthesis):
                 plan.stages.append((stage.name, "run", _plan_questions(config, plan, stage, scratch)))
                 continue
             made = found or (
-                run_stage(stage, config, plan.artifacts, scratch, lambda: None).artifact
-                if stage.name in PLANNED
-                else None
+                run_stage(stage, config, plan.artifacts, scratch).artifact if stage.name in PLANNED else None
             )
         except InputError as error:
             plan.stages.append((stage.name, "run", _approximate(config, plan, stage.name, error, temporary)))
@@ -119,7 +123,7 @@ def make_plan(config: RunConfig, temporary: Path) -> Plan:
     return plan
 
 
-def _plan_questions(config: RunConfig, plan: Plan, stage: Stage, scratch: ArtifactStore) -> str:
+def _plan_questions(config: RunConfig, plan: Plan, stage: Stage[Any], scratch: ArtifactStore) -> str:
     """Say what a model would be asked, without asking; go on with the examples that need no model, if there are any."""
     writing = writing_settings(config.synthesis)
     documents = DocumentStore.build(plan.artifacts["documents"].path / DOCUMENTS, scratch.root / "index")
@@ -130,7 +134,7 @@ def _plan_questions(config: RunConfig, plan: Plan, stage: Stage, scratch: Artifa
     plan.unknown = f"no model is asked in a plan; pairs of {config.llm.model or config.llm.name} are not counted."
     if isinstance(config.synthesis, HybridSynthesis):
         templates = replace(config, synthesis=template_part(config.synthesis))
-        plan.artifacts[stage.name] = run_stage(stage, templates, plan.artifacts, scratch, lambda: None).artifact
+        plan.artifacts[stage.name] = run_stage(stage, templates, plan.artifacts, scratch).artifact
     judged = " and as many again for the judge" if writing.judge is not None else ""
     price = f", at most ${cost:.2f}" if cost else ""
     return (
@@ -144,7 +148,7 @@ def _approximate(config: RunConfig, plan: Plan, stage: str, error: InputError, t
     plan.unknown = plan.unknown or str(error).splitlines()[0]
     if stage != "dataset" or not isinstance(error, ModelNotFoundError):
         return ""
-    summary = approximate_dataset(config, plan.artifacts, temporary / "approximate")
+    summary = approximate_dataset(DatasetSettings.of(config), plan.artifacts, temporary / "approximate")
     plan.train_tokens = int(summary["splits"]["train"]["tokens"])
     return f"about {headline(summary)}"
 

@@ -1,13 +1,14 @@
 """outputs/<run-id>/: everything of one run where a person looks for it.
 
 The stages' artifacts live in the cache, shared by all runs; this directory gets copies of what people read, the
-resolved configuration, and run.json, the record of what was done.
+resolved configuration, the reports, and run.json, the record of what was done.
 """
 
 from __future__ import annotations
 
 import datetime
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from filelock import FileLock, Timeout
 
 from secft import __version__
 from secft.artifact import Artifact
-from secft.config.run import RunConfig
+from secft.documents.document import as_json
+from secft.documents.run_record import RUN_RECORD, ReportsRecord, RunRecord, StageRecord, read_run_record
 from secft.environment import environment
 from secft.errors import LockedError
 from secft.files import plain, storage_errors, write_json, write_text
@@ -27,26 +29,32 @@ SHOWN = {
     "train": ("metrics.jsonl", "engine.log", "tensorboard"),
     "evaluate": ("eval", "results.json", "samples.jsonl"),
     "gates": ("gates.json",),
-    "papers": ("MODEL_CARD.md", "EVIDENCE_*.md", "report.html"),
 }
 """stage -> files and directories of its artifact that are copied into the run's directory."""
 
 
 class RunDirectory:
-    """The directory of one run, locked while the run writes to it."""
+    """The directory of one run, locked while the run writes to it.
 
-    def __init__(self, config: RunConfig, name: str, command: str) -> None:
-        self.config = config
+    Attributes:
+        name: of the run.
+        path: the directory.
+        record: what was done so far.
+    """
+
+    def __init__(self, outputs: Path, name: str) -> None:
         self.name = name
-        self.command = command
-        self.path = Path(config.paths.outputs) / name
-        self.record: dict[str, Any] = {}
+        self.path = outputs / name
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.path / ".lock")
 
-    def open(self) -> None:
+    def open(self, config: Any, command: str) -> None:
         """Take the lock and write what is known before the first stage.
+
+        Args:
+            config: the whole configuration, kept as config.yaml.
+            command: what the user typed.
 
         Raises:
             LockedError: another process is running the same experiment.
@@ -57,18 +65,18 @@ class RunDirectory:
                 self._lock.acquire(timeout=0.2)
             except Timeout:
                 raise LockedError(f"{self.path}: the same run is going on in another process.") from None
-        self.record = {
-            "format": 1,
-            "run": self.name,
-            "command": self.command,
-            "status": "running",
-            "secft": __version__,
-            "started": _now(),
-            "environment": environment(),
-            "stages": [],
-        }
-        settings = yaml.safe_dump(plain(self.config), sort_keys=False, allow_unicode=True)
-        write_text(self.path / "config.yaml", f"# {self.command}\n{settings}")
+        before = read_run_record(self.path)
+        self.record = RunRecord(
+            run=self.name,
+            command=command,
+            status="running",
+            secft=__version__,
+            started=_now(),
+            environment=environment(),
+            reports=before.reports if before else None,
+        )
+        settings = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
+        write_text(self.path / "config.yaml", f"# {command}\n{settings}")
         self._save()
 
     def close(self) -> None:
@@ -77,39 +85,58 @@ class RunDirectory:
 
     def show(self, result: StageResult) -> None:
         """Record a finished stage and copy what people read of it."""
-        self.record["stages"].append(
-            {
-                "stage": result.stage,
-                "fingerprint": result.artifact.manifest["fingerprint"],
-                "digest": result.artifact.digest,
-                "artifact": str(result.artifact.path),
-                "reused": result.reused,
-                "seconds": round(result.seconds, 3),
-            }
+        self.record.stages.append(
+            StageRecord(
+                stage=result.stage,
+                fingerprint=result.artifact.manifest["fingerprint"],
+                digest=result.artifact.digest,
+                artifact=str(result.artifact.path),
+                reused=result.reused,
+                seconds=round(result.seconds, 3),
+            )
         )
-        warnings = result.artifact.summary.get("warnings")
-        if warnings:
-            self.record["warnings"] = [*self.record.get("warnings", []), *warnings]
+        self.record.warnings += result.artifact.summary.get("warnings") or []
         self._copy(result.stage, result.artifact)
         self._save()
 
-    def finish(self, status: str, **facts: Any) -> None:
+    def write_reports(self, identity: str, write: Callable[[], Mapping[str, str]]) -> bool:
+        """Write the reports of the run, unless those that stand there tell the same already.
+
+        Args:
+            identity: digest of all that they tell.
+            write: returns file name -> text.
+
+        Returns:
+            Whether they were written.
+        """
+        old = self.record.reports
+        if old and old.identity == identity and all((self.path / name).is_file() for name in old.files):
+            return False
+        texts = write()
+        for name, text in texts.items():
+            write_text(self.path / name, text)
+        for name in set(old.files if old else ()) - set(texts):
+            (self.path / name).unlink(missing_ok=True)  # of an earlier attempt, with another time in its name
+        self.record.reports = ReportsRecord(identity, sorted(texts))
+        self._save()
+        return True
+
+    def finish(self, status: str, **facts: str) -> None:
         """Record how the run ended.
 
         Args:
-            status: ``passed``, ``failed``, ``inconclusive``, ``interrupted`` or ``error``.
-            **facts: more to record: verdict, registered path, error message.
+            status: see RunRecord.
+            **facts: fields of the record that are known now: verdict, registered, error.
         """
-        self.record.update({"status": status, "ended": _now(), **facts})
+        self.record.status, self.record.ended = status, _now()
+        for name, value in facts.items():
+            setattr(self.record, name, value)
         self._save()
 
     def _copy(self, stage: str, artifact: Artifact) -> None:
         with storage_errors(self.path):
             for pattern in SHOWN.get(stage, ()):
-                sources = sorted(artifact.path.glob(pattern))
-                for old in set(self.path.glob(pattern)) - {self.path / source.name for source in sources}:
-                    old.unlink()  # a paper of an earlier attempt with another time in its name
-                for source in sources:
+                for source in sorted(artifact.path.glob(pattern)):
                     self._copy_one(source, self.path / source.name)
 
     def _copy_one(self, source: Path, target: Path) -> None:
@@ -122,7 +149,7 @@ class RunDirectory:
             self._copy_one(child, target / child.name)
 
     def _save(self) -> None:
-        write_json(self.path / "run.json", self.record)
+        write_json(self.path / RUN_RECORD, as_json(self.record))
 
 
 def _now() -> str:

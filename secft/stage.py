@@ -7,29 +7,36 @@ A stage whose fingerprint has a finished artifact is not run again, in any run o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.config.run import RunConfig
-from secft.files import digest, plain
+from secft.files import digest, plain, storage_errors
+from secft.log import RunLog
 
 Inputs = Mapping[str, Artifact]
-Work = Callable[[RunConfig, Inputs, Path], dict[str, Any]]
+S = TypeVar("S")
+INTERNAL = {"internal": True}
+"""Metadata of a field of a stage's settings that changes no result: where things lie, on what they run."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Generic[S]):
     """One step of a run.
+
+    Its work is given the stage's own settings and nothing else, so that it cannot read what its fingerprint does not
+    cover.
 
     Attributes:
         name: what it makes.
         version: raised when its code would make something else of the same inputs.
         needs: stages whose artifacts it reads.
-        settings: the part of the configuration that it depends on.
-        work: does it: (config, inputs, directory) -> summary; fills the directory.
+        settings: takes the part of the configuration that it depends on.
+        work: does it: (settings, inputs, directory) -> summary; fills the directory.
         external: digests of what it reads from outside: label -> SHA-256.
         volatile: patterns of files that do not belong to its digest (logs, timings).
         resumable: an interrupted attempt's directory is kept for the next one.
@@ -38,9 +45,9 @@ class Stage:
     name: str
     version: int
     needs: tuple[str, ...]
-    settings: Callable[[RunConfig], Any]
-    work: Work
-    external: Callable[[RunConfig], dict[str, str]] = lambda config: {}
+    settings: Callable[[RunConfig], S]
+    work: Callable[[S, Inputs, Path], dict[str, Any]]
+    external: Callable[[S], dict[str, str]] = lambda settings: {}
     volatile: tuple[str, ...] = ()
     resumable: bool = False
 
@@ -65,29 +72,43 @@ def lasting(settings: Any) -> Any:
     return plain(settings)
 
 
-def stage_facts(stage: Stage, config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+def stage_facts(stage: Stage[S], settings: S, inputs: Inputs, seed: int) -> dict[str, Any]:
     """Return everything that a stage's result depends on, with the fingerprint of it."""
     facts = {
         "stage": stage.name,
         "version": stage.version,
-        "settings": lasting(stage.settings(config)),
+        "settings": lasting(settings),
         "inputs": {name: inputs[name].digest for name in stage.needs},
-        "external": stage.external(config),
-        "seed": config.seed,
+        "external": stage.external(settings),
+        "seed": seed,
     }
     return {**facts, "fingerprint": digest(facts)}
 
 
 def run_stage(
-    stage: Stage, config: RunConfig, inputs: Inputs, store: ArtifactStore, on_wait: Callable[[], None]
+    stage: Stage[S],
+    config: RunConfig,
+    inputs: Inputs,
+    store: ArtifactStore,
+    on_wait: Callable[[], None] = lambda: None,
+    before: Callable[[], list[str]] = list,
 ) -> StageResult:
     """Return a stage's artifact: the one that exists, or a new one.
+
+    Args:
+        stage: what to make.
+        config: of the run.
+        inputs: finished artifacts of earlier stages.
+        store: where artifacts stand.
+        on_wait: called once if another process is making it.
+        before: called before the work begins, if there is any to do; returns warnings that belong to the result.
 
     Raises:
         SecftError: what the stage's work raises; nothing half-written is left where artifacts stand.
     """
     start = time.monotonic()
-    facts = stage_facts(stage, config, inputs)
+    settings = stage.settings(config)
+    facts = stage_facts(stage, settings, inputs, config.seed)
     fingerprint = facts["fingerprint"]
     found = store.find(stage.name, fingerprint)
     if found:
@@ -96,8 +117,49 @@ def run_stage(
         found = store.find(stage.name, fingerprint)  # somebody may have finished it while we waited
         if found:
             return StageResult(stage.name, found, True, time.monotonic() - start)
+        warnings = before()
         directory = store.workplace(stage.name, fingerprint, keep=stage.resumable)
-        summary = stage.work(config, inputs, directory)
+        summary = stage.work(settings, inputs, directory)
+        warnings += summary.get("warnings", [])
         seconds = round(time.monotonic() - start, 3)
-        artifact = store.finish(directory, facts, {**summary, "seconds": seconds}, stage.volatile)
+        report = {**summary, "seconds": seconds, **({"warnings": warnings} if warnings else {})}
+        artifact = store.finish(directory, facts, report, stage.volatile)
     return StageResult(stage.name, artifact, False, seconds)
+
+
+def run_stages(
+    stages: Sequence[Stage[Any]],
+    config: RunConfig,
+    store: ArtifactStore,
+    log: RunLog,
+    on_stage: Callable[[StageResult], None] = lambda result: None,
+    before: Callable[[str, Inputs], list[str]] = lambda stage, inputs: [],
+) -> dict[str, Artifact]:
+    """Run every stage in order, skipping those whose artifact exists.
+
+    Args:
+        stages: what to do.
+        config: of the run.
+        store: where artifacts stand.
+        log: where progress is shown.
+        on_stage: called after each stage.
+        before: (stage, finished artifacts) -> warnings; called before the work of a stage begins.
+
+    Returns:
+        Stage -> artifact.
+
+    Raises:
+        SecftError: the first thing that goes wrong; earlier stages stay finished.
+    """
+    artifacts: dict[str, Artifact] = {}
+    for number, stage in enumerate(stages, start=1):
+        title = f"{number}/{len(stages)} {stage.name}"
+        waiting = partial(log.say, f"{title}: another run is making this; waiting for it")
+        with storage_errors(store.root):
+            result = run_stage(stage, config, artifacts, store, waiting, partial(before, stage.name, artifacts))
+        artifacts[stage.name] = result.artifact
+        how = "reused" if result.reused else f"{result.seconds:.1f} s"
+        headline = result.artifact.summary.get("headline", "")
+        log.say(f"{title}: {headline} ({how})" if headline else f"{title}: {how}")
+        on_stage(result)
+    return artifacts

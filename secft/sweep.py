@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from secft.config.command_line import swept_outputs
+from secft.config.compose import to_typed
+from secft.config.roots import RUN
+from secft.config.store import conf_directory, register_schemas
 from secft.config.sweep import SweepConfig, is_searching, study_file
-from secft.errors import InputError
+from secft.errors import GateFailedError, InputError, Interrupted, SecftError
 from secft.files import digest, read_json, write_json, write_text
-from secft.release.leaderboard import leaderboard
+from secft.log import complain
+from secft.reports.leaderboard import leaderboard
 
 JOBS = "jobs"
 
@@ -47,23 +53,23 @@ def use_plain_processes() -> None:
 
 def watched(config: SweepConfig) -> AbstractContextManager[None]:
     """Return a context in which this job is stopped early where a search says so; elsewhere it does nothing."""
-    hydra = HydraConfig.get()
-    if not is_searching(hydra):
+    settings = HydraConfig.get()
+    if not is_searching(settings):
         return nullcontext()
     from secft.sweeping.pruning import pruning  # needs Optuna
 
-    return pruning(study_file(hydra.sweep.dir), hydra.job.num, config)
+    return pruning(study_file(settings.sweep.dir), settings.job.num, config)
 
 
 def write_job_row(row: dict[str, Any]) -> None:
     """Keep the outcome of this job for the leaderboard; outside of a sweep nothing is written."""
     if not HydraConfig.initialized():
         return
-    hydra = HydraConfig.get()
-    if hydra.mode != RunMode.MULTIRUN:
+    settings = HydraConfig.get()
+    if settings.mode != RunMode.MULTIRUN:
         return
-    facts = {"job": hydra.job.num, "overrides": list(hydra.overrides.task), **row}
-    write_json(Path(hydra.sweep.dir) / JOBS / f"{hydra.job.num:04d}.json", facts)
+    facts = {"job": settings.job.num, "overrides": list(settings.overrides.task), **row}
+    write_json(Path(settings.sweep.dir) / JOBS / f"{settings.job.num:04d}.json", facts)
 
 
 def read_rows(directory: Path) -> list[dict[str, Any]]:
@@ -75,6 +81,51 @@ def differing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows with only those overrides in which the jobs of a sweep differ."""
     shared = set(rows[0]["overrides"]).intersection(*(row["overrides"] for row in rows)) if len(rows) > 1 else set()
     return [{**row, "overrides": [text for text in row["overrides"] if text not in shared]} for row in rows]
+
+
+def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], dict[str, Any]]) -> int:
+    """Let Hydra start the jobs of a multirun, by its sweeper and its launcher.
+
+    Args:
+        arguments: flags and overrides.
+        shown: what the user typed, for the reports.
+        run: runs one job: (configuration, what the user typed) -> outcome.
+
+    Returns:
+        The exit code, see ``sweep_exit_code``.
+    """
+    register_schemas()
+    directory = sweep_directory(arguments, swept_outputs(arguments))
+
+    def job(config: Any) -> dict[str, Any]:
+        return _run_job(config, shown, run)
+
+    sys.argv = ["secft", *arguments, f"hydra.sweep.dir={directory}"]
+    hydra.main(config_path=str(conf_directory()), config_name=RUN.name, version_base="1.3")(job)()
+    return sweep_exit_code(directory)
+
+
+def _run_job(composed: Any, shown: str, run: Callable[[Any, str], dict[str, Any]]) -> dict[str, Any]:
+    """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
+    from secft.sweeping.objective import objective
+    from secft.train.watching import StoppedByWatcher
+
+    use_plain_processes()
+    config = to_typed(composed, RUN)
+    try:
+        with watched(config.sweep):
+            outcome = run(config, shown)
+        outcome["objective"] = objective(config.sweep, outcome)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    except StoppedByWatcher as stopped:
+        complain(str(stopped))
+        outcome = {"status": "pruned", "exit_code": GateFailedError.exit_code, "error": str(stopped)}
+    except SecftError as error:
+        complain(str(error))
+        outcome = {"status": "error", "exit_code": error.exit_code, "error": str(error)}
+    write_job_row(outcome)
+    return outcome
 
 
 class LeaderboardCallback(Callback):

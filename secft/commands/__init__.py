@@ -1,1 +1,1 @@
-"""Commands of the command line besides ``run``: what they print, and the words that they take."""
+"""The commands of the command line: a module for each, named as the command, with the record ``COMMAND``."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from secft.commands.columns import columns, plain_text, size
-from secft.commands.verbs import Asked, Verb, Verbs
+from secft.columns import columns, plain_text, size
+from secft.command import Command, Verb
+from secft.config.roots import PlacesConfig, Root
 from secft.dataset.freeze import MANIFEST
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
@@ -17,14 +19,14 @@ from secft.errors import InputError
 from secft.files import read_jsonl
 
 SAMPLE_CHARACTERS = 400
-JSON_FLAG = {"json": "print JSON for machines"}
+NAMES = "provider/name-vN, name-vN, name (its latest version), or a directory"
 
 
-def list_datasets(asked: Asked) -> int:
+def list_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Print all published versions."""
-    root = Path(asked.paths.data)
+    root = Path(config.paths.data)
     rows = [_row(version) for version in published(root)]
-    if "json" in asked.flags:
+    if arguments.json:
         return _print_json(rows)
     if not rows:
         print(f"There is no dataset in {root} (paths.data).")
@@ -67,11 +69,11 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [row["dataset"], *rows, f"{row['tokens']:,}", size(row["bytes"]), created, row["digest"][:12], parents]
 
 
-def show_dataset(asked: Asked) -> int:
+def show_dataset(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Print what a dataset's manifest says, and one sample of each task."""
-    version = resolve(asked.words[0], Path(asked.paths.data))
+    version = resolve(arguments.name, Path(config.paths.data))
     manifest, samples = version.manifest(), _samples(version.path)
-    if "json" in asked.flags:
+    if arguments.json:
         return _print_json({"dataset": version.title, "path": str(version.path), **manifest, "samples": samples})
     print(plain_text(f"{version.title}  ({version.path})"))
     print(f"digest    {manifest['digest']}\ncreated   {_created(version.path)}")
@@ -124,13 +126,13 @@ def _short(text: str) -> str:
     return text if len(text) <= SAMPLE_CHARACTERS else text[:SAMPLE_CHARACTERS] + " ..."
 
 
-def diff_datasets(asked: Asked) -> int:
+def diff_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Print what is different between two datasets."""
     from secft.dataset.differences import differences
 
-    old, new = (resolve(word, Path(asked.paths.data)) for word in asked.words)
+    old, new = (resolve(word, Path(config.paths.data)) for word in (arguments.old, arguments.new))
     found = differences(old.path, new.path, old.manifest(), new.manifest())
-    if "json" in asked.flags:
+    if arguments.json:
         return _print_json({"old": old.title, "new": new.title, **found})
     print(plain_text(f"{old.title} -> {new.title}"))
     print(f"digests: {found['digests'][0][:12]} -> {found['digests'][1][:12]}" + (", equal" if found["same"] else ""))
@@ -154,13 +156,13 @@ def _value(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def verify_datasets(asked: Asked) -> int:
+def verify_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Check datasets against what they say about themselves; 2 if anything is wrong."""
     from secft.dataset.verify import faults
 
-    root = Path(asked.paths.data)
-    everything = not asked.words or asked.words == ("all",)
-    versions = published(root) if everything else [resolve(word, root) for word in asked.words]
+    root = Path(config.paths.data)
+    everything = arguments.names in ([], ["all"])
+    versions = published(root) if everything else [resolve(word, root) for word in arguments.names]
     results = []
     for version in versions:
         try:
@@ -168,12 +170,12 @@ def verify_datasets(asked: Asked) -> int:
         except InputError as error:
             wrong = [str(error)]
         results.append({"dataset": version.title, "path": str(version.path), "ok": not wrong, "faults": wrong})
-        if "json" not in asked.flags:
+        if not arguments.json:
             told = "\n".join(
                 [f"{version.title}: {'is wrong' if wrong else 'ok'}", *(f"  - {fault}" for fault in wrong)]
             )
             print(plain_text(told))
-    if "json" in asked.flags:
+    if arguments.json:
         _print_json(results)
     elif not versions:
         print(f"There is no dataset in {root} (paths.data).")
@@ -185,16 +187,27 @@ def _print_json(value: Mapping[str, Any] | Sequence[Any]) -> int:
     return 0
 
 
-DATASET = Verbs(
-    command="dataset",
-    about="frozen datasets: which there are, what is in them, how two differ, whether one is whole.",
-    table={
-        "list": Verb("all versions with rows, tokens, size and digest", "", 0, 0, JSON_FLAG, list_datasets),
-        "show": Verb("contents, funnel, sources, licences, samples", "NAME", 1, 1, JSON_FLAG, show_dataset),
-        "diff": Verb("settings, sources, counts and rows that differ", "NAME NAME", 2, 2, JSON_FLAG, diff_datasets),
-        "verify": Verb(
-            "digests, equal rows in both formats, splits apart", "[NAME ... | all]", 0, None, JSON_FLAG, verify_datasets
-        ),
+def _arguments(*names: str, several: bool = False) -> Callable[[argparse.ArgumentParser], None]:
+    """Return what declares the words of a verb, and --json."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print JSON for machines")
+        for name in names:
+            parser.add_argument(name, metavar="NAME", help=NAMES)
+        if several:
+            parser.add_argument("names", metavar="NAME", nargs="*", help=f"{NAMES}; none, or all, means every one")
+
+    return add
+
+
+COMMAND = Command(
+    name="dataset",
+    about="list, show, diff or verify frozen datasets",
+    root=Root("dataset", PlacesConfig),
+    verbs={
+        "list": Verb("all versions with rows, tokens, size and digest", list_datasets, _arguments()),
+        "show": Verb("contents, funnel, sources, licences, samples", show_dataset, _arguments("name")),
+        "diff": Verb("settings, sources, counts and rows that differ", diff_datasets, _arguments("old", "new")),
+        "verify": Verb("digests, equal rows in both formats, splits apart", verify_datasets, _arguments(several=True)),
     },
-    notes="A NAME is provider/name-vN, name-vN, name (its latest version) or a directory.",
 )

@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
-from secft.commands.columns import columns, plain_text, size
-from secft.commands.verbs import Asked, Verb, Verbs
+from secft.columns import columns, plain_text, size
+from secft.command import Command, Verb
+from secft.config.roots import PlacesConfig, Root
+from secft.config.run import PathsConfig
 from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
-from secft.errors import InputError, SecftError, did_you_mean
+from secft.errors import InputError, Problem, SecftError, did_you_mean
 from secft.log import complain
-from secft.train.environments import SEPARATE, SIZES, Finding, check, repair
-from secft.train.methods import BACKENDS, as_rows
+from secft.train.backends import BACKENDS, SEPARATE
+from secft.train.environments import UNDONE, check, repair
+from secft.train.methods import as_rows
 
 TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve")
 """Instruction sets that decide how fast training on a CPU is, and which number formats pay."""
-_HARMLESS = frozenset({"missing", "being made"})
-"""Findings that need no repair: such an environment is made on first use, or right now."""
 
 
-def examine(asked: Asked) -> int:
+def examine(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Print the facts; with --fix make or repair environments first.
 
     Returns:
         0, or 2 if an environment is not in order: one that is broken, or one that was named and is not there.
     """
-    names, root = _names(asked.words), Path(asked.paths.backends)
-    code = _fix(names, root) if "fix" in asked.flags else 0
-    states = {name: check(name, root, files="files" in asked.flags) for name in names}
-    facts = {"machine": _machine(asked), "extras": _extras(), "backends": _told(states, root)}
-    if "json" in asked.flags:
+    words = [*arguments.names, *arguments.backend]
+    names, root = _names(words), Path(config.paths.backends)
+    code = _fix(names, root) if arguments.fix else 0
+    states = {name: check(name, root, files=arguments.files) for name in names}
+    facts = {"machine": _machine(config.paths), "extras": _extras(), "backends": _told(states, root)}
+    if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         _print(facts)
-    harmless = frozenset() if asked.words else _HARMLESS
-    broken = any(finding.kind not in harmless for found in states.values() for finding in found)
+    harmless = () if words else UNDONE
+    broken = any(problem.code not in harmless for found in states.values() for problem in found)
     return code or (InputError.exit_code if broken else 0)
 
 
-def _names(words: tuple[str, ...]) -> list[str]:
+def _names(words: Sequence[str]) -> list[str]:
     for word in words:
         if word not in SEPARATE:
             close = did_you_mean(word, SEPARATE)
@@ -69,7 +71,7 @@ def _fix(names: list[str], root: Path) -> int:
     return code
 
 
-def _machine(asked: Asked) -> dict[str, Any]:
+def _machine(paths: PathsConfig) -> dict[str, Any]:
     flags = cpu_flags()
     return {
         **hardware(),
@@ -78,7 +80,7 @@ def _machine(asked: Asked) -> dict[str, Any]:
         "instruction_sets": [flag for flag in TELLING_FLAGS if flag in flags],
         "torch": _version("torch"),
         "free_bytes": {
-            name: free_disk_bytes(Path(getattr(asked.paths, name)))
+            name: free_disk_bytes(Path(getattr(paths, name)))
             for name in ("data", "models", "outputs", "cache", "backends")
         },
     }
@@ -121,13 +123,13 @@ def _lacking(requirement: Requirement) -> str:
     return f"{requirement.name}{requirement.specifier} (installed is {version})"
 
 
-def _told(states: dict[str, list[Finding]], root: Path) -> dict[str, Any]:
+def _told(states: dict[str, list[Problem]], root: Path) -> dict[str, Any]:
     return {
         name: {
             "directory": str(root / name),
-            "state": "ready" if not found else found[0].kind,
-            "findings": [asdict(finding) for finding in found],
-            "bytes": SIZES[name],
+            "state": "ready" if not found else found[0].code,
+            "findings": [{"kind": problem.code, "detail": problem.reason} for problem in found],
+            "bytes": BACKENDS[name].environment_bytes,
         }
         for name, found in states.items()
     }
@@ -142,7 +144,8 @@ def _sections(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Machine", columns(("what", "here"), list(_machine_rows(facts["machine"])))
     legend = "yes: on any device; GPU: needs a CUDA device; -: not at all. Reasons: docs/backends.md"
     yield "Methods and backends", f"{columns(('method', *BACKENDS), as_rows())}\n{legend}"
-    own = [[name, "ready" if _version("torch") else "torch is not installed", ""] for name in ("trl", "nanogpt")]
+    here = "ready" if _version("torch") else "torch is not installed"
+    own = [[name, here, ""] for name, record in BACKENDS.items() if not record.separate]
     rows = own + [[name, _state(told), told["directory"]] for name, told in facts["backends"].items()]
     yield "Environments of backends", columns(("backend", "state", "place"), rows)
     if facts["extras"]:
@@ -177,24 +180,20 @@ def _extra_row(extra: str, missing: list[str]) -> list[str]:
     return [extra, f"{', '.join(missing)}: pip install 'secft[{re.sub('[^a-z0-9-]', '', extra)}]'"]
 
 
-DOCTOR = Verbs(
-    command="doctor",
-    about="what this machine is, which backends train what here, and what is missing.",
-    table={
-        "": Verb(
-            "print the facts; make and repair environments only with --fix",
-            "[--backend NAME ...]",
-            0,
-            None,
-            {
-                "fix": "make the environments of backends, and make those anew that are not in order",
-                "backend": "the names that follow are the backends that are meant; without it all are",
-                "files": "also compare every installed file with what was installed",
-                "json": "print JSON for machines",
-            },
-            examine,
-        )
-    },
-    notes=f"A NAME is one of {', '.join(SEPARATE)}: the backends with an environment of their own.",
-    place="backends",
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    known = f"backends with an environment of their own: {', '.join(SEPARATE)}; without it all are meant"
+    parser.add_argument("--fix", action="store_true", help="make environments, and make anew those not in order")
+    parser.add_argument("--backend", metavar="NAME", nargs="+", action="extend", default=[], help=known)
+    parser.add_argument(
+        "--files", action="store_true", help="also compare every installed file with what was installed"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="as after --backend")
+
+
+COMMAND = Command(
+    name="doctor",
+    about="this machine, what backends train here, what is missing; --fix makes it",
+    root=Root("doctor", PlacesConfig),
+    verbs={"": Verb("print the facts; make and repair environments only with --fix", examine, _arguments)},
 )

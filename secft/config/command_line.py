@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides
-from secft.config.run import PathsConfig, RunConfig
+from secft.config.roots import Root
+from secft.config.run import PathsConfig
 from secft.config.sweep import sweep_problems
 from secft.errors import Problem
 
@@ -27,18 +29,24 @@ class CommandLine:
         shows_only: nothing is run; the configuration is shown.
     """
 
-    configs: tuple[RunConfig, ...]
+    configs: tuple[Any, ...]
     problems: tuple[Problem, ...]
     arguments: list[str]
     multirun: bool
     shows_only: bool
 
 
-def read_command_line(arguments: Sequence[str]) -> CommandLine:
-    """Compose every job of a command line and collect all problems of all jobs."""
-    flags, overrides, problems = _split(arguments)
+def read_command_line(flags: Sequence[str], overrides: Sequence[str], root: Root[Any]) -> CommandLine:
+    """Compose every job of a command line and collect all problems of all jobs.
+
+    Args:
+        flags: of Hydra.
+        overrides: of the command's configuration.
+        root: of that configuration.
+    """
+    problems: list[Problem] = []
     multirun = "--multirun" in flags or "-m" in flags
-    jobs = compose_sweep(overrides) if multirun else [compose_job(overrides)]
+    jobs = compose_sweep(overrides, root) if multirun else [compose_job(overrides, root)]
     for job in jobs:
         problems += [problem for problem in job.problems if problem not in problems]
     problems += sweep_problems(overrides, multirun=multirun)
@@ -58,29 +66,29 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
 
 def swept_outputs(arguments: Sequence[str]) -> str:
     """Return paths.outputs as the command line says it."""
-    said = [text.partition("=")[2] for text in arguments if text.startswith("paths.outputs=")]
-    return said[-1] if said else PathsConfig().outputs
+    named = [text.partition("=")[2] for text in arguments if text.startswith("paths.outputs=")]
+    return named[-1] if named else PathsConfig().outputs
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[Problem]]:
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the flags of Hydra, the overrides, and the rest: words and flags of the command."""
     flags: list[str] = []
     overrides: list[str] = []
-    problems: list[Problem] = []
+    words: list[str] = []
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        if not argument.startswith("-"):
-            overrides.append(argument)
-        elif argument.partition("=")[0] in VALUED_FLAGS:
+        if argument.partition("=")[0] in VALUED_FLAGS:
             flags.append(argument)
             if "=" not in argument and rest:
                 flags.append(rest.pop(0))
         elif argument in SIMPLE_FLAGS:
             flags.append(argument)
+        elif argument[:1] == "~" or ("=" in argument and argument[0] not in "-./"):
+            overrides.append(argument)
         else:
-            known = ", ".join(sorted({*VALUED_FLAGS, *SIMPLE_FLAGS, "--help", "--version"}))
-            problems.append(Problem(argument, "is no option of the command line", None, known))
-    return flags, overrides, problems
+            words.append(argument)
+    return flags, overrides, words
 
 
 def _swept_without_multirun(overrides: Sequence[str]) -> list[Problem]:

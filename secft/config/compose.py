@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from secft.config.keys import check_value
 from secft.config.options import groups, options
 from secft.config.ranges import range_problems
+from secft.config.roots import RUN, C, Root
 from secft.config.run import RunConfig
 from secft.config.store import conf_directory, register_schemas
 from secft.errors import ConfigError, Problem, did_you_mean
@@ -50,31 +51,41 @@ class Composed:
         problems: everything that is wrong with it.
     """
 
-    config: RunConfig | None
+    config: Any
     problems: list[Problem] = field(default_factory=list)
 
 
 def read_config(overrides: Sequence[str]) -> RunConfig:
-    """Compose one job.
+    """Compose one run.
 
     Raises:
         ConfigError: with all problems of the overrides.
     """
-    composed = compose_job(overrides)
+    return compose(RUN, overrides)
+
+
+def compose(root: Root[C], overrides: Sequence[str]) -> C:
+    """Compose the configuration of a command.
+
+    Raises:
+        ConfigError: with all problems of the overrides.
+    """
+    composed = compose_job(overrides, root)
     if composed.problems or composed.config is None:
         raise ConfigError(composed.problems)
-    return composed.config
+    found: C = composed.config
+    return found
 
 
-def compose_job(overrides: Sequence[str], config_dir: Path | None = None) -> Composed:
+def compose_job(overrides: Sequence[str], root: Root[Any] = RUN) -> Composed:
     """Compose one job and collect its problems; a sweep's first choice stands for the sweep."""
     parsed, problems = _parse(overrides)
-    choices = [override for override in parsed if _is_group(override)]
-    values = [override for override in parsed if not _is_group(override) and not _is_hydra(override)]
-    good, bad = _check_choices(choices)
+    choices = [override for override in parsed if _is_group(override, root)]
+    values = [override for override in parsed if not _is_group(override, root) and not _is_hydra(override)]
+    good, bad = _check_choices(choices, root)
     problems += bad
     try:
-        config = _compose(good, config_dir)
+        config = _compose(good, root)
     except (HydraException, OmegaConfBaseException) as error:
         return Composed(None, [*problems, Problem("conf", str(error).splitlines()[0])])
     for override in values:
@@ -84,17 +95,17 @@ def compose_job(overrides: Sequence[str], config_dir: Path | None = None) -> Com
     if OmegaConf.missing_keys(config):
         return Composed(None, problems)
     try:
-        return Composed(to_run_config(config), problems)
+        return Composed(to_typed(config, root), problems)
     except OmegaConfBaseException as error:
         return Composed(None, [*problems, Problem(str(error.full_key or "conf"), str(error).splitlines()[0])])
 
 
-def compose_sweep(overrides: Sequence[str]) -> list[Composed]:
+def compose_sweep(overrides: Sequence[str], root: Root[Any] = RUN) -> list[Composed]:
     """Compose every job of a multirun, as far as its choices can be listed beforehand."""
     parsed, _ = _parse(overrides)
     axes = [[text] if override is None else _choices(override, text) for override, text in _pairs(parsed, overrides)]
     jobs = itertools.islice(itertools.product(*axes), MAX_JOBS_CHECKED)
-    return [compose_job(job) for job in jobs]
+    return [compose_job(job, root) for job in jobs]
 
 
 def open_key_overrides(overrides: Sequence[str]) -> list[str]:
@@ -107,13 +118,13 @@ def open_key_overrides(overrides: Sequence[str]) -> list[str]:
     ]
 
 
-def to_run_config(config: DictConfig) -> RunConfig:
+def to_typed(config: DictConfig, root: Root[C]) -> C:
     """Convert a composed configuration into dataclasses; the part that belongs to Hydra is left out."""
     if "hydra" in config:
         config = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
     made = OmegaConf.to_object(config)
-    if not isinstance(made, RunConfig):
-        raise ConfigError([Problem("conf", "the root configuration is not the schema of a run")])
+    if not isinstance(made, root.schema):
+        raise ConfigError([Problem("conf", f"the root configuration is not the schema of {root.name}")])
     return made
 
 
@@ -148,11 +159,11 @@ def _is_hydra(override: Override) -> bool:
     return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
 
 
-def _is_group(override: Override) -> bool:
-    return override.key_or_group in groups() and override.type in (OverrideType.CHANGE, OverrideType.ADD)
+def _is_group(override: Override, root: Root[Any]) -> bool:
+    return override.key_or_group in groups(root.name) and override.type in (OverrideType.CHANGE, OverrideType.ADD)
 
 
-def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Problem]]:
+def _check_choices(overrides: Sequence[Override], root: Root[Any]) -> tuple[list[str], list[Problem]]:
     """Split group choices into those that can be composed and the problems of the others."""
     good, problems = [], []
     for override in overrides:
@@ -167,7 +178,9 @@ def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Probl
             names = wrong or [""]
             known = options(group)
             problems += [
-                Problem(group, "is not an option", name, ", ".join(known), did_you_mean(name, known), _elsewhere(name))
+                Problem(
+                    group, "is not an option", name, ", ".join(known), did_you_mean(name, known), _elsewhere(name, root)
+                )
                 for name in names
             ]
         else:
@@ -175,9 +188,9 @@ def _check_choices(overrides: Sequence[Override]) -> tuple[list[str], list[Probl
     return good, problems
 
 
-def _elsewhere(name: str) -> str:
+def _elsewhere(name: str, root: Root[Any]) -> str:
     """Return where an option of that name does exist, as an advice, or an empty string."""
-    found = [group for group in groups() if name in options(group)]
+    found = [group for group in groups(root.name) if name in options(group)]
     return f"There is {' and '.join(f'{group}={name}' for group in found)}." if found else ""
 
 
@@ -188,15 +201,14 @@ def _chosen(override: Override) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def _compose(choices: list[str], config_dir: Path | None) -> DictConfig:
+def _compose(choices: list[str], root: Root[Any]) -> DictConfig:
     register_schemas()
-    extra = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     # Hydra keeps one global state; a composition inside a running Hydra application must give it back.
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            return compose("run", overrides=[*choices, *extra])
+            return hydra_compose(root.name, overrides=choices)
     finally:
         if before is not None:
             GlobalHydra.instance().hydra = before

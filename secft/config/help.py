@@ -14,17 +14,18 @@ EXAMPLES = """\
   python -m secft model=llama31 --cfg job                     the whole configuration"""
 
 
-def help_text(commands: Mapping[str, str]) -> str:
+def help_text(root: str, commands: Mapping[str, str]) -> str:
     """Return what --help prints.
 
     Args:
+        root: name of the command's file in conf.
         commands: name -> one line about it.
     """
     lines = ["secft: from security knowledge to a gated, documented, servable LLM.", "", "Usage:"]
     lines += ["  python -m secft [command] [group=option ...] [key=value ...]", "", "Commands:"]
     lines += [f"  {name:<12}{about}" for name, about in commands.items()]
     lines += ["", "Groups and options:"]
-    for group in groups():
+    for group in groups(root):
         lines += [f"  {group}"]
         lines += [f"    {option:<12}{about_option(group, option)}" for option in options(group)]
     lines += ["", "Examples:", EXAMPLES, "", "Flags:"]

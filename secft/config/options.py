@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cache
+
+import yaml
 
 from secft.config.store import conf_directory
 
@@ -12,9 +14,15 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_directory() / group).glob("*.yaml"))
 
 
-def groups() -> list[str]:
-    """Return the names of all groups, sorted; Hydra's own (sweeper) is not one of an experiment."""
-    return sorted(path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra")
+@cache
+def groups(root: str) -> tuple[str, ...]:
+    """Return the groups from which a command's configuration is composed, sorted.
+
+    Args:
+        root: name of the command's file in conf.
+    """
+    settings = yaml.safe_load((conf_directory() / f"{root}.yaml").read_text(encoding="utf-8"))
+    return tuple(sorted(name for entry in settings["defaults"] if isinstance(entry, dict) for name in entry))
 
 
 def about_option(group: str, option: str) -> str:
@@ -22,14 +30,3 @@ def about_option(group: str, option: str) -> str:
     lines = (conf_directory() / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
     comments = [line[2:] for line in lines if line.startswith("# ") and not line.startswith("# @package")]
     return comments[1] if len(comments) > 1 else ""
-
-
-def user_config_directories(arguments: list[str]) -> list[Path]:
-    """Return the directories that ``--config-dir`` adds on a command line."""
-    found = []
-    for index, argument in enumerate(arguments):
-        if argument in ("--config-dir", "-cd") and index + 1 < len(arguments):
-            found.append(Path(arguments[index + 1]))
-        elif argument.startswith("--config-dir="):
-            found.append(Path(argument.partition("=")[2]))
-    return found

@@ -11,13 +11,14 @@ from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
 from secft.config.hardware import HardwareConfig
-from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import LlmConfig
 from secft.config.model import ModelConfig
 from secft.config.setting import setting
 from secft.config.sweep import SweepConfig
 from secft.config.synthesis import SynthesisConfig
 from secft.config.training import BackendConfig, TrackerConfig, TrainerConfig
+from secft.evaluate.gates.settings import GatesConfig
+from secft.evaluate.settings import EvalConfig
 
 
 @dataclass

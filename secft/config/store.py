@@ -11,34 +11,17 @@ from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
 from secft.config.engine import EngineConfig
 from secft.config.hardware import HardwareConfig, register_resolver
-from secft.config.judging import EvalConfig, GatesConfig
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
+from secft.config.roots import PlacesConfig
 from secft.config.run import RunConfig
 from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
-from secft.config.training import (
-    AxolotlBackend,
-    ContinueTrainer,
-    DoraTrainer,
-    DpoTrainer,
-    FullTrainer,
-    GrpoTrainer,
-    KtoTrainer,
-    LlamaFactoryBackend,
-    LoraTrainer,
-    NanogptBackend,
-    NoTracker,
-    OrpoTrainer,
-    PpoTrainer,
-    PretrainTrainer,
-    QloraTrainer,
-    RewardTrainer,
-    SimpoTrainer,
-    TensorboardTracker,
-    TrlBackend,
-    UnslothBackend,
-)
+from secft.config.training import NoTracker, TensorboardTracker
 from secft.dataset.sources.table import SOURCES
+from secft.evaluate.gates.settings import GatesConfig
+from secft.evaluate.settings import EvalConfig
+from secft.train.backends import BACKENDS
+from secft.train.objectives import METHODS
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "synthesis": {
@@ -57,28 +40,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "dedup": {"minhash_schema": DedupConfig},
     "curation": {"standard_schema": CurationConfig},
     "model": {"model_schema": ModelConfig},
-    "trainer": {
-        "full_schema": FullTrainer,
-        "lora_schema": LoraTrainer,
-        "qlora_schema": QloraTrainer,
-        "dora_schema": DoraTrainer,
-        "dpo_schema": DpoTrainer,
-        "orpo_schema": OrpoTrainer,
-        "kto_schema": KtoTrainer,
-        "simpo_schema": SimpoTrainer,
-        "grpo_schema": GrpoTrainer,
-        "ppo_schema": PpoTrainer,
-        "reward_schema": RewardTrainer,
-        "pretrain_schema": PretrainTrainer,
-        "continue_schema": ContinueTrainer,
-    },
-    "backend": {
-        "trl_schema": TrlBackend,
-        "axolotl_schema": AxolotlBackend,
-        "llama_factory_schema": LlamaFactoryBackend,
-        "unsloth_schema": UnslothBackend,
-        "nanogpt_schema": NanogptBackend,
-    },
+    "trainer": {f"{name}_schema": method.config for name, method in METHODS.items()},
+    "backend": {f"{name}_schema": record.config for name, record in BACKENDS.items()},
     "hardware": {"hardware_schema": HardwareConfig},
     "distributed": {"distributed_schema": DistributedConfig},
     "eval": {"standard_schema": EvalConfig},
@@ -100,6 +63,8 @@ def register_schemas() -> None:
     register_resolver(conf_directory() / "hardware")
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig, provider="secft")
+    for command in ("dataset", "doctor"):
+        store.store(name=f"{command}_schema", node=PlacesConfig, provider="secft")
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=group, name=name, node=schema, provider="secft")

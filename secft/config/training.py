@@ -1,9 +1,12 @@
-"""What is learned (trainer), which engine does it (backend), who is told (tracker)."""
+"""What all ways of training (trainer), backends and trackers have.
+
+The settings of one way of training stand in its module of secft/train/objectives, those of a backend in its folder of
+secft/train/backends.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from secft.config.setting import setting
 
@@ -38,10 +41,6 @@ class RecoveryConfig:
     patience: int = setting(3, about="Recorded losses in a row that must be out of bounds.", low=1)
 
 
-METHODS = (
-    "full", "lora", "qlora", "dora", "dpo", "orpo", "kto", "simpo", "grpo", "ppo", "reward", "pretrain", "continue",
-)  # fmt: skip
-BACKENDS = ("trl", "axolotl", "llama_factory", "unsloth", "nanogpt")
 ADAPTERS = ("none", "lora", "qlora", "dora")
 
 
@@ -49,7 +48,7 @@ ADAPTERS = ("none", "lora", "qlora", "dora")
 class TrainerConfig:
     """What every way of training has."""
 
-    name: str = setting(about="Which way of training is used.", choices=METHODS)
+    name: str = setting(about="Which way of training is used; the records in secft/train/objectives.")
     learning_rate: float = setting(5e-4, about="Peak learning rate.", above=0)
     scheduler: str = setting(
         "cosine", about="Shape of the learning rate.", choices=("cosine", "linear", "constant", "constant_with_warmup")
@@ -95,38 +94,21 @@ class TrainerConfig:
 
 
 @dataclass
-class LoraTrainer(TrainerConfig):
-    """Train low-rank adapters beside the frozen base."""
+class AdaptedTrainer(TrainerConfig):
+    """What ways of training with low-rank adapters beside the frozen base have."""
 
-    name: str = "lora"
     lora: LoraConfig = setting(LoraConfig(), about="The adapter.")
 
 
 @dataclass
-class QloraTrainer(LoraTrainer):
-    """Train low-rank adapters beside the frozen, quantised base."""
+class QuantisedTrainer(AdaptedTrainer):
+    """What ways of training beside a base have that may be quantised."""
 
-    name: str = "qlora"
     quantization: QuantizationConfig = setting(QuantizationConfig(), about="How the base is stored.")
 
 
 @dataclass
-class DoraTrainer(LoraTrainer):
-    """Train low-rank adapters whose direction and magnitude are learned apart (Liu et al. 2024)."""
-
-    name: str = "dora"
-
-
-@dataclass
-class FullTrainer(TrainerConfig):
-    """Train every weight."""
-
-    name: str = "full"
-    learning_rate: float = setting(2e-5, about="Peak learning rate.", above=0)
-
-
-@dataclass
-class ObjectiveTrainer(QloraTrainer):
+class ObjectiveTrainer(QuantisedTrainer):
     """What every objective other than imitation has: which weights are trained is a setting of its own."""
 
     adapter: str = setting("lora", about="Which weights are trained: an adapter, or all (none).", choices=ADAPTERS)
@@ -155,49 +137,6 @@ class PairTrainer(ObjectiveTrainer):
 
 
 @dataclass
-class DpoTrainer(PairTrainer):
-    """Prefer the better answer, by direct preference optimisation (Rafailov et al. 2023)."""
-
-    name: str = "dpo"
-    beta: float = setting(0.1, about="How much the model may leave its reference.", above=0)
-    label_smoothing: float = setting(0.0, about="Part of the pairs that may be the wrong way round.", low=0, high=0.5)
-
-
-@dataclass
-class OrpoTrainer(PairTrainer):
-    """Imitate the better answer and prefer it, without a reference model (Hong et al. 2024)."""
-
-    name: str = "orpo"
-    beta: float = setting(0.1, about="Weight of the preference (lambda).", above=0)
-
-
-@dataclass
-class SimpoTrainer(PairTrainer):
-    """Prefer the better answer by its mean log-probability, without a reference model (Meng et al. 2024)."""
-
-    name: str = "simpo"
-    beta: float = setting(2.0, about="Scale of the reward.", above=0)
-    gamma: float = setting(1.0, about="Margin of the reward.", low=0)
-
-
-@dataclass
-class KtoTrainer(PairTrainer):
-    """Learn from answers that are good or bad, each alone (Ethayarajh et al. 2024)."""
-
-    name: str = "kto"
-    beta: float = setting(0.1, about="How much the model may leave its reference.", above=0)
-    desirable_weight: float = setting(1.0, about="Weight of good answers.", above=0)
-    undesirable_weight: float = setting(1.0, about="Weight of bad answers.", above=0)
-
-
-@dataclass
-class RewardTrainer(PairTrainer):
-    """Train a model that scores answers, from pairs (Bradley and Terry)."""
-
-    name: str = "reward"
-
-
-@dataclass
 class SamplingConfig:
     """How a model answers while it is trained by its own answers."""
 
@@ -219,125 +158,10 @@ class SampledTrainer(ObjectiveTrainer):
 
 
 @dataclass
-class GrpoTrainer(SampledTrainer):
-    """Reward a model's own answers relative to each other (Shao et al. 2024)."""
-
-    name: str = "grpo"
-
-
-@dataclass
-class PpoTrainer(SampledTrainer):
-    """Reward a model's own answers by proximal policy optimisation (Schulman et al. 2017)."""
-
-    name: str = "ppo"
-
-
-@dataclass
-class ContinueTrainer(ObjectiveTrainer):
-    """Go on with pretraining on plain text: what the training split says, without roles and chat template."""
-
-    name: str = "continue"
-    learning_rate: float = setting(1e-4, about="Peak learning rate.", above=0)
-    packing: bool = setting(True, about="Several texts in a row, each seeing only itself.")
-
-
-@dataclass
-class ShapeConfig:
-    """A decoder of nanoGPT's architecture (Radford et al. 2019)."""
-
-    layers: int = setting(4, about="Decoder layers.", low=1)
-    heads: int = setting(4, about="Attention heads.", low=1)
-    width: int = setting(128, about="Width of the residual stream.", low=8)
-    block: int = setting(64, about="Tokens that a prediction can look back.", low=8)
-    dropout: float = setting(0.0, about="Dropout.", low=0, high=0.9)
-    bias: bool = setting(False, about="Biases in linear layers and norms.")
-    gated_attention: bool = setting(
-        False, about="A sigmoid gate on the output of attention (Qiu et al. 2025); an experiment."
-    )
-
-
-@dataclass
-class PretrainTrainer(TrainerConfig):
-    """Train from random weights on security logs and texts, in nanoGPT's formats."""
-
-    name: str = "pretrain"
-    learning_rate: float = setting(1e-3, about="Peak learning rate.", above=0)
-    weight_decay: float = setting(0.1, about="AdamW weight decay, on matrices only.", low=0, high=1)
-    max_steps: int | None = setting(2000, about="Optimiser steps.", low=1)
-    warmup_ratio: float = setting(0.05, about="Part of the steps spent warming up.", low=0, high=1)
-    micro_batch_size: int = setting(12, about="Blocks per forward pass.", low=1)
-    eval_steps: int = setting(250, about="Steps between validation losses.", low=0)
-    shape: ShapeConfig = setting(ShapeConfig(), about="The model.")
-    level: str = setting("character", about="What a token is.", choices=("character", "tokenizer"))
-    tokenizer: str | None = setting(
-        None, about="tokenizer.json of at most 65,536 tokens, or its folder (level tokenizer).", file=True
-    )
-    split: str = setting("time", about="Held out: the end of the text, or whole files.", choices=("time", "file"))
-    validation_share: float = setting(0.1, about="Part of the text that is held out.", above=0, high=0.5)
-    obfuscate: bool = setting(True, about="Addresses, hosts, users, tokens and ids are pseudonymised first.")
-    allow: list[str] = setting([], about="Names, domains, addresses and networks that stay as they are.")
-    key_file: str | None = setting(None, about="Key of the pseudonyms; null is pseudonyms.key in the cache, made once.")
-    files: list[str] = setting([], about="Texts or logs (files, folders); empty takes the texts of the sources.")
-
-
-def adapter_of(trainer: TrainerConfig) -> str:
-    """Return which weights are trained: ``lora``, ``qlora``, ``dora``, or ``none`` for all."""
-    if isinstance(trainer, ObjectiveTrainer):
-        return trainer.adapter
-    return trainer.name if isinstance(trainer, LoraTrainer) else "none"
-
-
-def objective_of(trainer: TrainerConfig) -> str:
-    """Return what is learned: ``sft``, or the name of another objective."""
-    if isinstance(trainer, ObjectiveTrainer | PretrainTrainer):
-        return trainer.name
-    return "sft"
-
-
-@dataclass
 class BackendConfig:
-    """The engine that trains."""
+    """What trains."""
 
-    name: str = setting(about="Which engine is used.", choices=BACKENDS)
-
-
-@dataclass
-class TrlBackend(BackendConfig):
-    """transformers, peft, trl and accelerate, in this environment."""
-
-    name: str = "trl"
-
-
-@dataclass
-class AxolotlBackend(BackendConfig):
-    """Axolotl in an environment of its own."""
-
-    name: str = "axolotl"
-    extra: dict[str, Any] = setting({}, about="Settings for Axolotl by its own names; they win.")
-
-
-@dataclass
-class LlamaFactoryBackend(BackendConfig):
-    """LLaMA-Factory in an environment of its own."""
-
-    name: str = "llama_factory"
-    extra: dict[str, Any] = setting({}, about="Settings for LLaMA-Factory by its own names; they win.")
-
-
-@dataclass
-class UnslothBackend(BackendConfig):
-    """Unsloth in an environment of its own."""
-
-    name: str = "unsloth"
-    extra: dict[str, Any] = setting({}, about="Settings for Unsloth and its trainer by their own names; they win.")
-
-
-@dataclass
-class NanogptBackend(BackendConfig):
-    """Pretraining in nanoGPT's formats: a checkout of nanoGPT, or secft's own engine of the same architecture."""
-
-    name: str = "nanogpt"
-    checkout: str | None = setting(None, about="Directory of a nanoGPT checkout; null is the own engine.", file=True)
+    name: str = setting(about="What trains; the records in secft/train/backends.")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 from secft.files import digest, read_json, sha256_file, write_json
 
-_CODE = ("chat_model.py", "trees.py", "prompts.py", "measure.py", "refusals.py", "tasks/functions.py")
+_CODE = ("chat_model.py", "trees.py", "prompts.py", "measure.py", "refusals.py", "requests.py")
 _IDENTITY = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "config.json", "chat_template.jinja")
 
 

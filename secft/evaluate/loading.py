@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from secft.environment import cpu_flags
+from secft.environment import cpu_computes_bf16
 from secft.errors import InputError
 
 Side = Literal["base", "candidate"]
-_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def find_hardware() -> Hardware:
 
     if torch.cuda.is_available():
         return Hardware("cuda", "bf16" if torch.cuda.is_bf16_supported() else "fp32")
-    return Hardware("cpu", "bf16" if cpu_flags() & _FAST_BF16 else "fp32")
+    return Hardware("cpu", "bf16" if cpu_computes_bf16() else "fp32")
 
 
 def load_tokenizer(directory: Path) -> Any:
@@ -110,7 +109,7 @@ def attach(model: Any, adapter_dir: Path) -> Any:
     return wrapped.to(model.dtype).eval()
 
 
-class Contestants:
+class ModelPair:
     """Base and candidate; at most one copy of the base is in memory."""
 
     def __init__(self, base_dir: Path, candidate_dir: Path, hardware: Hardware) -> None:

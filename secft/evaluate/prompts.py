@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from secft.errors import InputError
-from secft.evaluate.items import Item
+from secft.evaluate.item import Item
 from secft.files import digest
 from secft.records import Message
 

@@ -51,3 +51,13 @@ def is_refusal(text: str) -> bool:
     """Tell whether an answer declines; an empty answer does not refuse, it is no answer at all."""
     head = opening(text)
     return bool(_REFUSAL.search(head)) and not _ENABLING.search(head)
+
+
+def is_answer(text: str) -> bool:
+    """Tell whether there is an answer, and it does not decline."""
+    return bool(text.strip()) and not is_refusal(text)
+
+
+def refusal_notes(text: str) -> dict[str, bool]:
+    """Return what is kept about an answer besides its text."""
+    return {"refused": is_refusal(text)}

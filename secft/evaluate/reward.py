@@ -10,21 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from secft.config.judging import PREFERENCE, EvalConfig
+from secft.documents.document import as_json
+from secft.documents.results import RESULTS, EvaluationResults
 from secft.errors import InputError
 from secft.evaluate.baseline import model_digest
-from secft.evaluate.compare import Bootstrap, compare_with_chance
 from secft.evaluate.items import read_test_split
 from secft.evaluate.loading import Hardware, find_hardware, is_adapter, load_tokenizer
 from secft.evaluate.measure import go_offline
+from secft.evaluate.metrics import Bootstrap
 from secft.evaluate.prompts import continuation, encode_pair, render, rows_digest
+from secft.evaluate.settings import EvalConfig
+from secft.evaluate.tasks.preference import TASK
 from secft.files import read_jsonl, write_json, write_jsonl
 from secft.progress import Meter, meter
-
-FORMAT = 1
-MAX_PAIRS = 300
-"""Pairs that are asked unless ``eval.max_items`` says otherwise for ``preference``."""
-CHANCE = 0.5
 
 
 def evaluate_reward(
@@ -55,39 +53,36 @@ def evaluate_reward(
     """
     go_offline()
     hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
-    pairs = sample_pairs(pairs_file, dataset_dir, settings.max_items.get(PREFERENCE, MAX_PAIRS), seed)
+    pairs = sample_pairs(pairs_file, dataset_dir, settings.max_items.get(TASK.name, TASK.most), seed)
     prompts = [tokenised(tokenizer, pair) for pair in pairs]
     flat = [ids for both in prompts for ids in both]
     model = load_scorer(base_dir, candidate_dir, hardware, tokenizer)
     with meter("evaluate", sum(map(len, flat)), "tokens") as show:
-        show.begin(f"candidate, {PREFERENCE}")
+        show.begin(f"candidate, {TASK.name}")
         numbers = scores(model, flat, settings.batch_size, show)
     rows = [
         _row(pair, numbers[2 * index], numbers[2 * index + 1], len(prompts[index][0]))
         for index, pair in enumerate(pairs)
     ]
-    write_jsonl(out / "eval" / f"{PREFERENCE}.jsonl", rows)
-    how = Bootstrap(settings.confidence, settings.resamples, seed)
-    compared = compare_with_chance(rows, CHANCE, how)
-    results = {
-        "format": FORMAT,
-        "seed": seed,
-        "confidence": settings.confidence,
-        "resamples": settings.resamples,
-        "precision": hardware.precision,
-        "device": hardware.device,
-        "base_digest": model_digest(base_dir),
-        "skipped": {},
-        "tasks": {PREFERENCE: {**compared, "items_digest": rows_digest(pairs)}},
-    }
-    write_json(out / "results.json", results)
+    write_jsonl(out / "eval" / f"{TASK.name}.jsonl", rows)
+    result = TASK.compare(rows, Bootstrap(settings.confidence, settings.resamples, seed), rows_digest(pairs))
+    results = EvaluationResults(
+        tasks={TASK.name: result},
+        confidence=settings.confidence,
+        seed=seed,
+        resamples=settings.resamples,
+        precision=hardware.precision,
+        device=hardware.device,
+        base_digest=model_digest(base_dir),
+    )
+    write_json(out / RESULTS, as_json(results))
     write_jsonl(out / "samples.jsonl", [])
-    accuracy = compared["metrics"]["accuracy"]["candidate"]
-    told = f"the better answer scores higher in {accuracy['value']:.2f} of {len(rows)} held-out pairs"
-    return {"headline": f"{told} [{accuracy['low']:.2f}, {accuracy['high']:.2f}]", "seconds": {}, "base_reused": []}
+    right = result.metrics[result.primary].candidate
+    headline = f"the better answer scores higher in {right.value:.2f} of {len(rows)} held-out pairs"
+    return {"headline": f"{headline} [{right.low:.2f}, {right.high:.2f}]", "seconds": {}, "base_reused": []}
 
 
-def sample_pairs(pairs_file: Path, dataset_dir: Path, most: int, seed: int) -> list[dict[str, Any]]:
+def sample_pairs(pairs_file: Path, dataset_dir: Path, most: int | None, seed: int) -> list[dict[str, Any]]:
     """Draw held-out pairs by seed, and say what each is about.
 
     Raises:
@@ -185,14 +180,12 @@ def _batches(order: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def _row(pair: Mapping[str, Any], better: float, worse: float, tokens: int) -> dict[str, Any]:
-    """Return one line of ``eval/preference.jsonl``; equal scores are half right."""
-    right = 1.0 if better > worse else CHANCE if better == worse else 0.0
+    """Return one line of ``eval/preference.jsonl``."""
     return {
         **{key: pair[key] for key in ("id", "task", "entity", "family")},
         "question": pair["prompt"][-1]["content"],
-        "chosen": pair["chosen"][-1]["content"],
-        "rejected": pair["rejected"][-1]["content"],
+        **TASK.request.gold(pair),
         "tokens": tokens,
-        "base": {"correct": CHANCE},
-        "candidate": {"correct": right, "scores": [better, worse]},
+        "base": {"correct": TASK.request.chance(())},
+        "candidate": TASK.request.read({"scores": (better, worse)}),
     }

@@ -17,18 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.config.judging import EvalConfig
+from secft.documents.document import as_json
+from secft.documents.results import RESULTS, EvaluationResults, TaskResult
 from secft.errors import InputError, SecftError
 from secft.evaluate.baseline import Baseline, model_digest
-from secft.evaluate.compare import METRICS, Bootstrap, compare_task
-from secft.evaluate.items import Item, build_items, read_test_split, sample_questions
-from secft.evaluate.loading import Contestants, Hardware, Side, find_hardware, load_tokenizer
+from secft.evaluate.item import Item
+from secft.evaluate.items import build_items, read_test_split, sample_questions
+from secft.evaluate.loading import Hardware, ModelPair, Side, find_hardware, load_tokenizer
 from secft.evaluate.measure import go_offline, measure, write_prepared
+from secft.evaluate.metrics import Bootstrap
 from secft.evaluate.prompts import prepare, render, rows_digest
+from secft.evaluate.settings import EvalConfig
+from secft.evaluate.tasks import TASKS
 from secft.files import read_json, write_json, write_jsonl
 from secft.progress import Meter, meter
 
-FORMAT = 1
 SAMPLES = "samples"
 Answers = dict[str, list[dict[str, Any]]]
 
@@ -80,7 +83,7 @@ def evaluate(
     """
     go_offline()
     hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
-    contestants = Contestants(base_dir, candidate_dir, hardware)
+    models = ModelPair(base_dir, candidate_dir, hardware)
     questions = ask(settings, seed, read_test_split(dataset_dir), tokenizer)
     base_digest = model_digest(base_dir)
     baseline = Baseline(cache, _measuring(base_digest, settings, hardware))
@@ -91,22 +94,21 @@ def evaluate(
         meter("evaluate", _work(questions, settings, known), "tokens") as show,
     ):
         write_prepared(questions.tasks, Path(items_dir))
-        examiner = Examiner(contestants, tokenizer, settings, questions, Path(items_dir), show)
-        base = examiner.examine("base", seconds, known, baseline)
-        candidate = examiner.examine("candidate", seconds, {}, None)
-    results = {
-        "format": FORMAT,
-        "seed": seed,
-        "confidence": settings.confidence,
-        "resamples": settings.resamples,
-        "precision": hardware.precision,
-        "device": hardware.device,
-        "lm_eval": importlib.metadata.version("lm_eval"),
-        "base_digest": base_digest,
-        "skipped": dict(questions.skipped),
-        "tasks": _compare(questions, base, candidate, settings, seed, out),
-    }
-    write_json(out / "results.json", results)
+        evaluator = Evaluator(models, tokenizer, settings, questions, Path(items_dir), show)
+        base = evaluator.answers("base", seconds, known, baseline)
+        candidate = evaluator.answers("candidate", seconds, {}, None)
+    results = EvaluationResults(
+        tasks=_compare(questions, base, candidate, settings, seed, out),
+        skipped=questions.skipped,
+        confidence=settings.confidence,
+        seed=seed,
+        resamples=settings.resamples,
+        precision=hardware.precision,
+        device=hardware.device,
+        base_digest=base_digest,
+        versions={"lm_eval": importlib.metadata.version("lm_eval")},
+    )
+    write_json(out / RESULTS, as_json(results))
     write_jsonl(out / "samples.jsonl", _side_by_side(questions.samples, base[SAMPLES], candidate[SAMPLES]))
     reused = sorted(task for task, answers in known.items() if answers is not None)
     return {"headline": headline(results), "seconds": seconds, "base_reused": reused}
@@ -133,22 +135,22 @@ def _sample(tokenizer: Any, kind: str, item: Item) -> dict[str, Any]:
     return {"id": item.id, "kind": kind, "question": question, "reference": item.reference, "context": context}
 
 
-class Examiner:
+class Evaluator:
     """Puts all questions to one model after the other."""
 
     def __init__(
         self,
-        contestants: Contestants,
+        models: ModelPair,
         tokenizer: Any,
         settings: EvalConfig,
         questions: Questions,
         items_dir: Path,
         show: Meter,
     ) -> None:
-        self._contestants, self._tokenizer, self._settings = contestants, tokenizer, settings
+        self._models, self._tokenizer, self._settings = models, tokenizer, settings
         self._questions, self._items_dir, self._show = questions, items_dir, show
 
-    def examine(
+    def answers(
         self,
         side: Side,
         seconds: dict[str, float],
@@ -167,7 +169,7 @@ class Examiner:
         answers: Answers = {task: found for task, found in known.items() if found is not None}
         missing = [task for task in (*self._questions.tasks, SAMPLES) if task not in answers]
         if missing:
-            with self._contestants.side(side) as model:
+            with self._models.side(side) as model:
                 for task in missing:
                     self._show.begin(f"{side}, {task}")
                     answers[task] = self._one(model, task)
@@ -188,7 +190,7 @@ class Examiner:
             advance=self._show.advance,
         )
         if task != SAMPLES:
-            return measure(lm, task, self._items_dir)
+            return measure(lm, TASKS[task], self._items_dir)
         samples = self._questions.samples
         texts = lm.answer([row["context"] for row in samples], settings.sample_tokens)
         return [{"id": row["id"], "text": text} for row, text in zip(samples, texts, strict=True)]
@@ -217,17 +219,17 @@ def _work(questions: Questions, settings: EvalConfig, known: Mapping[str, Any]) 
 
 def _compare(
     questions: Questions, base: Answers, candidate: Answers, settings: EvalConfig, seed: int, out: Path
-) -> dict[str, Any]:
+) -> dict[str, TaskResult]:
     """Join the answers item by item, write them, and compare."""
     how = Bootstrap(settings.confidence, settings.resamples, seed)
     compared = {}
-    for task, asked in questions.tasks.items():
+    for task, items in questions.tasks.items():
         rows = [
-            joined(task, question, before, after)
-            for question, before, after in zip(asked, base[task], candidate[task], strict=True)
+            joined(task, item, before, after)
+            for item, before, after in zip(items, base[task], candidate[task], strict=True)
         ]
         write_jsonl(out / "eval" / f"{task}.jsonl", rows)
-        compared[task] = {**compare_task(task, rows, how), "items_digest": questions.digest_of(task)}
+        compared[task] = TASKS[task].compare(rows, how, questions.digest_of(task))
     return compared
 
 
@@ -242,42 +244,36 @@ def joined(
     if not question["id"] == base["id"] == candidate["id"]:
         raise SecftError(f"{task}: answers of {base['id']} and {candidate['id']} were paired with {question['id']}.")
     head = {key: question[key] for key in ("id", "entity", "family", "question")}
-    if question["choices"]:
-        rest = {"choices": question["choices"], "gold": question["answer"], "tokens": question["tokens"]}
-    elif question["reference"]:
-        rest = {"gold": question["reference"], "tokens": question["tokens"][0]}
-    else:
-        rest = {"gold": "refuse" if task == "refusal" else "answer"}
-    sides = {"base": base, "candidate": candidate}
-    return {**head, **rest, **{name: _without_id(answer) for name, answer in sides.items()}}
-
-
-def _without_id(answer: Mapping[str, Any]) -> dict[str, Any]:
-    # Sorted, because answers that were kept come back sorted, and equal results must be equal bytes.
-    return {key: answer[key] for key in sorted(answer) if key != "id"}
+    sides = {
+        # Sorted, because answers that were kept come back sorted, and equal results must be equal bytes.
+        name: {key: answer[key] for key in sorted(answer) if key != "id"}
+        for name, answer in {"base": base, "candidate": candidate}.items()
+    }
+    return {**head, **TASKS[task].request.gold(question), **sides}
 
 
 def _side_by_side(
     questions: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]], candidate: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     return [
-        {**_without("context", question), "base": before["text"], "candidate": after["text"]}
+        {
+            **{key: value for key, value in question.items() if key != "context"},
+            "base": before["text"],
+            "candidate": after["text"],
+        }
         for question, before, after in zip(questions, base, candidate, strict=True)
     ]
 
 
-def _without(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}
-
-
-def headline(results: Mapping[str, Any]) -> str:
+def headline(results: EvaluationResults) -> str:
     """Return one line: each task's main metric, base -> candidate."""
     parts = []
-    for task, compared in results["tasks"].items():
-        metric = compared["metrics"][METRICS[task][0]]
-        before, after = (metric[side]["value"] for side in ("base", "candidate"))
-        shown = ["none" if value is None else f"{value:.2f}" for value in (before, after)]
-        parts.append(f"{task} {shown[0]} -> {shown[1]}")
+    for task, result in results.tasks.items():
+        metric = result.metrics[result.primary]
+        before, after = (
+            "none" if side.value is None else f"{side.value:.2f}" for side in (metric.base, metric.candidate)
+        )
+        parts.append(f"{task} {before} -> {after}")
     return ", ".join(parts)
 
 

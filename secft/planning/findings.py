@@ -12,22 +12,21 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer
-from secft.errors import ConfigError, InputError, Problem
+from secft.config.training import AdaptedTrainer
+from secft.errors import ConfigError, InputError, Problem, stopping, warnings_of
 from secft.files import read_json
 from secft.models.resolve import packaged_gguf
 from secft.planning.measured import measured_flaws
 from secft.planning.needs import disk_flaws, memory_flaws
 from secft.planning.steps import Steps, step_flaws, steps_of
-from secft.train.checks import Flaw, machine_of, stopping, warnings_of
-from secft.train.checks.model import ALL_LINEAR, target_flaws, vocabulary_flaws
-from secft.train.checks.rows import SeenRows, count_rows, length_flaws, look_at, objective_flaws, row_flaws
-from secft.train.checks.settings import empty_validation, setting_flaws
-from secft.train.checks.template import template_flaws
-from secft.train.environments import SEPARATE, check
+from secft.train.backends import SEPARATE
+from secft.train.checks import machine_of
+from secft.train.checks.model import ALL_LINEAR, target_problems, vocabulary_problems
+from secft.train.checks.rows import SeenRows, count_rows, length_problems, look_at, objective_problems, row_problems
+from secft.train.checks.settings import empty_validation, setting_problems
+from secft.train.checks.template import template_problems
+from secft.train.environments import check
 
-HARMLESS = ("missing", "being made")
-"""Findings about an environment that solve themselves: it is made on first use."""
 LENGTH_STEP, LENGTH_REASON = "length", "longer than "
 
 
@@ -41,7 +40,7 @@ class Findings:
         steps: the length of the training, or None for the same reason.
     """
 
-    flaws: list[Flaw] = field(default_factory=list)
+    flaws: list[Problem] = field(default_factory=list)
     seen: SeenRows | None = None
     steps: Steps | None = None
 
@@ -56,31 +55,30 @@ class Findings:
         return warnings_of(self.flaws)
 
 
-def configured_flaws(config: RunConfig) -> list[Flaw]:
+def configured_flaws(config: RunConfig) -> list[Problem]:
     """Report what settings, base model and backend alone make impossible; quick, without a tokenizer."""
     machine = machine_of(config.hardware)
-    found = setting_flaws(config, machine)
+    found = setting_problems(config, machine)
     if config.trainer.name != "pretrain":
         found += memory_flaws(config, machine)
     return [*found, *_environment_flaws(config), *_target_flaws(config)]
 
 
-def _target_flaws(config: RunConfig) -> list[Flaw]:
+def _target_flaws(config: RunConfig) -> list[Problem]:
     trainer = config.trainer
-    if not isinstance(trainer, LoraTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
         return []  # nothing to compare: a packaged model need not be unpacked for it
     try:
-        return target_flaws(trainer, find_base_model(config.model).path)
+        return target_problems(trainer, find_base_model(config.model).path)
     except InputError:
         return []  # told by the preflight, with where it was looked for
 
 
-def _environment_flaws(config: RunConfig) -> list[Flaw]:
+def _environment_flaws(config: RunConfig) -> list[Problem]:
     name = config.backend.name
     if name not in SEPARATE:
         return []
-    wrong = [one for one in check(name, Path(config.paths.backends)) if one.kind not in HARMLESS]
-    return [Flaw("environment", one.problem(name)) for one in wrong]
+    return stopping(check(name, Path(config.paths.backends)))
 
 
 def findings(config: RunConfig, dataset: Path | None) -> Findings:
@@ -98,11 +96,11 @@ def findings(config: RunConfig, dataset: Path | None) -> Findings:
     except InputError:
         return found
     tokenizer = load_tokenizer(base.path)
-    found.flaws += template_flaws(tokenizer, base.path, config.model.name, _served(config))
+    found.flaws += template_problems(tokenizer, base.path, config.model.name, _served(config))
     if dataset is not None:
         _look_at_dataset(config, dataset, tokenizer, found)
     highest = found.seen.highest_id if found.seen else -1
-    found.flaws += vocabulary_flaws(base.path, tokenizer.get_vocab(), highest, config.model.name)
+    found.flaws += vocabulary_problems(base.path, tokenizer.get_vocab(), highest, config.model.name)
     return found
 
 
@@ -123,8 +121,8 @@ def _look_at_dataset(config: RunConfig, dataset: Path, tokenizer: Any, found: Fi
     trainer, place = config.trainer, dataset / "train.jsonl"
     seen = look_at(place, tokenizer, trainer)
     found.seen, found.steps = seen, steps_of(config, seen) if seen.lengths else None
-    found.flaws += [*row_flaws(seen, place), *objective_flaws(trainer, seen)]
-    found.flaws += length_flaws(trainer, seen, *dropped_for_length(dataset))
+    found.flaws += [*row_problems(seen, place), *objective_problems(trainer, seen)]
+    found.flaws += length_problems(trainer, seen, *dropped_for_length(dataset))
     if found.steps:
         found.flaws += step_flaws(config, found.steps)
     found.flaws += measured_flaws(config, dataset)

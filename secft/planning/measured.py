@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.run import RunConfig
-from secft.config.training import RewardTrainer
 from secft.errors import Problem
-from secft.evaluate.items import FROM_DATASET, unasked
+from secft.evaluate.items import unasked
+from secft.evaluate.tasks import TASKS
 from secft.files import read_jsonl
-from secft.train.checks import Flaw
 from secft.train.checks.rows import count_rows
+from secft.train.objectives import objective_of
 
 
-def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
+def measured_flaws(config: RunConfig, dataset: Path) -> list[Problem]:
     """Report tasks of the evaluation that ask nothing, and gates that cannot be passed for that reason.
 
     Args:
@@ -21,7 +21,7 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
         dataset: directory of the frozen dataset.
     """
     place = dataset / "test.jsonl"
-    scored = isinstance(config.trainer, RewardTrainer)
+    scored = objective_of(config.trainer).scores
     if not place.is_file() or (scored and not count_rows(place)):
         remedy = "Hold examples out: curation.split.test_fraction above 0, and more entities if none fell into it."
         return [_flaw("data", "holds nothing out to measure the candidate by", str(place), remedy)]
@@ -29,7 +29,7 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
         return []
     missing = unasked(config.eval.tasks, read_jsonl(place))
     if set(missing) == set(config.eval.tasks):
-        kinds = sorted(set().union(*(FROM_DATASET[task] for task in missing)))
+        kinds = sorted(set().union(*(TASKS[task].source.kinds for task in missing)))
         remedy = f"Add a task with questions of its own (refusal), or examples of: {', '.join(kinds)}."
         return [_flaw("eval.tasks", "ask nothing that this dataset holds out", ", ".join(missing), remedy)]
     gated = [task for task in config.gates.target_tasks if task in missing]
@@ -40,5 +40,5 @@ def measured_flaws(config: RunConfig, dataset: Path) -> list[Flaw]:
     return []
 
 
-def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Flaw:
-    return Flaw("evaluation", Problem(key, reason, value, remedy=remedy), stops)
+def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Problem:
+    return Problem(key, reason, value, remedy=remedy, code="evaluation", stops=stops)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.run import RunConfig
-from secft.config.training import adapter_of
 from secft.environment import free_disk_bytes
 from secft.errors import Problem
 from secft.estimate import estimate, trained_parameters
-from secft.train.checks import Flaw, Machine
+from secft.train.checks import Machine
+from secft.train.objectives import adapter_of
 
 USABLE = 0.95
 """Share of a device's memory that a prediction may take: allocators lose some."""
@@ -19,7 +19,7 @@ SPARE_CHECKPOINTS = 2
 """Beyond save_total_limit: the one that is being written, and the one of the best validation loss."""
 
 
-def memory_flaws(config: RunConfig, machine: Machine) -> list[Flaw]:
+def memory_flaws(config: RunConfig, machine: Machine) -> list[Problem]:
     """Report a training that will not fit into memory, with the micro batch that would."""
     needs = estimate(config, None)
     if not needs.base_parameters or needs.total_bytes <= machine.memory * USABLE:
@@ -38,7 +38,7 @@ def memory_flaws(config: RunConfig, machine: Machine) -> list[Flaw]:
         if fits
         else f"No micro batch fits: {_smaller(config)}."
     )
-    return [Flaw("memory", Problem("trainer.micro_batch_size", reason, batch, remedy=remedy))]
+    return [Problem("trainer.micro_batch_size", reason, batch, remedy=remedy, code="memory")]
 
 
 def largest_micro_batch(config: RunConfig, machine: Machine) -> int:
@@ -59,11 +59,11 @@ def _smaller(config: RunConfig) -> str:
     return ", ".join(ways)
 
 
-def _busy(needed: int, machine: Machine) -> list[Flaw]:
+def _busy(needed: int, machine: Machine) -> list[Problem]:
     if machine.free is None or needed <= machine.free:
         return []
     reason = f"needs about {_gib(needed)} and only {_gib(machine.free)} are free right now; the machine has enough"
-    return [Flaw("memory", Problem("trainer", reason, remedy="End other programs first."), stops=False)]
+    return [Problem("trainer", reason, remedy="End other programs first.", code="memory", stops=False)]
 
 
 def checkpoint_bytes(config: RunConfig) -> int:
@@ -71,7 +71,7 @@ def checkpoint_bytes(config: RunConfig) -> int:
     return trained_parameters(config) * STATE_BYTES
 
 
-def disk_flaws(config: RunConfig) -> list[Flaw]:
+def disk_flaws(config: RunConfig) -> list[Problem]:
     """Report a disk on which the checkpoints and the result will not fit."""
     trainer, place = config.trainer, Path(config.paths.cache)
     checkpoints = trainer.save_total_limit + SPARE_CHECKPOINTS
@@ -84,7 +84,7 @@ def disk_flaws(config: RunConfig) -> list[Flaw]:
         f"and {_gib(free)} are free"
     )
     remedy = "Free some space, choose another place, or lower trainer.save_total_limit."
-    return [Flaw("disk", Problem("paths.cache", reason, str(place), remedy=remedy))]
+    return [Problem("paths.cache", reason, str(place), remedy=remedy, code="disk")]
 
 
 def _gib(size: int) -> str:

@@ -9,29 +9,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from secft.config.run import RunConfig
-from secft.config.training import objective_of
 from secft.errors import Problem
 from secft.estimate import Estimate
 from secft.planning.findings import Findings
 from secft.planning.steps import Steps
+from secft.train.backends import BACKENDS
+from secft.train.backends.record import in_environment
 from secft.train.checks import Machine
 from secft.train.distributed.plan import launch_plan
-
-ENGINES = {
-    "trl": ["python", "-m", "secft.train.engines.trl_sft", "<training>"],
-    "axolotl": ["<environment>/bin/python", "secft/train/foreign/axolotl_run.py", "<training>"],
-    "ppo": ["<environment>/bin/python", "secft/train/foreign/ppo_run.py", "<training>"],
-    "llama_factory": ["<environment>/bin/python", "secft/train/foreign/llama_factory_run.py", "<training>"],
-    "unsloth": ["<environment>/bin/python", "secft/train/foreign/unsloth_run.py", "<training>"],
-}
-"""backend (or ppo, a script of its own) -> its command line; <training> is the directory that the run makes."""
+from secft.train.methods import support_of
+from secft.train.objectives import method_of, objective_of
 
 
 def training_table(config: RunConfig, needs: Estimate, steps: Steps | None) -> Table:
     """Return what is trained, how long, and with which batches."""
     trainer = config.trainer
     table = Table("training", "", title=f"Training on {escape(needs.device)}", title_justify="left")
-    table.add_row("method", f"{trainer.name} by {config.backend.name}, objective {objective_of(trainer)}")
+    table.add_row("method", f"{trainer.name} by {config.backend.name}, objective {objective_of(trainer).name}")
     table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
     table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
     table.add_row("micro batch", f"{trainer.micro_batch_size} x {trainer.max_length} tokens")
@@ -70,10 +64,10 @@ def launch_lines(config: RunConfig) -> list[str]:
     """Return how the training is started."""
     name = config.backend.name
     place = (Path(config.paths.backends) / name).as_posix()
-    engine = "ppo" if objective_of(config.trainer) == "ppo" else name
-    command = [part.replace("<environment>", place) for part in ENGINES.get(engine, [])]
-    alone = config.distributed.name == "single"
-    return [*launch_plan(config), *([f"  command: {' '.join(command)}"] if command and alone else [])]
+    script = support_of(method_of(config.trainer), name).script
+    program = in_environment(script) if script else BACKENDS[name].program
+    command = " ".join(part.replace("<environment>", place) for part in program)
+    return [*launch_plan(config), *([f"  command: {command}"] if config.distributed.name == "single" else [])]
 
 
 def finding_lines(lacking: list[Problem], found: Findings) -> list[RenderableType]:

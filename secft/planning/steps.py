@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from secft.config.run import RunConfig
 from secft.errors import Problem
-from secft.train.checks.flaw import Flaw
 from secft.train.checks.rows import SeenRows
 from secft.train.packing import pack_rows
 
@@ -54,7 +53,7 @@ def world_of(config: RunConfig) -> int:
     return config.distributed.processes * config.distributed.nodes
 
 
-def step_flaws(config: RunConfig, steps: Steps) -> list[Flaw]:
+def step_flaws(config: RunConfig, steps: Steps) -> list[Problem]:
     """Report a dataset that is smaller than a batch, and a training that ends before its first validation."""
     trainer, found = config.trainer, []
     if steps.rows < steps.global_batch:
@@ -63,11 +62,13 @@ def step_flaws(config: RunConfig, steps: Steps) -> list[Flaw]:
         packed = f", which are packed into {steps.rows:,}" if trainer.packing else ""
         reason = f"{told}, and there are {steps.examples:,} examples{packed}"
         remedy = "Lower trainer.micro_batch_size or trainer.gradient_accumulation, or give more examples."
-        problem = Problem("trainer.micro_batch_size", reason, trainer.micro_batch_size, remedy=remedy)
-        found.append(Flaw("global batch", problem, stops=steps.examples < steps.global_batch))
+        batch, stops = trainer.micro_batch_size, steps.examples < steps.global_batch
+        found.append(
+            Problem("trainer.micro_batch_size", reason, batch, remedy=remedy, code="global batch", stops=stops)
+        )
     if trainer.max_steps is None and trainer.eval_steps > steps.steps:
         reason = f"is beyond the last step, {steps.steps:,}: validation happens at the end only"
         remedy = "Set trainer.eval_steps=0 to say so."
-        problem = Problem("trainer.eval_steps", reason, trainer.eval_steps, remedy=remedy)
-        found.append(Flaw("evaluation steps", problem, stops=False))
+        value = trainer.eval_steps
+        found.append(Problem("trainer.eval_steps", reason, value, remedy=remedy, code="evaluation steps", stops=False))
     return found

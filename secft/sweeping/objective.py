@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from secft.config.sweep import SweepConfig
-from secft.release.leaderboard import JobRow, mean_gain
+from secft.documents.results import results_from_json
+from secft.reports.leaderboard import JobRow, mean_gain
 
 SMALL_IS_GOOD = ("loss", "perplexity", "refusal_rate_benign", "error")
 
@@ -33,13 +34,14 @@ def objective(config: SweepConfig, outcome: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _value(metric: str, outcome: Mapping[str, Any]) -> float | None:
+    results = results_from_json(outcome.get("results") or {})
     if metric == "gain":
-        return mean_gain(JobRow(0, (), "", results=outcome.get("results") or {}))
+        return mean_gain(JobRow(0, (), "", results=results))
     if metric == "validation_loss":
         training = outcome.get("training") or {}
         found = training.get("best_validation_loss")
     else:
         task, _, name = metric.rpartition(".")
-        tasks = (outcome.get("results") or {}).get("tasks", {})
-        found = tasks.get(task, {}).get("metrics", {}).get(name, {}).get("candidate", {}).get("value")
+        measured = results.tasks[task].metrics.get(name) if task in results.tasks else None
+        found = measured.candidate.value if measured else None
     return None if found is None else float(found)

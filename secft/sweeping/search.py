@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from omegaconf import DictConfig
 from optuna.trial import Trial
 
-from secft.config.compose import to_run_config
+from secft.config.compose import to_typed
+from secft.config.roots import RUN
 from secft.config.run import RunConfig
 from secft.config.sweep import study_file
 from secft.errors import ConfigError, Problem
@@ -44,7 +45,7 @@ def search(
     """
     space = read_space(arguments)
     fixed = composed(space.fixed)
-    space, config = space.fitted(fixed), to_run_config(fixed)
+    space, config = space.fitted(fixed), to_typed(fixed, RUN)
     _check_metric(config)
     returned: list[Any] = []
     with quiet():

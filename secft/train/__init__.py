@@ -3,15 +3,17 @@
 Importing this package loads neither torch nor transformers.
 """
 
-from secft.train.backends import Backend, backend_named
-from secft.train.job import LoraSettings, TrainJob, TrainResult
+from secft.train.backends.backend import Backend, backend_named
+from secft.train.job import TrainJob
 from secft.train.launch import run_training
+from secft.train.objectives import trainer_named
+from secft.train.result import TrainResult
 
 __all__ = [
     "Backend",
-    "LoraSettings",
     "TrainJob",
     "TrainResult",
     "backend_named",
     "run_training",
+    "trainer_named",
 ]

@@ -20,10 +20,10 @@ import secft
 from secft.errors import Interrupted
 from secft.files import read_json
 from secft.threads import wait_gently
-from secft.train.foreign.facts import INTERRUPTED_EXIT, PARENT_VARIABLE
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress, reporter
 from secft.train.recovery import memory_kills
+from secft.train.runners.facts import INTERRUPTED_EXIT, PARENT_VARIABLE
 from secft.train.watching import StoppedByWatcher, show_watchers
 
 POLL_SECONDS = 0.25

@@ -13,12 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from secft.files import read_json, write_json
-from secft.train.foreign.facts import MARKER, Progress
+from secft.train.runners.facts import MARKER, CheckpointProgress
 
-__all__ = ["MARKER", "Progress", "keep_rows_until", "last_complete", "mark_complete"]
+__all__ = ["MARKER", "CheckpointProgress", "keep_rows_until", "last_complete", "mark_complete"]
 
 
-def mark_complete(checkpoint: Path, progress: Progress) -> None:
+def mark_complete(checkpoint: Path, progress: CheckpointProgress) -> None:
     """Declare a checkpoint complete, after its files have reached the disk."""
     for path in checkpoint.rglob("*"):
         if path.is_file():
@@ -27,7 +27,9 @@ def mark_complete(checkpoint: Path, progress: Progress) -> None:
     write_json(checkpoint / MARKER, asdict(progress))
 
 
-def last_complete(directory: Path, job_digest: str, before: int | None = None) -> tuple[Path, Progress] | None:
+def last_complete(
+    directory: Path, job_digest: str, before: int | None = None
+) -> tuple[Path, CheckpointProgress] | None:
     """Find the newest usable checkpoint and remove the unusable ones.
 
     Args:
@@ -38,10 +40,10 @@ def last_complete(directory: Path, job_digest: str, before: int | None = None) -
     Returns:
         The checkpoint and its progress, or None to start from the beginning.
     """
-    usable: list[tuple[int, Path, Progress]] = []
+    usable: list[tuple[int, Path, CheckpointProgress]] = []
     for checkpoint in directory.glob("checkpoint-*"):
         marker = checkpoint / MARKER
-        progress = Progress(**read_json(marker)) if marker.is_file() else None
+        progress = CheckpointProgress(**read_json(marker)) if marker.is_file() else None
         if progress is None or progress.job_digest != job_digest:
             shutil.rmtree(checkpoint, ignore_errors=True)
         elif before is None or progress.step < before:

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from secft.config.training import RecoveryConfig
 from secft.files import read_json, write_json
-from secft.train.job import RecoverySettings
 
 WINDOW = 20
 """Recorded losses of which the median is taken."""
@@ -68,7 +68,7 @@ def not_finite(step: int) -> Divergence:
 class LossWatch:
     """Sees every recorded loss in order and says when they have left all bounds."""
 
-    def __init__(self, settings: RecoverySettings, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, settings: RecoveryConfig, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         """Begin, or go on after the rows of metrics.jsonl that an earlier attempt wrote."""
         self.settings = settings
         self._window: deque[float] = deque(maxlen=WINDOW)

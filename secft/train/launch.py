@@ -11,16 +11,16 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import read_json, write_json
 from secft.train.attempt import Attempt, start
 from secft.train.backends.backend import Backend
 from secft.train.divergence import DIVERGED
-from secft.train.job import TrainJob, TrainResult
+from secft.train.job import TrainJob
 from secft.train.progress import StepProgress
-from secft.train.recovery import RecoveryState, last_step, memory_reason, record, told
+from secft.train.recovery import RecoveryState, described, last_step, memory_reason, record
+from secft.train.result import TrainResult
 
 LOG_LINES = 25
 FULL_DISK = ("No space left on device", "Disk quota exceeded")
@@ -35,7 +35,7 @@ LIKELY_CAUSES = (
 
 def run_training(
     job: TrainJob,
-    backend: Backend,
+    backend: Backend[TrainJob],
     directory: Path,
     on_progress: Callable[[StepProgress], None] | None = None,
 ) -> TrainResult:
@@ -62,9 +62,7 @@ def run_training(
     directory.mkdir(parents=True, exist_ok=True)
     state = RecoveryState.read(directory, job)
     if not _is_finished(job, directory):
-        prepare = getattr(backend, "prepare", None)
-        if prepare is not None:
-            prepare(_say)
+        backend.prepare(_say)
         state = _train_to_the_end(job, backend, directory, state, on_progress)
     _tell_in_result(directory, state)
     return backend.collect(directory)
@@ -72,7 +70,7 @@ def run_training(
 
 def _train_to_the_end(
     job: TrainJob,
-    backend: Backend,
+    backend: Backend[TrainJob],
     directory: Path,
     state: RecoveryState,
     on_progress: Callable[[StepProgress], None] | None,
@@ -89,18 +87,16 @@ def _train_to_the_end(
             state = following
             state.write(directory)
             record(directory, state.events[-1])
-            _say(told(state.events[-1]))
+            _say(described(state.events[-1]))
 
 
 def _attempt(
-    job: TrainJob, backend: Backend, directory: Path, on_progress: Callable[[StepProgress], None] | None
+    job: TrainJob, backend: Backend[TrainJob], directory: Path, on_progress: Callable[[StepProgress], None] | None
 ) -> Attempt:
     for name in ("result.json", "started.json", DIVERGED):
         (directory / name).unlink(missing_ok=True)
     backend.render(job, directory)
-    environment: Any = getattr(backend, "environment", None)
-    variables = None if environment is None else environment(directory)
-    return start(backend.command(directory), directory, variables, on_progress)
+    return start(backend.command(directory), directory, backend.environment(directory), on_progress)
 
 
 def _say(text: str) -> None:

@@ -71,16 +71,16 @@ class RecoveryState:
         """Return the job of the next attempt: the same global batch and the same identity."""
         if not self.events:
             return job
-        micro = self.micro_batch or job.micro_batch
-        return replace(
-            job,
-            learning_rate=job.learning_rate * self.rate,
-            micro_batch=micro,
-            gradient_accumulation=job.gradient_accumulation * (job.micro_batch // micro),
-            # As many rollbacks as are left: with none the engine ends the run by itself.
-            recovery=replace(job.recovery, rollbacks=max(job.recovery.rollbacks - self.rollbacks, 0)),
-            adjusted_from=self.job_digest,
+        trainer, micro = job.trainer, self.micro_batch or job.trainer.micro_batch_size
+        changed = replace(
+            trainer,
+            learning_rate=trainer.learning_rate * self.rate,
+            micro_batch_size=micro,
+            gradient_accumulation=trainer.gradient_accumulation * (trainer.micro_batch_size // micro),
+            # As many rollbacks as are left: with none the runner ends the run by itself.
+            recovery=replace(trainer.recovery, rollbacks=max(trainer.recovery.rollbacks - self.rollbacks, 0)),
         )
+        return replace(job, trainer=changed, adjusted_from=self.job_digest)
 
     def after(self, job: TrainJob, directory: Path, code: int, text: str, killed: bool) -> RecoveryState | None:
         """Return the state for another attempt, or None where another one would end the same way.
@@ -100,25 +100,30 @@ class RecoveryState:
         return self._smaller(job, directory, reason) if reason else None
 
     def _rolled_back(self, job: TrainJob, directory: Path, found: Divergence) -> RecoveryState | None:
-        if self.rollbacks >= job.recovery.rollbacks:
+        if self.rollbacks >= job.trainer.recovery.rollbacks:
             return None
         step = drop_checkpoints(directory / "checkpoints", found.onset)
         (directory / DIVERGED).unlink()
-        rate = self.rate * job.recovery.factor
-        event = {"kind": "rollback", "step": step, "reason": found.reason, "learning_rate": job.learning_rate * rate}
+        rate = self.rate * job.trainer.recovery.factor
+        event = {
+            "kind": "rollback",
+            "step": step,
+            "reason": found.reason,
+            "learning_rate": job.trainer.learning_rate * rate,
+        }
         return replace(self, rate=rate, events=(*self.events, event))
 
     def _smaller(self, job: TrainJob, directory: Path, reason: str) -> RecoveryState | None:
-        micro = smaller_micro_batch(self.micro_batch or job.micro_batch)
+        micro = smaller_micro_batch(self.micro_batch or job.trainer.micro_batch_size)
         if micro is None:
             return None
-        accumulation = job.gradient_accumulation * (job.micro_batch // micro)
+        accumulation = job.trainer.gradient_accumulation * (job.trainer.micro_batch_size // micro)
         event = {"kind": "memory", "step": last_step(directory / "checkpoints"), "reason": reason}
         event |= {"micro_batch": micro, "gradient_accumulation": accumulation}
         return replace(self, micro_batch=micro, events=(*self.events, event))
 
 
-def told(event: dict[str, Any]) -> str:
+def described(event: dict[str, Any]) -> str:
     """Say what happened and what is done about it, in one line."""
     start = f"from step {event['step']}" if event["step"] else "from the beginning"
     if event["kind"] == "rollback":
@@ -194,4 +199,4 @@ def record(directory: Path, event: dict[str, Any]) -> None:
     with (directory / "metrics.jsonl").open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(row) + "\n")
     with (directory / "engine.log").open("a", encoding="utf-8") as handle:
-        handle.write(f"secft: {told(event)}\n")
+        handle.write(f"secft: {described(event)}\n")

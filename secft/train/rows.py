@@ -64,17 +64,40 @@ def load_examples(path: Path, tokenizer: PreTrainedTokenizerBase, job: TrainJob)
         if not isinstance(messages, list) or not messages:
             raise InputError(f"{path}:{number}: no messages")
         example = tokenise_example(tokenizer, str(row.get("id", number)), messages)
-        if len(example.input_ids) <= job.max_length:
+        if len(example.input_ids) <= job.trainer.max_length:
             kept.append(example)
-        elif job.overlong == "truncate" and truncate(example, job.max_length).trained:
-            kept.append(truncate(example, job.max_length))
+        elif job.overlong == "truncate" and truncate(example, job.trainer.max_length).trained:
+            kept.append(truncate(example, job.trainer.max_length))
             truncated += 1
         else:
             dropped += 1
     if not kept:
-        raise InputError(f"{path}: no example is left to train on ({dropped} exceed {job.max_length} tokens)")
+        raise InputError(f"{path}: no example is left to train on ({dropped} exceed {job.trainer.max_length} tokens)")
     check_examples(tokenizer, kept, allow_truncated=truncated > 0)
     return LoadedExamples(kept, dropped, truncated)
+
+
+def tokenise_texts(path: Path, tokenizer: Any, job: TrainJob) -> LoadedExamples:
+    """Tokenise texts, end each with the end-of-text token, and cut them into pieces of at most max_length tokens.
+
+    Nothing is left out: a piece goes on where the one before it ended. A single token predicts nothing and is no piece.
+
+    Raises:
+        InputError: a line has no text, or nothing is left.
+    """
+    pieces: list[TokenisedExample] = []
+    for number, row in enumerate(read_jsonl(path), start=1):
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise InputError(f"{path}:{number}: no text")
+        ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        for start in range(0, len(ids), job.trainer.max_length):
+            piece = tuple(ids[start : start + job.trainer.max_length])
+            if len(piece) > 1:
+                pieces.append(TokenisedExample(f"{row.get('id', number)}@{start}", piece, piece))
+    if not pieces:
+        raise InputError(f"{path}: no text is left to train on")
+    return LoadedExamples(pieces, 0, 0)
 
 
 def build_rows(examples: Sequence[TokenisedExample], max_length: int, *, packing: bool, seed: int) -> list[Row]:

@@ -1,16 +1,16 @@
 """Rows by objective: what a backend is given is written here, from one frozen dataset, before any backend sees it.
 
-sft takes the dataset's own rows (``messages``). dpo, orpo, simpo and reward: ``prompt``, ``chosen``, ``rejected``,
-each a list of messages. kto: ``prompt``, ``completion``, ``label`` (true for good). grpo and ppo: ``prompt``,
-``answer``, ``choices``. continue: ``text``. Every row has an ``id``.
+Imitation takes the dataset's own rows (``messages``); the columns of the others stand in the kinds at the end.
+``prompt`` and answers are lists of messages, ``label`` is true for a good answer. Every row has an ``id``.
 
-The texts of ``continue`` are the conversations of the split, without a chat template: the documents themselves also
-hold what the test split asks about, and a model that had read them could not be measured on it any more.
+Texts are the conversations of the split, without a chat template: the documents themselves also hold what the test
+split asks about, and a model that had read them could not be measured on it any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,9 +20,8 @@ from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import NUMBER, Rivals, answer_of, draw, worse_answers
 
 VERSION = 1
-PAIRED = ("dpo", "orpo", "simpo", "reward")
-SAMPLED = ("grpo", "ppo")
 Row = dict[str, Any]
+Conversation = list[dict[str, str]]
 
 
 class NothingToLearnError(InputError):
@@ -37,57 +36,88 @@ class Pairs(Protocol):
     max_pairs: int | None
 
 
-def write_view(source: Path, objective: str, pairs: Pairs, out: Path, seed: int) -> Path:
+@dataclass(frozen=True)
+class RowKind:
+    """What the rows of an objective are.
+
+    Attributes:
+        name: of the kind.
+        columns: of a row besides ``id``.
+        answers: those of them that are answers to ``prompt``, each a list of messages.
+        packs: whole conversations or texts, learned token by token: several fit into one packed row.
+        paired: they come from pairs of better and worse answers.
+        make: yields rows of a split: (file, where pairs come from, seed); None takes the rows of the split.
+        nothing: why there may be none.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    packs: bool = False
+    paired: bool = False
+    make: Callable[[Path, Pairs, int], Iterable[Row]] | None = None
+    nothing: str = "no row has a text"
+
+    @property
+    def counted(self) -> str:
+        """Where a runner counts tokens: in what the ``model`` sees, in ``batches``, or in the model's ``answers``."""
+        return "model" if self.packs else "batches" if self.answers else "answers"
+
+    def conversations(self, row: Row) -> list[Conversation]:
+        """Return the whole conversations of a row: one with each answer.
+
+        Raises:
+            InputError: the row lacks what rows of this kind have.
+        """
+        try:
+            if not self.answers:
+                return [_messages(row["messages"])]
+            return [[*_messages(row["prompt"]), *_messages(row[answer])] for answer in self.answers]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"row {row.get('id')!r} is no row of {self.name}: {error}") from error
+
+
+def _messages(value: Any) -> Conversation:
+    if isinstance(value, str):
+        return [{"role": "assistant", "content": value}]
+    messages = [{"role": str(entry["role"]), "content": str(entry["content"])} for entry in value]
+    if not messages:
+        raise KeyError("no messages")
+    return messages
+
+
+def write_view(source: Path, kind: RowKind, pairs: Pairs, out: Path, seed: int) -> Path:
     """Write the rows that an objective learns from.
 
     Args:
         source: a split of a frozen dataset, one row of Example.record() a line.
-        objective: one of TrainJob's objectives.
-        pairs: where pairs come from; read by dpo, orpo, simpo, reward and kto.
+        kind: of the rows.
+        pairs: where pairs come from; read where rows come from pairs.
         out: folder of views; the file's name tells what it was made of and how.
         seed: of everything that is drawn.
 
     Returns:
-        The file; for sft the source itself.
+        The file; the source itself where its rows are the kind.
 
     Raises:
-        NothingToLearnError: the split has no row that this objective could learn from.
-        InputError: there is no such objective.
+        NothingToLearnError: the split has no such row.
     """
-    if objective == "sft":
+    if kind.make is None:
         return source
-    makers: dict[str, Callable[[], Iterable[Row]]] = {
-        **dict.fromkeys(PAIRED, lambda: pair_rows(source, pairs, seed)),
-        **dict.fromkeys(SAMPLED, lambda: question_rows(source)),
-        "kto": lambda: judged_rows(pair_rows(source, pairs, seed)),
-        "continue": lambda: text_rows(source),
-        "pretrain": lambda: text_rows(source),
-    }
-    if objective not in makers:
-        raise InputError(f"trainer: there are no rows for {objective!r}; there are for {', '.join(makers)}")
-    kind = "pairs" if objective in PAIRED else "questions" if objective in SAMPLED else objective
-    facts: dict[str, Any] = {"version": VERSION, "source": sha256_file(source), "kind": kind}
-    if kind in ("pairs", "kto"):
+    facts: dict[str, Any] = {"version": VERSION, "source": sha256_file(source), "kind": kind.name}
+    if kind.paired:
         facts |= {"seed": seed, "pairs": [pairs.corrupt, pairs.per_example, pairs.max_pairs]}
-    path = out / f"{kind}-{digest(facts)[:20]}.jsonl"
+    path = out / f"{kind.name}-{digest(facts)[:20]}.jsonl"
     if path.is_file():
         return path
     out.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    if write_jsonl(partial, makers[objective]()) == 0:
+    if write_jsonl(partial, kind.make(source, pairs, seed)) == 0:
         partial.unlink()
-        raise NothingToLearnError(f"{source}: {_nothing(kind, pairs)}")
+        hint = "; trainer.pairs.corrupt=true makes worse answers" if kind.paired and not pairs.corrupt else ""
+        raise NothingToLearnError(f"{source}: {kind.nothing}{hint}")
     partial.replace(path)
     return path
-
-
-def _nothing(kind: str, pairs: Pairs) -> str:
-    if kind in ("pairs", "kto"):
-        hint = "" if pairs.corrupt else "; trainer.pairs.corrupt=true makes worse answers"
-        return f"no row has a worse answer (`rejected`) to learn from{hint}"
-    if kind == "questions":
-        return "no row has an answer that can be checked: a choice, an identifier or a number"
-    return "no row has a text"
 
 
 def pair_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
@@ -132,19 +162,19 @@ def _worse(row: Row, rivals: Rivals, pairs: Pairs, seed: int) -> Iterator[str]:
             yield worse
 
 
-def judged_rows(paired: Iterable[Row]) -> Iterator[Row]:
+def judged_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield each answer of pairs alone; the better answer to a question once."""
-    told = ""
-    for row in paired:
+    last = ""
+    for row in pair_rows(source, pairs, seed):
         head = {"prompt": row["prompt"]}
         question = json_line([row["prompt"], row["chosen"]])
-        if question != told:
+        if question != last:
             yield {"id": f"{row['id']}+", **head, "completion": row["chosen"], "label": True}
-            told = question
+            last = question
         yield {"id": f"{row['id']}-", **head, "completion": row["rejected"], "label": False}
 
 
-def question_rows(source: Path) -> Iterator[Row]:
+def question_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield questions whose answers can be checked without a judge."""
     for row in read_jsonl(source):
         messages = row["messages"]
@@ -157,10 +187,29 @@ def question_rows(source: Path) -> Iterator[Row]:
             yield {"id": row["id"], "prompt": messages[:-1], "answer": answer, "choices": []}
 
 
-def text_rows(source: Path) -> Iterator[Row]:
-    """Yield conversations as plain text: what is said, turn after turn, without roles."""
+def text_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
+    """Yield conversations as plain text: turn after turn, without roles."""
     for row in read_jsonl(source):
-        said = [message["content"].strip() for message in row["messages"] if message["role"] != "system"]
-        text = "\n".join(part for part in said if part)
+        parts = [message["content"].strip() for message in row["messages"] if message["role"] != "system"]
+        text = "\n".join(part for part in parts if part)
         if text:
             yield {"id": row["id"], "text": text}
+
+
+_NO_PAIR = "no row has a worse answer (`rejected`) to learn from"
+CONVERSATIONS = RowKind("conversations", ("messages",), packs=True)
+TEXTS = RowKind("texts", ("text",), packs=True, make=text_rows)
+PAIRS = RowKind(
+    "pairs", ("prompt", "chosen", "rejected"), ("chosen", "rejected"), paired=True, make=pair_rows, nothing=_NO_PAIR
+)
+JUDGED = RowKind(
+    "judged", ("prompt", "completion", "label"), ("completion",), paired=True, make=judged_rows,
+    nothing=_NO_PAIR,
+)  # fmt: skip
+QUESTIONS = RowKind(
+    "questions", ("prompt", "answer", "choices"), make=question_rows,
+    nothing="no row has an answer that can be checked: a choice, an identifier or a number",
+)  # fmt: skip
+FROM_PAIRS = "of better and worse answers; worse ones come from the dataset, or are made of right ones."
+REWARDED = "Loss on the model's own answers, rewarded by checks against the right ones."
+"""What cards say of the loss of objectives over pairs, and of those over questions."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from secft.config.command_line import read_command_line
+from secft.__main__ import main
+from secft.config.command_line import read_command_line, split
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides, read_config
 from secft.config.options import about_option, groups, options
-from secft.config.training import QloraTrainer
+from secft.config.roots import RUN
 from secft.dataset.sources.attack import AttackSource
 from secft.dataset.sources.cwe import CweSource
 from secft.errors import ConfigError, Problem
+from secft.train.objectives.sft import QloraTrainer
 
 
 def problems(*overrides: str) -> dict[str, Problem]:
     return {problem.key: problem for problem in compose_job(overrides).problems}
 
 
-@pytest.mark.parametrize(("group", "option"), [(group, option) for group in groups() for option in options(group)])
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group in groups("run") for option in options(group)])
 def test_every_option_composes(group: str, option: str) -> None:
     chosen = f"{group}=[{option}]" if group == "source" else f"{group}={option}"
     needed = [f"{problem.key}=x" for problem in compose_job([chosen]).problems]
@@ -98,18 +100,25 @@ def test_every_job_of_a_sweep_is_checked() -> None:
     jobs = compose_sweep(["trainer.lora.r=8,0", "seed=1,2", "trainer=lora,qlora"])
     assert len(jobs) == 8
     assert sum(bool(job.problems) for job in jobs) == 4
-    line = read_command_line(["-m", "trainer.lora.r=8,0", "seed=1,2"])
+    line = read_command_line(["-m"], ["trainer.lora.r=8,0", "seed=1,2"], RUN)
     assert line.multirun
     assert [problem.key for problem in line.problems] == ["trainer.lora.r"]
 
 
 def test_several_values_need_multirun() -> None:
-    line = read_command_line(["seed=1,2"])
+    line = read_command_line([], ["seed=1,2"], RUN)
     assert [problem.remedy for problem in line.problems] == ["Add -m to sweep over them."]
 
 
-def test_unknown_flags_are_told() -> None:
-    assert [problem.key for problem in read_command_line(["--frobnicate"]).problems] == ["--frobnicate"]
+def test_flags_overrides_and_words_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    flags, overrides, words = split(["-m", "--cfg", "job", "seed=1,2", "--frobnicate", "now", "./a=b", "+x.y=1"])
+    assert flags == ["-m", "--cfg", "job"]
+    assert overrides == ["seed=1,2", "+x.y=1"]
+    assert words == ["--frobnicate", "now", "./a=b"]
+    assert main(["--frobnicate", "trainer.nope=1"]) == 2
+    said = capsys.readouterr().err
+    assert "--frobnicate" in said
+    assert "trainer.nope" in said
 
 
 def test_an_option_of_another_group_is_pointed_out() -> None:

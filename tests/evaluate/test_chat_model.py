@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secft.evaluate.items import build_items
-from secft.evaluate.loading import Contestants, Hardware, is_adapter, load_model, load_tokenizer
+from secft.evaluate.loading import Hardware, ModelPair, is_adapter, load_model, load_tokenizer
 from secft.evaluate.prompts import encode_pair, prepare
 
 HARDWARE = Hardware("cpu", "fp32")
@@ -159,7 +159,7 @@ def test_adapter_is_switched_off_for_the_base(
     from secft.evaluate.chat_model import ChatModel
 
     asked = requests(rows, tokenizer)[:8]
-    pair = Contestants(base_dir, adapter_dir, HARDWARE)
+    pair = ModelPair(base_dir, adapter_dir, HARDWARE)
     scores = {}
     for side in ("candidate", "base"):
         with pair.side(side) as lent:  # type: ignore[arg-type]

@@ -9,31 +9,41 @@ from typing import Any
 
 import pytest
 
-from secft.config.judging import EVAL_TASKS, PREFERENCE, EvalConfig
 from secft.errors import InputError
-from secft.evaluate.compare import METRICS
-from secft.evaluate.items import (
-    FROM_DATASET,
-    OWN_SETS,
-    build_items,
-    own_set,
-    read_test_split,
-    sample_questions,
-    seeded_sample,
-)
+from secft.evaluate.items import build_items, own_sets, read_test_split, sample_questions, seeded_sample, unasked
+from secft.evaluate.settings import EvalConfig
+from secft.evaluate.tasks import SUITE, TASKS, tasks_for
 from tests.evaluate.conftest import SYSTEM
 
 
-def test_every_task_has_items_metrics_and_a_file() -> None:
-    assert {*FROM_DATASET, *OWN_SETS} == set(EVAL_TASKS) == set(METRICS) - {PREFERENCE}
-    names = {
-        Path(str(path)).stem for path in (files("secft.evaluate") / "tasks").iterdir() if str(path).endswith("yaml")
-    }
-    assert names == set(EVAL_TASKS)
+def test_the_table_of_tasks_is_the_folder() -> None:
+    modules = {Path(str(path)).stem for path in (files("secft.evaluate") / "tasks").iterdir() if path.name[0] != "_"}
+    assert modules == set(TASKS)
+    assert set(SUITE) == set(TASKS) - {"preference"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_named_as_its_file_and_told_in_both_languages(name: str) -> None:
+    task = TASKS[name]
+    assert task.name == name
+    assert task.metrics
+    for words in (task.title, *(metric.title for metric in task.metrics)):
+        assert set(words) == {"en", "es"}
+
+
+def test_tasks_of_a_role_are_those_that_gates_compare_by_shares() -> None:
+    assert tasks_for("target") == ["security_mcq", "technique_to_tactic", "weakness_to_consequence"]
+    assert tasks_for("general") == ["general_knowledge"]
+    assert tasks_for("safety") == ["over_refusal", "refusal"]
+
+
+def test_tasks_that_ask_nothing_are_named(rows: list[dict[str, Any]]) -> None:
+    assert unasked(SUITE, rows) == ["weakness_to_consequence"]
+    assert unasked(["refusal"], []) == []
 
 
 def test_items_come_from_the_kinds_of_their_task(rows: list[dict[str, Any]]) -> None:
-    items = build_items(EVAL_TASKS, rows, {"security_mcq": 5}, 7)
+    items = build_items(SUITE, rows, {"security_mcq": 5}, 7)
     assert len(items["technique_to_tactic"]) == 12
     assert len(items["security_mcq"]) == 5
     assert items["weakness_to_consequence"] == []
@@ -45,7 +55,7 @@ def test_items_come_from_the_kinds_of_their_task(rows: list[dict[str, Any]]) -> 
 def test_own_sets_are_asked_with_the_system_message_of_training(rows: list[dict[str, Any]]) -> None:
     items = build_items(["refusal"], rows, {}, 7)["refusal"]
     assert all(item.messages[0]["content"] == SYSTEM for item in items)
-    assert [message["role"] for message in own_set("refusal", "")[0].messages] == ["user"]
+    assert [message["role"] for message in own_sets()["refusal"][0].messages] == ["user"]
 
 
 def test_sample_does_not_depend_on_order_and_grows_by_adding(rows: list[dict[str, Any]]) -> None:
@@ -68,7 +78,7 @@ def test_missing_test_split_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("task", "size"), [("general_knowledge", 150), ("refusal", 60), ("over_refusal", 60)])
 def test_own_sets_are_sound(task: str, size: int) -> None:
-    items = own_set(task, "")
+    items = own_sets()[task]
     assert (
         len(items) == len({item.id for item in items}) == len({item.messages[-1]["content"] for item in items}) == size
     )
@@ -109,13 +119,13 @@ def pool_questions() -> Iterator[str]:
             yield row.get("question") or row.get("request") or ""
 
 
-@pytest.mark.parametrize("task", OWN_SETS)
+@pytest.mark.parametrize("task", own_sets())
 def test_own_sets_do_not_overlap_with_training_pools(task: str) -> None:
     pool = [words(text) for text in pool_questions() if text]
-    for item in own_set(task, ""):
+    for item in own_sets()[task]:
         own = words(item.messages[-1]["content"])
         assert max(len(own & other) / len(own | other) for other in pool) < 0.5, item.messages[-1]["content"]
 
 
 def test_settings_name_known_tasks_only() -> None:
-    assert set(EvalConfig().max_items) <= set(EVAL_TASKS)
+    assert set(EvalConfig().max_items) <= set(SUITE)

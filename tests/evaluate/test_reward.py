@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from secft.config.judging import EvalConfig, GatesConfig
+from secft.documents.results import EvaluationResults
 from secft.errors import InputError
-from secft.evaluate.compare import Bootstrap, compare_with_chance
-from secft.evaluate.gates import decide
+from secft.evaluate.gates import GateCheck, decide
+from secft.evaluate.gates.target import TargetGate
+from secft.evaluate.metrics import Bootstrap, compare_with_chance
 from secft.evaluate.reward import evaluate_reward, sample_pairs
+from secft.evaluate.settings import EvalConfig
+from secft.evaluate.tasks.preference import TASK
 from secft.models import BaseModel, resolve_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-GATES = GatesConfig(target_tasks=["preference"], perplexity_must_fall=False, general_tasks=[], safety_tasks=[])
+GATES = [GateCheck(TargetGate(), "preference", 0.0)]
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +36,19 @@ def answers(right: int, wrong: int) -> list[dict[str, Any]]:
     ("right", "wrong", "verdict"), [(60, 20, "pass"), (43, 40, "inconclusive"), (20, 60, "fail"), (30, 0, "pass")]
 )
 def test_the_gate_asks_whether_it_is_better_than_chance(right: int, wrong: int, verdict: str) -> None:
-    compared = compare_with_chance(answers(right, wrong), 0.5, Bootstrap(resamples=2000))
-    assert compared["metrics"]["accuracy"]["base"] == {"value": 0.5, "low": 0.5, "high": 0.5}
-    decision = decide({"confidence": 0.95, "tasks": {"preference": compared}}, GATES)
-    assert decision["verdict"] == verdict
-    assert [gate["task"] for gate in decision["gates"]] == ["preference"]
+    compared = TASK.compare(answers(right, wrong), Bootstrap(resamples=2000))
+    assert compared.metrics["accuracy"].base.numbers == (0.5, 0.5, 0.5)
+    assert compared.chance == 0.5
+    decision = decide(EvaluationResults({"preference": compared}), GATES)
+    assert decision.verdict == verdict
+    assert [gate.task for gate in decision.gates] == ["preference"]
 
 
 def test_the_interval_is_that_of_the_share_less_chance() -> None:
-    told = compare_with_chance(answers(50, 30), 0.5, Bootstrap(resamples=2000))["metrics"]["accuracy"]
-    for key in ("value", "low", "high"):
-        assert told["difference"][key] == pytest.approx(told["candidate"][key] - 0.5)
-    assert told["candidate"]["low"] < 0.625 < told["candidate"]["high"]
+    found = compare_with_chance(answers(50, 30), 0.5, Bootstrap(resamples=2000))
+    value, low, high = found.candidate.numbers or (0.0, 0.0, 0.0)
+    assert found.difference.numbers == pytest.approx((value - 0.5, low - 0.5, high - 0.5))
+    assert low < 0.625 < high
 
 
 def dataset(directory: Path, pairs: int) -> tuple[Path, Path]:

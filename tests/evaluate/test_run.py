@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from secft.config.judging import EvalConfig, GatesConfig
+from secft.documents.results import read_results
 from secft.errors import InputError
 from secft.evaluate import run as module
-from secft.evaluate.gates import decide
+from secft.evaluate.gates import GatesConfig, checks_of, decide
 from secft.evaluate.run import evaluate, main
+from secft.evaluate.settings import EvalConfig
 from secft.files import read_json, read_jsonl, tree_digests
 
 
@@ -48,6 +49,8 @@ def test_results_tell_every_task(finished: tuple[Path, Path, dict[str, Any]]) ->
     assert set(results["tasks"]) | set(results["skipped"]) == set(EvalConfig().tasks)
     assert results["skipped"] == {"weakness_to_consequence": "the dataset holds out no example of it"}
     assert results["tasks"]["general_knowledge"]["items"] == 6
+    assert results["tasks"]["general_knowledge"]["chance"] == 0.25
+    assert results["tasks"]["general_knowledge"]["role"] == "general"
     assert summary["base_reused"] == []
     assert "technique_to_tactic" in summary["headline"]
     assert len(list(read_jsonl(out / "samples.jsonl"))) == 2
@@ -55,7 +58,7 @@ def test_results_tell_every_task(finished: tuple[Path, Path, dict[str, Any]]) ->
 
 def recipe_of_the_card() -> str:
     """The lines by which the model card says its numbers can be recomputed."""
-    card = (files("secft.release") / "templates" / "card.md.jinja").read_text(encoding="utf-8")
+    card = (files("secft.reports") / "templates" / "card.md.jinja").read_text(encoding="utf-8")
     return next(
         block for block in re.findall(r"```python\n(.*?)```", card, re.DOTALL) if 'pathlib.Path("eval")' in block
     )
@@ -101,12 +104,12 @@ def test_whole_model_as_candidate_and_diverged_weights(
     weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], float("nan"))
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     evaluate(base_dir, broken, dataset_dir, small(), 7, tmp_path / "out", finished[1])
-    results = read_json(tmp_path / "out" / "results.json")
-    perplexity = results["tasks"]["answer_perplexity"]["metrics"]["perplexity"]
-    assert perplexity["difference"]["value"] is None
-    assert "finite" in perplexity["problem"]
-    assert results["tasks"]["security_mcq"]["metrics"]["accuracy"]["candidate"]["value"] == 0
-    assert decide(results, GatesConfig())["verdict"] == "fail"
+    results = read_results(tmp_path / "out" / "results.json")
+    perplexity = results.tasks["answer_perplexity"].metrics["perplexity"]
+    assert perplexity.difference.value is None
+    assert "finite" in (perplexity.problem or "")
+    assert results.tasks["security_mcq"].metrics["accuracy"].candidate.value == 0
+    assert decide(results, checks_of(GatesConfig())).verdict == "fail"
 
 
 def test_dataset_without_items_is_an_input_error(base_dir: Path, adapter_dir: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.pipeline.test_run import SMALL, only, secft
 pytestmark = pytest.mark.slow
 
 SETTINGS = (*(setting for setting in SMALL if not setting.startswith("trainer.max_steps")), "trainer.max_steps=6")
-STAGES = ("documents", "examples", "dataset", "train", "evaluate", "papers")
+STAGES = ("documents", "examples", "dataset", "train", "evaluate")
 """Gates take a few milliseconds: there is no middle to be killed in."""
 
 
@@ -94,3 +95,16 @@ def test_an_interrupted_run_says_how_to_continue(tmp_path: Path, undisturbed: Pa
     assert record(tmp_path)["status"] == "interrupted"
     assert secft(tmp_path, *SETTINGS).returncode == 3
     assert digests(tmp_path) == digests(undisturbed)
+
+
+def test_reports_that_are_missing_are_written_again_and_the_others_stay(tmp_path: Path, undisturbed: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path / "run")
+    run = only(tmp_path / "run" / "outputs")
+    (evidence,) = run.glob("EVIDENCE_*.md")
+    evidence.write_text(evidence.read_text() + "Reviewed by the supervisor.")
+    assert secft(tmp_path / "run", *SETTINGS).returncode == 3
+    assert "Reviewed by the supervisor." in evidence.read_text()
+    (run / "MODEL_CARD.md").unlink()
+    assert secft(tmp_path / "run", *SETTINGS).returncode == 3
+    assert "Verdict" in (run / "MODEL_CARD.md").read_text()
+    assert "documents reused" in (run / "report.html").read_text()

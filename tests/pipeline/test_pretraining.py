@@ -38,7 +38,7 @@ def test_from_logs_to_a_card(log: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "data" / "nanogpt" / "logs-v1"
     meta = json.loads((corpus / "manifest.json").read_text())
     assert meta["obfuscated"]["ipv4"] >= 400
-    from secft.pretrain.meta import read_meta
+    from secft.train.backends.nanogpt.meta import read_meta
 
     itos = read_meta(corpus / "meta.pkl")["itos"]
     parts = [np.fromfile(corpus / name, dtype="<u2") for name in ("train.bin", "val.bin")]

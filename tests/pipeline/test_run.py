@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     return cwd, secft(cwd, *SMALL)
 
 
-def test_a_run_that_does_not_pass_ends_with_3_and_keeps_its_papers(
+def test_a_run_that_does_not_pass_ends_with_3_and_keeps_its_reports(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     cwd, done = finished
@@ -62,7 +62,7 @@ def test_a_run_that_does_not_pass_ends_with_3_and_keeps_its_papers(
     record = json.loads((run / "run.json").read_text())
     assert record["status"] in {"failed", "inconclusive"}
     assert [stage["stage"] for stage in record["stages"]] == [
-        "documents", "examples", "dataset", "train", "evaluate", "gates", "papers",
+        "documents", "examples", "dataset", "train", "evaluate", "gates",
     ]  # fmt: skip
     assert (run / "eval" / "technique_to_tactic.jsonl").is_file()
     assert 'href="dataset_report.html"' in (run / "report.html").read_text()

@@ -14,30 +14,31 @@ from typing import Any
 import pytest
 
 from secft.artifact import ArtifactStore
+from secft.config.dedup import DedupConfig
 from secft.config.run import RunConfig
 from secft.errors import StorageError
 from secft.files import storage_errors
 from secft.stage import Inputs, Stage, StageResult, lasting, run_stage, stage_facts
 
 
-def write_seed(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
-    (out / "value.txt").write_text(str(config.seed % 10))
+def write_seed(seed: int, inputs: Inputs, out: Path) -> dict[str, Any]:
+    (out / "value.txt").write_text(str(seed % 10))
     (out / "took.log").write_text(str(time.monotonic_ns()))
     return {"count": 1}
 
 
-def double(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+def double(settings: DedupConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
     value = int((inputs["first"].path / "value.txt").read_text())
     (out / "value.txt").write_text(str(2 * value))
     return {}
 
 
-FIRST = Stage("first", 1, (), lambda config: {}, write_seed, volatile=("*.log",))
+FIRST = Stage("first", 1, (), lambda config: config.seed, write_seed, volatile=("*.log",))
 SECOND = Stage("second", 1, ("first",), lambda config: config.dedup, double)
 
 
-def go(stage: Stage, root: Path, inputs: Inputs | None = None, config: RunConfig | None = None) -> StageResult:
-    return run_stage(stage, config or RunConfig(), inputs or {}, ArtifactStore(root), lambda: None)
+def go(stage: Stage[Any], root: Path, inputs: Inputs | None = None, config: RunConfig | None = None) -> StageResult:
+    return run_stage(stage, config or RunConfig(), inputs or {}, ArtifactStore(root))
 
 
 def test_a_stage_is_not_done_twice(tmp_path: Path) -> None:
@@ -50,13 +51,12 @@ def test_a_stage_is_not_done_twice(tmp_path: Path) -> None:
 
 
 def test_version_settings_seed_and_external_digests_make_another_fingerprint() -> None:
-    config = RunConfig()
-    known = stage_facts(FIRST, config, {})["fingerprint"]
+    known = stage_facts(FIRST, 7, {}, 7)["fingerprint"]
     others = [
-        stage_facts(Stage("first", 2, (), FIRST.settings, write_seed), config, {}),
-        stage_facts(Stage("first", 1, (), lambda c: {"a": 1}, write_seed), config, {}),
-        stage_facts(FIRST, RunConfig(seed=8), {}),
-        stage_facts(Stage("first", 1, (), FIRST.settings, write_seed, lambda c: {"file": "abc"}), config, {}),
+        stage_facts(Stage("first", 2, (), FIRST.settings, write_seed), 7, {}, 7),
+        stage_facts(FIRST, 8, {}, 7),
+        stage_facts(FIRST, 7, {}, 8),
+        stage_facts(Stage("first", 1, (), FIRST.settings, write_seed, lambda settings: {"file": "abc"}), 7, {}, 7),
     ]
     assert known not in {facts["fingerprint"] for facts in others}
 
@@ -90,7 +90,7 @@ def test_a_damaged_artifact_is_made_again(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_failed_stage_leaves_nothing_where_artifacts_stand(tmp_path: Path) -> None:
-    def fail(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    def fail(settings: Any, inputs: Inputs, out: Path) -> dict[str, Any]:
         (out / "half.txt").write_text("half")
         raise ValueError("broken")
 
@@ -103,7 +103,7 @@ def test_a_failed_stage_leaves_nothing_where_artifacts_stand(tmp_path: Path) -> 
 
 
 def test_an_interrupted_resumable_stage_goes_on_from_what_it_left(tmp_path: Path) -> None:
-    def count(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+    def count(settings: Any, inputs: Inputs, out: Path) -> dict[str, Any]:
         tries = len(list(out.glob("try-*"))) + 1
         (out / f"try-{tries}").touch()
         if tries < 3:
@@ -117,7 +117,7 @@ def test_an_interrupted_resumable_stage_goes_on_from_what_it_left(tmp_path: Path
     assert go(stage, tmp_path).artifact.summary["tries"] == 3
 
 
-def slow(config: RunConfig, inputs: Inputs, out: Path) -> dict[str, Any]:
+def slow(settings: Any, inputs: Inputs, out: Path) -> dict[str, Any]:
     with (out.parent.parent / "builds.txt").open("a") as stream:
         stream.write(f"{os.getpid()}\n")
     time.sleep(0.5)
@@ -172,3 +172,28 @@ def test_manifest_tells_what_made_it(tmp_path: Path) -> None:
     assert manifest["inputs"] == {"first": first.artifact.digest}
     assert manifest["settings"]["threshold"] == RunConfig().dedup.threshold
     assert set(manifest["files"]) == {"value.txt"}
+
+
+def test_a_stage_is_given_its_settings_and_nothing_else(tmp_path: Path) -> None:
+    given: list[Any] = []
+
+    def look(settings: Any, inputs: Inputs, out: Path) -> dict[str, Any]:
+        given.append(settings)
+        return {}
+
+    go(Stage("look", 1, (), lambda config: config.dedup, look), tmp_path)
+    assert given == [RunConfig().dedup]
+
+
+def test_what_is_found_before_the_work_stops_it_or_belongs_to_the_result(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+
+    def refuse() -> list[str]:
+        raise StorageError("no")
+
+    with pytest.raises(StorageError):
+        run_stage(FIRST, RunConfig(), {}, store, before=refuse)
+    assert list((tmp_path / "first").glob("[!.]*")) == []
+    made = run_stage(FIRST, RunConfig(), {}, store, before=lambda: ["careful"])
+    assert made.artifact.summary["warnings"] == ["careful"]
+    assert run_stage(FIRST, RunConfig(), {}, store, before=refuse).reused, "what exists is not checked again"

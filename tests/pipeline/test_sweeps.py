@@ -19,7 +19,7 @@ from secft.config.command_line import read_command_line
 from secft.config.compose import read_config
 from secft.config.sweep import SweepConfig
 from secft.errors import ConfigError
-from secft.release.leaderboard import leaderboard
+from secft.reports.leaderboard import leaderboard
 from secft.sweeping.objective import objective
 from secft.sweeping.pruning import pruning
 from secft.sweeping.search import search

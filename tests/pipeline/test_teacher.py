@@ -30,15 +30,16 @@ SMALL = (
 )
 STAGES = (
     "import sys; from secft.config.compose import read_config; from secft.log import RunLog\n"
-    "from secft.pipeline import STAGES, run_stages; from secft.errors import SecftError\n"
-    "from pathlib import Path\n"
+    "from secft.pipelines import FINETUNE_STAGES; from secft.stage import run_stages; from pathlib import Path\n"
+    "from secft.artifact import ArtifactStore; from secft.errors import SecftError\n"
     "if __name__ == '__main__':\n"
     "    try:\n"
-    "        done = run_stages(read_config(sys.argv[2:]), RunLog(), lambda result: None, STAGES[: int(sys.argv[1])])\n"
+    "        config = read_config(sys.argv[2:]); store = ArtifactStore(Path(config.paths.cache) / 'stages')\n"
+    "        done = run_stages(FINETUNE_STAGES[: int(sys.argv[1])], config, store, RunLog())\n"
     "    except SecftError as error:\n"
     "        sys.exit(f'{type(error).__name__}: {error}')\n"
-    "    print(*(artifact.path for artifact in done.artifacts.values()), sep='\\n')\n"
-    "    print(*(artifact.digest for artifact in done.artifacts.values()))\n"
+    "    print(*(artifact.path for artifact in done.values()), sep='\\n')\n"
+    "    print(*(artifact.digest for artifact in done.values()))\n"
 )
 
 

@@ -12,8 +12,8 @@ import pytest
 from secft.config.compose import read_config
 from secft.errors import ConfigError
 from secft.models import BaseModel, resolve_model
+from secft.pipelines import FINETUNE
 from secft.planning.findings import Findings, before_training, findings
-from secft.preflight import machine_problems
 from tests.planning import broken
 from tests.planning.broken import conversation
 
@@ -41,7 +41,7 @@ def look(tiny: BaseModel, tmp_path: Path) -> Callable[..., Findings]:
 
 
 def kinds(found: Findings) -> set[str]:
-    return {flaw.kind for flaw in found.flaws if flaw.stops}
+    return {flaw.code for flaw in found.flaws if flaw.stops}
 
 
 def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Findings]) -> None:
@@ -54,20 +54,20 @@ def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Finding
 
 def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "eval.tasks=[technique_to_tactic]").flaws
-    assert (flaw.kind, flaw.stops) == ("evaluation", True)
+    assert (flaw.code, flaw.stops) == ("evaluation", True)
     assert "examples of: tactic" in str(flaw)
 
 
 def test_targets_that_are_never_asked_are_a_warning(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "gates.target_tasks=[technique_to_tactic]").flaws
-    assert (flaw.kind, flaw.stops) == ("evaluation", False)
+    assert (flaw.code, flaw.stops) == ("evaluation", False)
     assert "gates.target_tasks = 'technique_to_tactic': cannot improve" in str(flaw)
 
 
 @pytest.mark.parametrize(("trainer", "stops"), [("lora", False), ("reward", True)])
 def test_nothing_held_out_stops_only_what_needs_it(look: Callable[..., Findings], trainer: str, stops: bool) -> None:
     found = look(f"trainer={trainer}", "trainer.eval_steps=0", test=0)
-    assert [flaw.stops for flaw in found.flaws if flaw.kind == "evaluation"] == [stops]
+    assert [flaw.stops for flaw in found.flaws if flaw.code == "evaluation"] == [stops]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_nothing_held_out_stops_only_what_needs_it(look: Callable[..., Findings]
         ("method", ["trainer=ppo"], "grpo"),
         ("method", ["trainer=grpo", "backend=llama_factory"], "grpo is done by: trl"),
         ("packing", ["trainer=dpo", "trainer.packing=true"], "one by one"),
-        ("engine key", ["backend=axolotl", "backend.extra.learnig_rate=1"], "Did you mean 'learning_rate'"),
-        ("engine key", ["backend=axolotl", "backend.extra.trust_remote_code=true"], "load code"),
+        ("backend setting", ["backend=axolotl", "backend.extra.learnig_rate=1"], "Did you mean 'learning_rate'"),
+        ("backend setting", ["backend=axolotl", "backend.extra.trust_remote_code=true"], "load code"),
         ("contradiction", ["backend=axolotl", "backend.extra.learning_rate=0.5"], "trainer.learning_rate = 0.0005"),
         ("contradiction", ["backend=llama_factory", "backend.extra.lora_rank=99"], "trainer.lora.r = 16"),
         ("contradiction", ["backend=axolotl", "trainer.lora.bias=all"], "backend=trl only"),
@@ -104,7 +104,7 @@ def test_a_setting_that_cannot_work_is_found(
     look: Callable[..., Findings], kind: str, overrides: list[str], said: str
 ) -> None:
     found = look(*overrides)
-    told = [str(flaw) for flaw in found.flaws if flaw.kind == kind and flaw.stops]
+    told = [str(flaw) for flaw in found.flaws if flaw.code == kind and flaw.stops]
     assert told, found.flaws
     assert said in " ".join(told)
 
@@ -160,7 +160,7 @@ def test_a_served_template_that_differs_is_found_wherever_it_stands(
     served = tmp_path / "served.jinja"
     served.write_text(broken.OTHER)
     found = look(f"model.path={model}", f"model.served_template={served}")
-    told = [str(flaw) for flaw in found.flaws if flaw.kind == "serving template"]
+    told = [str(flaw) for flaw in found.flaws if flaw.code == "serving template"]
     assert len(told) == 4
     for place in ("model.gguf", "Modelfile", "adapter/chat_template.jinja", "served.jinja"):
         assert any(place in text for text in told)
@@ -194,7 +194,7 @@ def test_a_token_without_an_embedding_stops_where_it_is_used(
         rows[3]["messages"][1]["content"] += " <|finding|>"
     found = look(f"model.path={model}", rows=rows)
     assert ("vocabulary" in kinds(found)) is used
-    assert any(flaw.kind == "vocabulary" and "<|finding|>" in str(flaw) for flaw in found.flaws)
+    assert any(flaw.code == "vocabulary" and "<|finding|>" in str(flaw) for flaw in found.flaws)
 
 
 def test_an_empty_validation_split_is_found(look: Callable[..., Findings]) -> None:
@@ -222,7 +222,7 @@ def test_a_broken_environment_of_a_backend_is_found(look: Callable[..., Findings
     (tmp_path / "backends" / "axolotl").mkdir(parents=True)
     (tmp_path / "backends" / "axolotl" / "notes.txt").write_text("mine")
     found = look("backend=axolotl", f"paths.backends={tmp_path}/backends")
-    assert "environment" in kinds(found)
+    assert "occupied" in kinds(found)
 
 
 def test_many_rows_are_looked_at_evenly(look: Callable[..., Findings], tmp_path: Path) -> None:
@@ -251,14 +251,14 @@ def test_all_is_told_at_once_before_training(tiny: BaseModel, tmp_path: Path) ->
 def test_a_gated_model_without_a_token_is_told_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     config = read_config(["model=llama31", "trainer=full", "hardware=cuda24", "model.revision=nowhere"])
-    told = " ".join(map(str, machine_problems(config)))
+    told = " ".join(map(str, FINETUNE.problems(config)))
     for said in ("is gated and no token is set", "No micro batch fits", "is not this machine"):
         assert said in told
 
 
 def test_another_machine_can_be_planned_for() -> None:
     config = read_config(["trainer=qlora", "hardware=cuda24", "dry_run=true"])
-    assert not [problem for problem in machine_problems(config) if problem.key in ("hardware", "trainer")]
+    assert not [problem for problem in FINETUNE.problems(config) if problem.key in ("hardware", "trainer")]
 
 
 def test_plain_text_is_cut_and_not_dropped(look: Callable[..., Findings]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from secft.config.training import LoraConfig, RecoveryConfig, TrainerConfig
 from secft.models import BaseModel, resolve_model
-from secft.train import LoraSettings, TrainJob, TrainResult, backend_named
+from secft.train import TrainJob, TrainResult, backend_named, trainer_named
 
 WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]
 PAIRED = ("dpo", "orpo", "simpo", "reward")
@@ -68,9 +70,40 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+JOB = {entry.name for entry in fields(TrainJob)} - {"trainer"}
+UNDISTURBED = {
+    "early_stopping_patience": 0,
+    "recovery": RecoveryConfig(rollbacks=0, spike=0.0),
+    "warmup_ratio": 0.03,
+}
+"""Settings under which a small training goes its way to the end."""
+
+
+def new_trainer(objective: str = "sft", adapter: str = "lora", **settings: Any) -> TrainerConfig:
+    """Settings of a trainer that learns an objective with an adapter, or trains all weights (none)."""
+    if objective == "sft":
+        full = adapter == "none"
+        left_out = {"lora", "quantization"} if full else set() if adapter == "qlora" else {"quantization"}
+        values = {key: value for key, value in settings.items() if key not in left_out}
+        return trainer_named("full" if full else adapter, **{**UNDISTURBED, **values})
+    return trainer_named(objective, adapter=adapter, **{**UNDISTURBED, **settings})
+
+
+def new_job(**values: Any) -> TrainJob:
+    """A job of fields of TrainJob, of ``objective`` and ``adapter``, and of settings of the trainer."""
+    trainer = new_trainer(**{key: value for key, value in values.items() if key not in JOB})
+    return TrainJob(trainer=trainer, **{"seed": 0, **{key: value for key, value in values.items() if key in JOB}})
+
+
+def changed(job: TrainJob, **changes: Any) -> TrainJob:
+    """The same job with other fields, or other settings of its trainer."""
+    trainer = replace(job.trainer, **{key: value for key, value in changes.items() if key not in JOB})
+    return replace(job, trainer=trainer, **{key: value for key, value in changes.items() if key in JOB})
+
+
 def train_here(job: TrainJob, directory: Path) -> TrainResult:
     """Run the engine in this process."""
-    from secft.train.engines.trl_sft import train
+    from secft.train.backends.trl.runner import train
 
     directory.mkdir(exist_ok=True)
     backend = backend_named("trl")
@@ -111,15 +144,15 @@ def make_job(tiny: BaseModel, tmp_path: Path) -> Callable[..., TrainJob]:
             "model_dir": str(tiny.path),
             "train_file": str(train),
             "validation_file": str(validation),
-            "lora": LoraSettings(r=4, alpha=8),
+            "lora": LoraConfig(r=4, alpha=8),
             "learning_rate": 5e-3,
-            "micro_batch": 2,
+            "micro_batch_size": 2,
             "max_length": 96,
             "save_steps": 2,
             "eval_steps": 2,
             **changes,
         }
-        return TrainJob(**values)
+        return new_job(**values)
 
     return build
 

@@ -18,31 +18,32 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
 
 from secft.config.compose import read_config
+from secft.config.training import SamplingConfig
 from secft.errors import Interrupted, TrainingError
 from secft.files import read_json, write_json
 from secft.train import TrainJob
-from secft.train.backends import backend_named
+from secft.train.backends.axolotl.backend import AxolotlBackend
+from secft.train.backends.backend import backend_named
+from secft.train.backends.keys import keys_of
+from secft.train.backends.llama_factory.backend import LlamaFactoryBackend
 from secft.train.distributed.choice import distributed_problems, missing_here, settings_of
 from secft.train.distributed.commands import accelerate_command, torchrun_command
 from secft.train.distributed.division import TurnBatches
-from secft.train.distributed.engines import accelerate_config, deepspeed_json, fsdp_config
-from secft.train.distributed.foreign import for_axolotl, for_llama_factory
 from secft.train.distributed.launch_files import launch_files, write_launch_files
+from secft.train.distributed.libraries import accelerate_config, deepspeed_json, fsdp_config
 from secft.train.distributed.notes import noted, verdict
 from secft.train.distributed.plan import launch_plan
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.job import SamplingSettings
 from secft.train.launch import run_training
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
+from tests.train.conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
 
-PROGRAM = ["-m", "secft.train.engines.trl_sft", "/shared/run 1"]
+PROGRAM = ["-m", "secft.train.backends.trl.runner", "/shared/run 1"]
 TWO_NODES = DistributedSettings("ddp", processes=4, nodes=2, address="10.0.0.5", port=29500)
 PAIR = DistributedSettings("ddp", processes=2, timeout=120)
-LOCKS = Path(__file__).resolve().parents[2] / "secft" / "train" / "locks"
 SHARDED = ("fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
 
 
@@ -125,25 +126,11 @@ def test_deepspeed_accepts_its_configuration(stage: int, offload: str, tmp_path:
 @pytest.mark.parametrize("strategy", ["ddp", *SHARDED])
 def test_backends_elsewhere_get_keys_that_they_know(strategy: Any, tmp_path: Path) -> None:
     settings = replace(PAIR, strategy=strategy, port=29501)
-    for name, keys in {
-        "axolotl": for_axolotl(settings, tmp_path),
-        "llama_factory": for_llama_factory(settings, tmp_path)[0],
-    }.items():
-        known = LOCKS / f"{name}.keys"
-        if not known.is_file():
-            pytest.skip(f"no list of keys of {name}")
-        words = set(known.read_text(encoding="utf-8").split())
+    for name, backend in {"axolotl": AxolotlBackend(), "llama_factory": LlamaFactoryBackend()}.items():
+        keys = backend.spread(settings, tmp_path)
         assert keys
-        assert set(keys) <= words
-    assert for_llama_factory(settings, tmp_path)[1] == {
-        "FORCE_TORCHRUN": "1",
-        "NNODES": "1",
-        "NPROC_PER_NODE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": "29501",
-    }
-    assert for_llama_factory(DistributedSettings(), tmp_path) == ({}, {})
-    assert for_axolotl(DistributedSettings(), tmp_path) == {}
+        assert set(keys) <= keys_of(name)
+        assert backend.spread(DistributedSettings(), tmp_path) == {}
 
 
 def test_launch_files_of_each_strategy(tmp_path: Path) -> None:
@@ -353,7 +340,7 @@ def assert_same(left: Path, right: Path, tolerance: float, of_weights: float | N
 @pytest.fixture
 def spread_job(make_job: Callable[..., TrainJob]) -> Callable[..., TrainJob]:
     """A job over 24 rows whose last global batch is not full, in fp32, on one thread."""
-    values = {"micro_batch": 5, "epochs": 2.0, "packing": False, "precision": "fp32", "threads": 1}
+    values = {"micro_batch_size": 5, "epochs": 2.0, "packing": False, "precision": "fp32", "threads": 1}
     return lambda **changes: make_job(**{**values, **changes})
 
 
@@ -378,7 +365,7 @@ def test_two_processes_learn_other_objectives_as_one_does(
         "objective": objective,
         "train_file": str(write_rows(tmp_path / "rows.jsonl", rows_of(objective, range(16)))),
         "validation_file": str(write_rows(tmp_path / "others.jsonl", rows_of(objective, range(100, 108)))),
-        "micro_batch": 4,
+        "micro_batch_size": 4,
         "max_steps": 4,
     }
     one = train(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
@@ -400,9 +387,10 @@ def test_two_processes_reward_each_their_own_answers(
         model_dir=str(guessing),
         train_file=str(write_rows(tmp_path / "questions.jsonl", [question(name) for name in TECHNIQUES])),
         validation_file=str(write_rows(tmp_path / "others.jsonl", [question(name) for name in ("T1499", "T1529")])),
-        sampling=SamplingSettings(generations=4, max_new_tokens=4, temperature=1.0, kl=0.02),
+        sampling=SamplingConfig(generations=4, max_new_tokens=4, temperature=1.0),
+        kl=0.02,
         distributed=PAIR,
-        micro_batch=2,
+        micro_batch_size=2,
         learning_rate=2e-3,
         epochs=12.0,
         max_steps=24,
@@ -477,7 +465,7 @@ def test_nothing_is_left_of_a_training_whose_starter_is_killed(
     spread_job(distributed=PAIR, max_steps=4000, eval_steps=0, validation_file=None).write(tmp_path / "wanted.json")
     code = (
         "import sys; from pathlib import Path; from secft.train import TrainJob; from secft.train.launch import "
-        "run_training; from secft.train.backends import backend_named; "
+        "run_training; from secft.train import backend_named; "
         "run_training(TrainJob.read(Path(sys.argv[1])), backend_named('trl'), Path(sys.argv[2]))"
     )
     starter = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "wanted.json"), str(run)])

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import conversation, train_here, write_rows
 
+from secft.config.training import LoraConfig
 from secft.errors import InputError, Interrupted, MissingExtraError, TrainingError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel
-from secft.train import LoraSettings, TrainJob, TrainResult, backend_named, run_training
+from secft.train import Backend, TrainJob, TrainResult, backend_named, run_training
 from secft.train.checkpoints import MARKER, last_complete
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
+from tests.train.conftest import conversation, train_here, write_rows
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = [
@@ -55,6 +56,18 @@ def test_trains_and_leaves_the_base_alone(make_job: Make, tiny: BaseModel, tmp_p
     assert rows[0]["mfu"] is None, "a CPU has no such peak"
 
 
+def test_equal_trainings_leave_equal_files(make_job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """peft keeps module names in a set, whose order depends on the process."""
+    digests = []
+    for number in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", number)
+        job = make_job(max_steps=1, eval_steps=0, save_steps=0, base_model_name="org/base")
+        result = run_training(job, backend_named("trl"), tmp_path / number, lambda _: None)
+        digests.append(tree_digests(result.adapter_dir))
+    assert digests[0] == digests[1]
+    assert "adapter_config.json" in digests[0]
+
+
 def test_adapter_loads_with_peft_and_gives_the_reported_loss(make_job: Make, tiny: BaseModel, tmp_path: Path) -> None:
     import torch
     from peft import PeftModel
@@ -67,15 +80,15 @@ def test_adapter_loads_with_peft_and_gives_the_reported_loss(make_job: Make, tin
     result = train_here(job, tmp_path / "run")
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny.path), str(result.adapter_dir))
     examples = load_examples(Path(str(job.validation_file)), AutoTokenizer.from_pretrained(tiny.path), job)
-    batch = collate(build_rows(examples.examples, job.max_length, packing=False, seed=0))
+    batch = collate(build_rows(examples.examples, job.trainer.max_length, packing=False, seed=0))
     with torch.no_grad():
         loss = float(GenericLoss(model)(batch)) / int((batch["labels"] != -100).sum())
     assert result.final_validation_loss == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"lora": LoraSettings(r=4, dropout=0.2)}, {"adapter": "none"}])
+@pytest.mark.parametrize("changes", [{}, {"lora": LoraConfig(r=4, dropout=0.2)}, {"adapter": "none"}])
 def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path, changes: dict[str, Any]) -> None:
-    from secft.train.engines.sft_trainer import FlatBatchTrainer
+    from secft.train.backends.trl.sft_trainer import FlatBatchTrainer
 
     job = make_job(**changes)
     whole = train_here(job, tmp_path / "whole")
@@ -158,14 +171,14 @@ def test_bad_training_data_is_named(make_job: Make, tmp_path: Path, line: str, m
 
 
 def test_missing_files_and_bad_values_are_reported_together(make_job: Make) -> None:
-    job = make_job(train_file="/nowhere.jsonl", micro_batch=0, precision="fp8")
+    job = make_job(train_file="/nowhere.jsonl", micro_batch_size=0, precision="fp8")
     with pytest.raises(InputError, match=r"precision.*micro_batch.*train_file"):
         job.check()
 
 
 def test_unknown_target_module_is_an_input_error(make_job: Make, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"trainer\.lora"):
-        train_here(make_job(lora=LoraSettings(target_modules="nope_proj")), tmp_path / "run")
+        train_here(make_job(lora=LoraConfig(target_modules=["nope_proj"])), tmp_path / "run")
 
 
 def test_fused_kernels_reach_the_layers_and_leave_the_loss(
@@ -174,7 +187,7 @@ def test_fused_kernels_reach_the_layers_and_leave_the_loss(
     import torch
     import transformers.integrations.liger
 
-    from secft.train.engines import fused, loading
+    from secft.train.backends.trl import fused, loading
 
     with pytest.raises(InputError, match="needs a CUDA device"):
         train_here(make_job(kernels="liger"), tmp_path / "required")
@@ -227,16 +240,17 @@ def test_launch_reports_progress_and_does_not_train_twice(make_job: Make, tmp_pa
 
 
 def test_failing_engine_is_explained(make_job: Make, tmp_path: Path) -> None:
-    class Broken:
+    class Broken(Backend[TrainJob]):
         name = "broken"
-        render = staticmethod(lambda job, directory: [])
-        collect = staticmethod(lambda directory: None)
+
+        def render(self, job: TrainJob, directory: Path) -> list[Path]:
+            return []
 
         def command(self, directory: Path) -> list[str]:
             return [sys.executable, "-c", "raise MemoryError('no room')"]
 
     with pytest.raises(TrainingError, match=r"exit code 1(.|\n)*ran out of memory(.|\n)*engine\.log(.|\n)*no room"):
-        run_training(make_job(), Broken(), tmp_path / "run", lambda _: None)  # type: ignore[arg-type]
+        run_training(make_job(), Broken(), tmp_path / "run", lambda _: None)
 
 
 def test_engine_passes_input_errors_on(make_job: Make, tmp_path: Path) -> None:
@@ -267,7 +281,7 @@ def wait_for_step(directory: Path, step: int) -> None:
 
 @pytest.mark.slow
 def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path) -> None:
-    job = replace(make_job(epochs=20), eval_steps=50)
+    job = make_job(epochs=20, eval_steps=50)
     whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
     process = launch_apart(job, tmp_path / "killed")
     wait_for_step(tmp_path / "killed", 5)

@@ -11,14 +11,16 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import secft.train.environments.making as making
 from secft.errors import InputError, StorageError, TrainingError
+from secft.train.backends import BACKENDS, SEPARATE
 from secft.train.environments import BackendEnvironment, check, ensure, in_use, repair, variables_for
-from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
+from secft.train.environments.lock import LOCKS, lock_of
 from secft.train.environments.place import RECORD, read_record
 from secft.train.environments.turns import is_being_made
 
@@ -62,7 +64,7 @@ def packages_of(made: BackendEnvironment) -> Path:
 
 
 def kinds(root: Path, locks: Path, *, files: bool = False) -> list[str]:
-    return [finding.kind for finding in check("demo", root, files=files, locks=locks)]
+    return [finding.code for finding in check("demo", root, files=files, locks=locks)]
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +134,8 @@ def test_tampered_version_is_found_without_reading_files(finished: tuple[Path, P
     metadata.write_text(text.replace("Version: 2.0", "Version: 2.7"), encoding="utf-8")
     try:
         found = check("demo", root, locks=locks)
-        assert [(finding.kind, finding.detail) for finding in found] == [("version", "beta 2.7, the lock says 2.0")]
-        assert "doctor --fix --backend demo" in str(found[0].problem("demo"))
+        assert [(finding.code, finding.reason) for finding in found] == [("version", "beta 2.7, the lock says 2.0")]
+        assert "doctor --fix --backend demo" in str(found[0])
     finally:
         metadata.write_text(text, encoding="utf-8")
     assert kinds(root, locks) == []
@@ -148,11 +150,11 @@ def test_changed_files_are_found_where_files_are_read(finished: tuple[Path, Path
     assert kinds(root, locks, files=True) == []
     module.write_text("VERSION = 'other'\n", encoding="utf-8")
     assert kinds(root, locks) == []
-    assert [finding.detail for finding in check("demo", root, files=True, locks=locks)] == ["alpha.py was changed"]
+    assert [finding.reason for finding in check("demo", root, files=True, locks=locks)] == ["alpha.py was changed"]
     module.unlink()
     added.write_text("REAL = True\n", encoding="utf-8")
     found = check("demo", root, files=True, locks=locks)
-    assert [finding.detail for finding in found] == ["alpha.py is gone", "stand_in.py is gone or was changed"]
+    assert [finding.reason for finding in found] == ["alpha.py is gone", "stand_in.py is gone or was changed"]
     module.write_text(before[0], encoding="utf-8")
     added.write_text(before[1], encoding="utf-8")
     assert kinds(root, locks, files=True) == []
@@ -284,12 +286,13 @@ def test_what_is_not_ours_is_never_removed(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="holds something that secft did not make"):
             act("demo", tmp_path / "root", locks=tmp_path / "locks")
     assert mine.read_text(encoding="utf-8") == "years of work"
-    assert kinds(tmp_path / "root", tmp_path / "locks") == ["foreign"]
+    assert kinds(tmp_path / "root", tmp_path / "locks") == ["occupied"]
 
 
 def test_disk_and_python_are_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lock(tmp_path / "locks", "alpha==1.0\n")
-    monkeypatch.setitem(SIZES, "demo", 2 * 2**30)
+    record = replace(BACKENDS["axolotl"], name="demo", environment_bytes=2 * 2**30)
+    monkeypatch.setitem(BACKENDS, "demo", record)
     monkeypatch.setattr(making, "free_disk_bytes", lambda place: 2**30)
     with pytest.raises(StorageError, match=r"takes 2\.0 GiB.*1\.0 GiB are free"):
         ensure("demo", tmp_path / "root", locks=tmp_path / "locks")
@@ -304,7 +307,7 @@ def test_locks_hold_nothing_but_pins(tmp_path: Path) -> None:
         lock = lock_of(name)
         assert {"torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes"} <= set(lock.versions)
         assert lock.versions["torch"] == "2.13.0"
-        assert name in SIZES
+        assert BACKENDS[name].environment_bytes > 2**30
     assert {path.stem for path in LOCKS.glob("*.lock")} == set(SEPARATE)
     assert len({lock_of(name).digest for name in SEPARATE}) == 3
     with pytest.raises(InputError, match="Did you mean 'axolotl'"):

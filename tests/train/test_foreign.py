@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from secft.train import checkpoints
-from secft.train.backends.foreign import SCRIPTS
+from secft.train.backends.separate import SCRIPTS
 from secft.train.metrics import read_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -270,7 +270,7 @@ def test_a_signal_saves_and_leaves_with_130(tmp_path: Path) -> None:
 
 
 def session_in(directory: Path, **changes: Any) -> Any:
-    orders = {
+    facts = {
         "progress": {"job_digest": "abc"},
         "patience": 0,
         "threshold": 0.0,
@@ -284,7 +284,7 @@ def session_in(directory: Path, **changes: Any) -> Any:
         "truncated": 0,
         **changes,
     }
-    (directory / "orders.json").write_text(json.dumps(orders))
+    (directory / "runner.json").write_text(json.dumps(facts))
     return module("session").Session.open(directory, "here")
 
 
@@ -308,6 +308,20 @@ def test_a_session_ends_with_an_adapter_that_names_its_base(tmp_path: Path) -> N
     assert not [name for name in ("engine", "checkpoints", "best") if (tmp_path / name).exists()]
 
 
+def test_names_of_modules_are_written_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "adapter_config.json"
+    texts = []
+    for names in (["v_proj", "q_proj", "down_proj"], ["down_proj", "v_proj", "q_proj"]):
+        path.write_text(json.dumps({"target_modules": names, "r": 4, "base_model_name_or_path": str(tmp_path)}))
+        module("facts").tidy_config(path, "org/base")
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
+    values = json.loads(texts[0])
+    assert values["target_modules"] == ["down_proj", "q_proj", "v_proj"]
+    assert values["base_model_name_or_path"] == "org/base"
+    module("facts").tidy_config(tmp_path / "no such file", "org/base")
+
+
 def test_another_rendering_is_told_where_it_differs() -> None:
     session = module("session")
     expected = {"text": "<s>user\nHi\n<e>answer<e>\n", "trained": "answer<e>"}
@@ -323,16 +337,16 @@ def test_rows_that_a_backend_lost_or_changed_are_refused(tokenizer: Any) -> None
     ids = tokenizer("one two three")["input_ids"]
     data = [{"input_ids": ids, "labels": [-100, *ids[1:]]}]
     trained = tokenizer.decode(ids[1:])
-    orders = {"objective": "sft", "examples": 1, "expected": [{"text": "one two three", "trained": trained}]}
-    script.check_rows(data, tokenizer, orders)
+    facts = {"rows": "conversations", "examples": 1, "expected": [{"text": "one two three", "trained": trained}]}
+    script.check_rows(data, tokenizer, facts)
     errors = module("session").RowsError
     with pytest.raises(errors, match="kept 1 of 2 rows"):
-        script.check_rows(data, tokenizer, {**orders, "examples": 2})
+        script.check_rows(data, tokenizer, {**facts, "examples": 2})
     with pytest.raises(errors, match="at character 9"):
-        script.check_rows(data, tokenizer, {**orders, "expected": [{"text": "one two tree", "trained": ""}]})
+        script.check_rows(data, tokenizer, {**facts, "expected": [{"text": "one two tree", "trained": ""}]})
     with pytest.raises(errors, match="trained part"):
-        script.check_rows(data, tokenizer, {**orders, "expected": [{"text": "one two three", "trained": "one"}]})
-    script.check_rows([], tokenizer, {**orders, "objective": "dpo"})
+        script.check_rows(data, tokenizer, {**facts, "expected": [{"text": "one two three", "trained": "one"}]})
+    script.check_rows([], tokenizer, {**facts, "rows": "pairs"})
 
 
 def test_a_reward_model_of_llama_factory_scores_as_a_classifier(tmp_path: Path) -> None:

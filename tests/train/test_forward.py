@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import conversation
 
 from secft.errors import TrainingError
 from secft.models import BaseModel
@@ -18,6 +17,7 @@ from secft.train.forward.layout import Layout
 from secft.train.forward.llama import LlamaLoss, why_unsupported
 from secft.train.rows import Row, build_rows, collate
 from secft.train.template import tokenise_example
+from tests.train.conftest import conversation
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

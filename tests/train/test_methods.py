@@ -8,39 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from secft.train.methods import (
-    BACKENDS,
-    METHODS,
-    TABLE,
-    as_rows,
-    backends_of,
-    methods_of,
-    refusal,
-    supported,
-)
+from secft.train.backends import BACKENDS
+from secft.train.methods import as_rows, backends_of, mark, methods_of, refusal, supported, table
+from secft.train.objectives import METHODS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "backends.md"
 
 
-def test_every_pair_has_a_cell_with_a_reason() -> None:
-    assert tuple(TABLE) == METHODS
-    for method in METHODS:
-        assert tuple(TABLE[method]) == BACKENDS
-        for cell in TABLE[method].values():
-            assert cell.note
-            assert cell.supported or not cell.gpu_only
+def test_every_pair_has_a_reason() -> None:
+    for _, cells in table():
+        assert [backend for backend, _ in cells] == list(BACKENDS)
+        for _, support in cells:
+            assert support.note
+            assert support.supported or not support.gpu_only
 
 
 def test_document_says_what_the_code_says() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     assert ["method", *BACKENDS] in rows
-    told = {row[0]: row[1:] for row in rows if row[0] in METHODS}
-    for method, cells in ((row[0], row[1:]) for row in as_rows()):
-        marks = [mark.replace("-", "no") for mark in cells]
-        expected = [f"{mark}: {TABLE[method][name].note}" for mark, name in zip(marks, BACKENDS, strict=True)]
-        assert told[method] == expected
-    assert len(told) == len(METHODS)
+    written = [row for row in rows if row[0] in METHODS]
+    marks = [
+        [method, *(f"{mark(support).replace('-', 'no')}: {support.note}" for _, support in cells)]
+        for method, cells in table()
+    ]
+    assert written == marks
+    assert [row[0] for row in as_rows()] == list(METHODS)
 
 
 def test_unknown_names_are_not_supported_and_are_told() -> None:

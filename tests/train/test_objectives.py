@@ -6,20 +6,21 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PAIRED, TECHNIQUES, question, rows_of, train_here, write_rows
 
+from secft.config.training import LoraConfig, SamplingConfig
 from secft.errors import InputError, Interrupted
 from secft.files import sha256_file
 from secft.models import BaseModel
-from secft.train import LoraSettings, TrainJob, backend_named, run_training
+from secft.train import TrainJob, backend_named, run_training
 from secft.train.checkpoints import MARKER
-from secft.train.job import PreferenceSettings, SamplingSettings
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
+from tests.train.conftest import PAIRED, TECHNIQUES, new_job, question, rows_of, train_here, write_rows
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = [
@@ -36,14 +37,12 @@ def make(make_job: Make, tmp_path: Path) -> Make:
     def build(objective: str, **changes: Any) -> TrainJob:
         train = write_rows(tmp_path / f"{objective}-train.jsonl", rows_of(objective, range(16)))
         validation = write_rows(tmp_path / f"{objective}-validation.jsonl", rows_of(objective, range(100, 106)))
-        beta = {"simpo": 2.0, "orpo": 0.1}.get(objective, 0.1)
         values: dict[str, Any] = {
             "objective": objective,
             "train_file": str(train),
             "validation_file": str(validation),
             "packing": objective == "continue",
-            "preference": PreferenceSettings(beta=beta),
-            "sampling": SamplingSettings(generations=2, max_new_tokens=8),
+            **({"sampling": SamplingConfig(generations=2, max_new_tokens=8)} if objective == "grpo" else {}),
             "scheduler": "constant",
             "warmup_ratio": 0.0,
             "threads": 1,
@@ -86,8 +85,9 @@ def test_rewards_of_sampled_answers_rise(make: Make, guessing: Path, tmp_path: P
         model_dir=str(guessing),
         train_file=str(write_rows(tmp_path / "questions.jsonl", [question(name) for name in TECHNIQUES])),
         validation_file=str(write_rows(tmp_path / "others.jsonl", [question(name) for name in ("T1499", "T1529")])),
-        sampling=SamplingSettings(generations=4, max_new_tokens=4, temperature=1.0, kl=0.02),
-        micro_batch=4,
+        sampling=SamplingConfig(generations=4, max_new_tokens=4, temperature=1.0),
+        kl=0.02,
+        micro_batch_size=4,
         learning_rate=2e-3,
         max_steps=24,
         eval_steps=24,
@@ -102,9 +102,9 @@ def test_rewards_of_sampled_answers_rise(make: Make, guessing: Path, tmp_path: P
 
 @pytest.mark.parametrize("objective", [*PAIRED, "kto", "grpo"])
 def test_stopped_run_goes_on_to_the_same_weights(make: Make, tmp_path: Path, objective: str) -> None:
-    from secft.train.engines.observed import ObservedTrainer
+    from secft.train.backends.trl.observed import ObservedTrainer
 
-    job = make(objective, max_steps=6, eval_steps=4, save_steps=2, micro_batch=2)
+    job = make(objective, max_steps=6, eval_steps=4, save_steps=2, micro_batch_size=2)
     whole = train_here(job, tmp_path / "whole")
     original = ObservedTrainer.begin_step
 
@@ -147,8 +147,8 @@ def test_an_evaluation_in_the_middle_does_not_stop_qlora_on_a_cpu(make_job: Make
 
 
 def test_gradients_that_stop_reaching_adapters_end_the_run(make_job: Make, tmp_path: Path) -> None:
-    from secft.train.engines.sft_trainer import FlatBatchTrainer
-    from secft.train.foreign.guards import NoGradientError
+    from secft.train.backends.trl.sft_trainer import FlatBatchTrainer
+    from secft.train.runners.guards import NoGradientError
 
     original = FlatBatchTrainer.add_loss
 
@@ -216,22 +216,22 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
     from secft.config.compose import read_config
     from secft.errors import ModelNotFoundError
     from secft.evaluate.loading import attach, find_hardware, load_model
-    from secft.train.engines.paired_rows import tokenise_pair
+    from secft.train.backends.trl.paired_rows import tokenise_pair
 
     try:
         base = find_base_model(read_config([]).model)
     except ModelNotFoundError:
         pytest.skip("SmolLM2 is not on this machine")
     rows = rows_of("dpo", range(8))
-    job = TrainJob(
+    job = new_job(
         model_dir=str(base.path),
         train_file=str(write_rows(tmp_path / "pairs.jsonl", rows)),
         objective="dpo",
-        lora=LoraSettings(r=8, alpha=16),
+        lora=LoraConfig(r=8, alpha=16),
         learning_rate=2e-4,
         scheduler="constant",
         warmup_ratio=0.0,
-        micro_batch=2,
+        micro_batch_size=2,
         max_length=128,
         packing=False,
         max_steps=12,
@@ -265,12 +265,10 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
 
 def test_questions_that_do_not_fill_a_batch_are_refused(make: Make, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="do not fill one batch of 32"):
-        train_here(make("grpo", micro_batch=16, gradient_accumulation=2), tmp_path / "run")
+        train_here(make("grpo", micro_batch_size=16, gradient_accumulation=2), tmp_path / "run")
 
 
 def test_a_view_of_another_objective_is_refused(make: Make, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    job = replace(make("dpo"), objective="grpo")
+    job = replace(make("dpo"), trainer=make("grpo").trainer)
     with pytest.raises(InputError, match="not a row of grpo"):
         train_here(job, tmp_path / "run")

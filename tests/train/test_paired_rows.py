@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_rows
 
 from secft.errors import InputError
 from secft.train import TrainJob
-from secft.train.engines.paired_rows import (
+from secft.train.backends.trl.paired_rows import (
     load_rows,
     tokenise_answer,
     tokenise_judged,
@@ -19,6 +18,7 @@ from secft.train.engines.paired_rows import (
     with_other_answers,
 )
 from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example
+from tests.train.conftest import write_rows
 
 Make = Callable[..., TrainJob]
 QUESTION = {"role": "user", "content": "Explain token."}

@@ -15,16 +15,17 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import conversation, write_rows
 
+from secft.config.training import LoraConfig
 from secft.models import BaseModel, resolve_model
-from secft.train import LoraSettings, TrainJob, backend_named, run_training
-from secft.train.backends.foreign import SCRIPTS
-from secft.train.environments import SEPARATE
+from secft.train import TrainJob, backend_named, run_training
+from secft.train.backends import SEPARATE
+from secft.train.backends.separate import SCRIPTS
 from secft.train.environments.lock import lock_of
 from secft.train.environments.place import ready
 from secft.train.metrics import read_metrics
 from secft.train.rows import load_examples
+from tests.train.conftest import conversation, new_job, write_rows
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,17 +56,17 @@ def job_of(base: BaseModel, directory: Path, **changes: Any) -> TrainJob:
         "model_dir": str(base.path),
         "train_file": str(write_rows(directory / "train.jsonl", [conversation(i) for i in range(8)])),
         "validation_file": str(write_rows(directory / "validation.jsonl", [conversation(i) for i in range(100, 104)])),
-        "lora": LoraSettings(r=8, alpha=16),
+        "lora": LoraConfig(r=8, alpha=16),
         "learning_rate": 5e-3 if base.path.name.startswith("tiny") else 5e-4,
         "scheduler": "constant",
         "warmup_ratio": 0.0,
-        "micro_batch": 8,
+        "micro_batch_size": 8,
         "max_length": 128,
         "packing": False,
         "precision": "fp32",
         **changes,
     }
-    return TrainJob(**values)
+    return new_job(**values)
 
 
 def expected(job: TrainJob) -> tuple[Tokens, float]:
@@ -149,7 +150,7 @@ def test_qlora_learns_with_an_evaluation_in_the_middle(engine: Any, base: BaseMo
 def losses_of_single_rows(engine: Any, base: BaseModel, directory: Path) -> list[float]:
     """Return the losses of eight steps of one row each that change next to nothing."""
     directory.mkdir()
-    job = job_of(base, directory, micro_batch=1, learning_rate=1e-9, max_steps=8)
+    job = job_of(base, directory, micro_batch_size=1, learning_rate=1e-9, max_steps=8)
     run_training(job, engine, directory / "run", lambda _: None)
     return [row["loss"] for row in read_metrics(directory / "run" / "metrics.jsonl") if "loss" in row]
 

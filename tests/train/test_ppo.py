@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TECHNIQUES, question, write_rows
 
+from secft.config.training import SamplingConfig
 from secft.errors import InputError, Interrupted
 from secft.files import read_json
 from secft.train import TrainJob
-from secft.train.backends.axolotl import AxolotlBackend
-from secft.train.backends.ppo import PpoBackend, padding_token
-from secft.train.job import SamplingSettings
+from secft.train.backends.axolotl.backend import AxolotlBackend
+from secft.train.backends.axolotl.ppo import PpoBackend, padding_token
 from secft.train.launch import run_training
+from tests.train.conftest import TECHNIQUES, changed, question, write_rows
 
 ROOT = Path(__file__).resolve().parents[2] / ".backends"
 
@@ -35,8 +35,9 @@ def job(make_job: Callable[..., TrainJob], tmp_path: Path) -> TrainJob:
         objective="ppo",
         train_file=str(train),
         validation_file=str(held_out),
-        sampling=SamplingSettings(max_new_tokens=4, temperature=1.0, kl=0.02),
-        micro_batch=4,
+        sampling=SamplingConfig(max_new_tokens=4, temperature=1.0),
+        kl=0.02,
+        micro_batch_size=4,
         gradient_accumulation=2,
         max_steps=16,
         eval_steps=8,
@@ -56,18 +57,18 @@ def test_questions_are_rendered_with_room_for_an_answer(job: TrainJob, tokenizer
     rows = [json.loads(line) for line in Path(settings["train_rows"]).read_text().splitlines()]
     assert tokenizer.decode(rows[0]["input_ids"]).endswith("Tactic of T1485?<|im_end|>\n<|im_start|>assistant\n")
     assert rows[0]["answer"] == "Impact"
-    assert read_json(tmp_path / "run" / "orders.json")["examples"] == len(TECHNIQUES)
+    assert read_json(tmp_path / "run" / "runner.json")["examples"] == len(TECHNIQUES)
     assert Path(settings["train_rows"]) in files
     assert PpoBackend(ROOT).render(job, tmp_path / "run") == files
 
 
 def test_questions_without_room_are_counted_and_none_left_is_refused(job: TrainJob, tmp_path: Path) -> None:
     rows = [question("T1485"), question("T1486 " * 40)]
-    one = replace(job, train_file=str(write_rows(tmp_path / "long.jsonl", rows)), max_length=64)
+    one = changed(job, train_file=str(write_rows(tmp_path / "long.jsonl", rows)), max_length=64)
     PpoBackend(ROOT).render(one, tmp_path / "one")
-    assert read_json(tmp_path / "one" / "orders.json")["dropped"] == 1
+    assert read_json(tmp_path / "one" / "runner.json")["dropped"] == 1
     with pytest.raises(InputError, match="2 exceed 20 tokens with 4 for the answer"):
-        PpoBackend(ROOT).render(replace(one, max_length=20), tmp_path / "none")
+        PpoBackend(ROOT).render(changed(one, max_length=20), tmp_path / "none")
 
 
 def test_padding_is_never_the_end_of_a_turn(tokenizer: Any) -> None:
@@ -79,7 +80,7 @@ def test_padding_is_never_the_end_of_a_turn(tokenizer: Any) -> None:
 
 
 def test_all_that_cannot_be_trained_is_told_at_once(job: TrainJob, tmp_path: Path) -> None:
-    single = replace(job, micro_batch=1, gradient_accumulation=1, precision="bf16")
+    single = changed(job, micro_batch_size=1, gradient_accumulation=1, precision="bf16")
     with pytest.raises(InputError) as caught:
         PpoBackend(ROOT, {"sequence_len": 5}).render(single, tmp_path / "run")
     for part in ("must be 2 or more", "backend.extra (sequence_len)", "precision=auto"):
@@ -128,7 +129,7 @@ def test_rewards_rise_and_the_adapter_loads(job: TrainJob, guessing: Path, tmp_p
 @pytest.mark.slow
 @needs_environment
 def test_a_stopped_training_goes_on_to_the_same_weights(job: TrainJob, guessing: Path, tmp_path: Path) -> None:
-    short = replace(job, model_dir=str(guessing), max_steps=3, save_steps=100, eval_steps=0, validation_file=None)
+    short = changed(job, model_dir=str(guessing), max_steps=3, save_steps=100, eval_steps=0, validation_file=None)
     whole = run_training(short, PpoBackend(ROOT), tmp_path / "whole", lambda progress: None)
 
     def stop() -> None:
@@ -159,7 +160,7 @@ def test_other_weights_learn_too(adapter: Any, job: TrainJob, guessing: Path, tm
 
     rate = 2e-3 if adapter == "none" else 5e-3
     changes = {"adapter": adapter, "learning_rate": rate, "eval_steps": 0, "validation_file": None, "save_steps": 100}
-    one = replace(job, model_dir=str(guessing), **changes)
+    one = changed(job, model_dir=str(guessing), **changes)
     result = run_training(one, AxolotlBackend(ROOT), tmp_path / "run", lambda progress: None)
     rewards = [row["reward"] for row in rows_of(tmp_path / "run") if "loss" in row]
     assert sum(rewards[-4:]) > sum(rewards[:4]) + 0.8

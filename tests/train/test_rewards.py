@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from secft.train.foreign.rewards import UNNAMED_CEILING, WORDS_WEIGHT, facts, named_choices, reward
+from secft.train.runners.rewards import UNNAMED_CEILING, WORDS_WEIGHT, facts, named_choices, reward
 
 TACTICS = ["Execution", "Persistence", "Collection", "Command and Control"]
 LETTERED = ["A. Software Configuration", "B. Network Intrusion Prevention", "C. Audit", "D. Antivirus"]

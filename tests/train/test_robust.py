@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WORDS, conversation, write_rows
 
+from secft.config.training import RecoveryConfig
 from secft.errors import StorageError, TrainingError
 from secft.files import sha256_file
 from secft.train import TrainJob, TrainResult, backend_named, run_training
 from secft.train.checkpoints import MARKER
 from secft.train.divergence import LossWatch
-from secft.train.job import RecoverySettings
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, memory_reason, smaller_micro_batch
 from secft.train.watching import StoppedByWatcher, watching
+from tests.train.conftest import WORDS, conversation, write_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 Make = Callable[..., TrainJob]
-GUARDED = RecoverySettings(rollbacks=2, factor=0.5, spike=3.0, patience=3)
+GUARDED = RecoveryConfig(rollbacks=2, factor=0.5, spike=3.0, patience=3)
 
 
 def train(job: TrainJob, directory: Path) -> TrainResult:
@@ -44,7 +44,7 @@ def events(directory: Path) -> list[dict[str, Any]]:
     return [row for row in read_metrics(directory / "metrics.jsonl") if is_event(row)]
 
 
-def seen(settings: RecoverySettings, losses: list[float]) -> Any:
+def seen(settings: RecoveryConfig, losses: list[float]) -> Any:
     watch = LossWatch(settings)
     return next((found for step, loss in enumerate(losses, 1) if (found := watch.see(step, loss))), None)
 
@@ -81,7 +81,7 @@ def test_a_watch_goes_on_after_recorded_losses() -> None:
 
 def test_micro_batches_become_smaller_and_the_global_batch_stays(make_job: Make, tmp_path: Path) -> None:
     assert [smaller_micro_batch(n) for n in (8, 6, 9, 5, 1)] == [4, 3, 3, 1, None]
-    job = make_job(micro_batch=6, gradient_accumulation=2)
+    job = make_job(micro_batch_size=6, gradient_accumulation=2)
     state: RecoveryState | None = RecoveryState.read(tmp_path, job)
     for micro, accumulation in ((3, 4), (1, 12)):
         assert state is not None
@@ -89,9 +89,9 @@ def test_micro_batches_become_smaller_and_the_global_batch_stays(make_job: Make,
         assert state is not None
         state.write(tmp_path)
         tried = RecoveryState.read(tmp_path, job).applied_to(job)
-        assert (tried.micro_batch, tried.gradient_accumulation) == (micro, accumulation)
+        assert (tried.trainer.micro_batch_size, tried.trainer.gradient_accumulation) == (micro, accumulation)
         assert tried.fingerprint() == job.fingerprint()
-        assert tried.learning_rate == job.learning_rate
+        assert tried.trainer.learning_rate == job.trainer.learning_rate
     assert state is not None
     assert state.after(job, tmp_path, 1, "MemoryError: no room", killed=False) is None
     assert RecoveryState.read(tmp_path, make_job(seed=9)).events == (), "another job's changes are forgotten"
@@ -112,7 +112,7 @@ def test_a_loss_that_rises_goes_back_with_a_lower_learning_rate(
 ) -> None:
     """A rate of 3 is reached after a warm-up; a thousandth of it trains well."""
     changes = {"scheduler": "constant_with_warmup", "warmup_ratio": 0.5, "max_grad_norm": 0.0, "max_steps": 40}
-    recovery = RecoverySettings(rollbacks=2, factor=1e-3, spike=1.5, patience=2)
+    recovery = RecoveryConfig(rollbacks=2, factor=1e-3, spike=1.5, patience=2)
     wild = make_job(learning_rate=3.0, adapter="none", recovery=recovery, **changes)
     result = train(wild, tmp_path / "run")
     assert result.status == "completed"
@@ -140,7 +140,7 @@ def test_numbers_that_are_never_finite_end_with_finite_weights(make_job: Make, t
     assert result.status == "diverged"
     assert [event["kind"] for event in result.recoveries] == ["rollback", "rollback"]
     assert "is not finite" in result.recoveries[0]["reason"]
-    assert result.recoveries[1]["learning_rate"] == pytest.approx(job.learning_rate / 4)
+    assert result.recoveries[1]["learning_rate"] == pytest.approx(job.trainer.learning_rate / 4)
     weights = load_file(result.adapter_dir / "adapter_model.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in weights.values())
 
@@ -169,7 +169,7 @@ def long_rows(make_job: Make, tmp_path: Path) -> Callable[[int], TrainJob]:
     train_file = str(write_rows(tmp_path / "long.jsonl", rows))
     generic: dict[str, Any] = {"packing": False, "fast_path": False, "threads": 1, "precision": "fp32"}
     return lambda micro: make_job(
-        micro_batch=micro, train_file=train_file, validation_file=None, max_length=512, max_steps=2, **generic
+        micro_batch_size=micro, train_file=train_file, validation_file=None, max_length=512, max_steps=2, **generic
     )
 
 
@@ -188,7 +188,7 @@ def test_without_memory_the_micro_batch_is_halved_and_the_result_is_the_same(
     free = train(job, tmp_path / "free")
     assert result["tokens"] == free.tokens
     assert result["train_loss"] == pytest.approx(free.train_loss, rel=1e-4)
-    assert events(tmp_path / "run")[0]["micro_batch"] == 4
+    assert events(tmp_path / "run")[0]["micro_batch_size"] == 4
 
 
 @pytest.mark.slow
@@ -207,7 +207,7 @@ def needed(job: TrainJob, directory: Path) -> int:
     directory.mkdir()
     job.write(directory / "job.json")
     code = (
-        "import sys; from secft.train.engines.trl_sft import main; main(sys.argv[1:]);"
+        "import sys; from secft.train.backends.trl.runner import main; main(sys.argv[1:]);"
         "print([line for line in open('/proc/self/status') if line.startswith('VmPeak')][0])"
     )
     command = [sys.executable, "-c", code, str(directory)]

@@ -15,20 +15,21 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import write_rows
 
+from secft.config.training import QuantizationConfig
 from secft.errors import InputError
 from secft.models import BaseModel
 from secft.train import TrainJob, backend_named, run_training
-from secft.train.backends import unsloth
-from secft.train.backends.foreign import SCRIPTS
-from secft.train.backends.unsloth import UnslothBackend
-from secft.train.checkpoints import Progress, mark_complete
+from secft.train.backends.separate import SCRIPTS
+from secft.train.backends.unsloth import backend as unsloth
+from secft.train.backends.unsloth.backend import UnslothBackend
+from secft.train.checkpoints import CheckpointProgress, mark_complete
 from secft.train.environments.lock import lock_of
 from secft.train.environments.place import ready
-from secft.train.job import QuantizationSettings
 from secft.train.metrics import read_metrics
+from secft.train.objectives import OBJECTIVES
 from secft.train.rows import load_examples
+from tests.train.conftest import write_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
 ROOT = Path(__file__).resolve().parents[2] / ".backends"
@@ -72,7 +73,7 @@ def test_token_ids_and_masks_are_those_of_trl(make_job: Make, tokenizer: Any, tm
     assert [(r["id"], tuple(r["input_ids"]), tuple(r["labels"])) for r in rows] == [
         (e.id, e.input_ids, e.labels) for e in expected.examples
     ]
-    orders = json.loads((tmp_path / "orders.json").read_text())
+    orders = json.loads((tmp_path / "runner.json").read_text())
     assert (orders["examples"], orders["dropped"]) == (len(rows), expected.dropped)
     assert expected.dropped > 0
 
@@ -101,10 +102,12 @@ def test_every_setting_of_every_objective_exists_in_unsloth(
     make_job: Make, tmp_path: Path, objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unsloth, "cuda_devices", lambda: [80 << 30])
-    monkeypatch.setattr("secft.train.backends.foreign.cuda_devices", lambda: [80 << 30])
+    monkeypatch.setattr("secft.train.backends.separate.cuda_devices", lambda: [80 << 30])
     job = make_job()
     backend_named("unsloth").render(make_job(**view(job, objective), max_length=96), tmp_path)  # unknown ones raise
-    assert json.loads((tmp_path / "orders.json").read_text())["objective"] == objective
+    facts = json.loads((tmp_path / "runner.json").read_text())
+    assert (facts["trainer"] is None) == (objective == "continue")
+    assert facts["columns"] == list(OBJECTIVES[objective].rows.columns)
 
 
 def test_plain_text_is_cut_into_pieces_without_loss(make_job: Make, tmp_path: Path, tokenizer: Any) -> None:
@@ -118,16 +121,16 @@ def test_plain_text_is_cut_into_pieces_without_loss(make_job: Make, tmp_path: Pa
 
 
 def test_refused_on_a_cpu_with_what_can_be_had(make_job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secft.train.backends.foreign.cuda_devices", list)
+    monkeypatch.setattr("secft.train.backends.separate.cuda_devices", list)
     with pytest.raises(InputError, match=r"unsloth does dpo on a CUDA device only.*done by: trl"):
         backend_named("unsloth").render(make_job(**view(make_job(), "dpo")), tmp_path)
 
 
 @pytest.mark.parametrize(
-    "form", [QuantizationSettings(type="fp4"), QuantizationSettings(double=False), QuantizationSettings(bits=8)]
+    "form", [QuantizationConfig(type="fp4"), QuantizationConfig(double=False), QuantizationConfig(bits=8)]
 )
 def test_other_forms_of_quantised_weights_are_refused(
-    make_job: Make, tmp_path: Path, form: QuantizationSettings, monkeypatch: pytest.MonkeyPatch
+    make_job: Make, tmp_path: Path, form: QuantizationConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unsloth, "cuda_devices", list)
     with pytest.raises(InputError, match=r"trainer\.quantization.*backend=trl"):
@@ -139,16 +142,16 @@ def test_goes_on_from_the_last_complete_checkpoint_of_this_job(make_job: Make, t
     for step, digest in ((2, job.fingerprint()), (4, "another job")):
         checkpoint = tmp_path / "checkpoints" / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True)
-        mark_complete(checkpoint, Progress(digest, step=step, tokens=7))
+        mark_complete(checkpoint, CheckpointProgress(digest, step=step, tokens=7))
     backend_named("unsloth").render(job, tmp_path)
     assert config_in(tmp_path)["resume_from_checkpoint"].endswith("checkpoint-2")
-    assert json.loads((tmp_path / "orders.json").read_text())["progress"]["tokens"] == 7
+    assert json.loads((tmp_path / "runner.json").read_text())["progress"]["tokens"] == 7
 
 
 def test_settings_by_unsloths_own_names(make_job: Make, tmp_path: Path) -> None:
     backend_named("unsloth", extra={"optim": "adafactor"}).render(make_job(), tmp_path)
     assert config_in(tmp_path)["optim"] == "adafactor"
-    with pytest.raises(InputError, match="did you mean 'lora_alpha'"):
+    with pytest.raises(InputError, match="Did you mean 'lora_alpha'"):
         backend_named("unsloth", extra={"lora_alhpa": 3}).render(make_job(), tmp_path)
     with pytest.raises(InputError, match="is set by secft"):
         backend_named("unsloth", extra={"model_name": "other"}).render(make_job(), tmp_path)
@@ -210,7 +213,7 @@ def test_reported_loss_is_that_of_the_adapter(
         AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32), str(result.adapter_dir)
     )
     examples = load_examples(Path(str(job.validation_file)), AutoTokenizer.from_pretrained(tiny.path), job)
-    batch = collate(build_rows(examples.examples, job.max_length, packing=False, seed=0))
+    batch = collate(build_rows(examples.examples, job.trainer.max_length, packing=False, seed=0))
     with torch.no_grad():
         loss = float(GenericLoss(model)(batch)) / int((batch["labels"] != -100).sum())
     assert result.final_validation_loss == pytest.approx(loss, rel=1e-4)
@@ -250,7 +253,7 @@ def test_scripts_of_other_objectives_run(
     make_job: Make, tmp_path: Path, backend: UnslothBackend, objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Most are for a CUDA device; without one Unsloth leaves trl's trainers as they are, and the script is the same."""
-    monkeypatch.setattr("secft.train.backends.unsloth.UnslothBackend.check", lambda self, job: None)
+    monkeypatch.setattr("secft.train.backends.unsloth.backend.UnslothBackend.check", lambda self, job: None)
     job = make_job(**view(make_job(), objective), max_steps=2, eval_steps=0, learning_rate=1e-3)
     result = run_training(job, backend, tmp_path / "run", lambda _: None)
     assert (result.steps, result.status) == (2, "completed")
@@ -261,7 +264,8 @@ def test_scripts_of_other_objectives_run(
 
 def test_no_heavy_library_is_imported_to_look_the_backend_up() -> None:
     code = (
-        "import sys, secft.train.backends.unsloth; sys.exit(bool({'torch', 'transformers', 'trl'} & set(sys.modules)))"
+        "import sys, secft.train.backends.unsloth.backend; "
+        "sys.exit(bool({'torch', 'transformers', 'trl'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_rows
 
 from secft.config.training import PairsConfig
 from secft.errors import InputError
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import Rivals, same, swap_facts, worse_answers
-from secft.train.views import write_view
+from secft.train.objectives import OBJECTIVES
+from secft.train.views import CONVERSATIONS, JUDGED, PAIRS, QUESTIONS, TEXTS, write_view
+from tests.train.conftest import write_rows
 
 
 def row(number: int, task: str = "explain", said: str = "", **changes: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def split(tmp_path: Path) -> Path:
 
 
 def test_pairs_take_the_datasets_own_first_then_choices_then_other_entities(split: Path, tmp_path: Path) -> None:
-    pairs = {r["id"]: r for r in read(write_view(split, "dpo", PairsConfig(), tmp_path / "views", 0))}
+    pairs = {r["id"]: r for r in read(write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0))}
     assert pairs["cwe:CWE-51:triage:51"]["rejected"][0]["content"] == "Ignore the alert."
     assert pairs["cwe:CWE-50:tactic:50"]["rejected"][0]["content"] in ("Impact", "Discovery")
     other = pairs["cwe:CWE-1:explain:1"]["rejected"][0]["content"]
@@ -58,11 +59,11 @@ def test_pairs_take_the_datasets_own_first_then_choices_then_other_entities(spli
 
 
 def test_without_corruption_only_the_datasets_own_pairs_are_left(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, "reward", PairsConfig(corrupt=False), tmp_path / "views", 0))
+    made = read(write_view(split, OBJECTIVES["reward"].rows, PairsConfig(corrupt=False), tmp_path / "views", 0))
     assert [r["id"] for r in made] == ["cwe:CWE-51:triage:51"]
     bare = write_rows(tmp_path / "bare.jsonl", [row(1), row(2)])
     with pytest.raises(InputError, match=r"trainer\.pairs\.corrupt=true"):
-        write_view(bare, "dpo", PairsConfig(corrupt=False), tmp_path / "views", 0)
+        write_view(bare, PAIRS, PairsConfig(corrupt=False), tmp_path / "views", 0)
 
 
 def test_an_answer_that_is_just_as_right_is_never_the_worse_one() -> None:
@@ -92,33 +93,33 @@ def test_the_same_bytes_whatever_the_order_of_rows(split: Path, tmp_path: Path) 
     rows = read(split)
     random.Random(3).shuffle(rows)
     turned = write_rows(tmp_path / "turned.jsonl", rows)
-    views = [write_view(path, "dpo", PairsConfig(max_pairs=6), tmp_path / "views", 5) for path in (split, turned)]
+    views = [write_view(path, PAIRS, PairsConfig(max_pairs=6), tmp_path / "views", 5) for path in (split, turned)]
     one, two = (sorted(path.read_text().splitlines()) for path in views)
     assert one == two
     assert len(one) == 6
-    other_seed = write_view(split, "dpo", PairsConfig(max_pairs=6), tmp_path / "views", 6)
+    other_seed = write_view(split, PAIRS, PairsConfig(max_pairs=6), tmp_path / "views", 6)
     assert sorted(other_seed.read_text().splitlines()) != one
 
 
 def test_views_are_named_by_content_and_written_once(split: Path, tmp_path: Path) -> None:
-    first = write_view(split, "dpo", PairsConfig(), tmp_path / "views", 0)
+    first = write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0)
     stamp = first.stat().st_mtime_ns
-    assert write_view(split, "simpo", PairsConfig(), tmp_path / "views", 0) == first
+    assert write_view(split, OBJECTIVES["simpo"].rows, PairsConfig(), tmp_path / "views", 0) == first
     assert first.stat().st_mtime_ns == stamp
     with split.open("a") as handle:
         handle.write(json.dumps(row(60)) + "\n")
-    assert write_view(split, "dpo", PairsConfig(), tmp_path / "views", 0) != first
-    assert write_view(split, "sft", PairsConfig(), tmp_path / "views", 0) == split
+    assert write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0) != first
+    assert write_view(split, CONVERSATIONS, PairsConfig(), tmp_path / "views", 0) == split
 
 
 def test_more_pairs_of_an_example_differ(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, "dpo", PairsConfig(per_example=3), tmp_path / "views", 0))
+    made = read(write_view(split, PAIRS, PairsConfig(per_example=3), tmp_path / "views", 0))
     first = [r["rejected"][0]["content"] for r in made if r["id"].startswith("cwe:CWE-1:explain:1")]
     assert len(set(first)) == len(first) == 3
 
 
 def test_kto_rows_judge_each_answer_alone(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, "kto", PairsConfig(per_example=2), tmp_path / "views", 0))
+    made = read(write_view(split, JUDGED, PairsConfig(per_example=2), tmp_path / "views", 0))
     about = [r for r in made if r["id"].startswith("cwe:CWE-2:")]
     assert [r["label"] for r in about] == [True, False, False]
     assert len({r["id"] for r in made}) == len(made)
@@ -129,7 +130,7 @@ def test_questions_are_those_whose_answers_can_be_checked(tmp_path: Path) -> Non
     named = row(2, "classify", "T1059.001: PowerShell")
     choice = row(3, "tactic", "Impact", choices=["Impact", "Execution"], answer=0)
     split = write_rows(tmp_path / "train.jsonl", [plain, named, choice])
-    made = read(write_view(split, "grpo", PairsConfig(), tmp_path / "views", 0))
+    made = read(write_view(split, QUESTIONS, PairsConfig(), tmp_path / "views", 0))
     assert [(r["answer"], r["choices"]) for r in made] == [
         ("T1059.001: PowerShell", []),
         ("Impact", ["Impact", "Execution"]),
@@ -137,7 +138,7 @@ def test_questions_are_those_whose_answers_can_be_checked(tmp_path: Path) -> Non
 
 
 def test_texts_have_no_roles_and_no_template(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, "continue", PairsConfig(), tmp_path / "views", 0))
+    made = read(write_view(split, TEXTS, PairsConfig(), tmp_path / "views", 0))
     assert made[0]["text"] == "explain CWE-0\nWeakness number 0 lets attackers read memory of kind 0."
 
 

@@ -1,50 +1,56 @@
-"""The protocol of a backend and the table of backends."""
+"""The protocol of a backend, and how one is looked up."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from secft.errors import InputError, did_you_mean
-from secft.train.environments.lock import SEPARATE
-from secft.train.job import TrainJob, TrainResult
+from secft.train.backends import BACKENDS
+from secft.train.result import TrainResult, read_result
 
-BACKENDS = {
-    "axolotl": "secft.train.backends.axolotl:AxolotlBackend",
-    "llama_factory": "secft.train.backends.llama_factory:LlamaFactoryBackend",
-    "trl": "secft.train.backends.trl:TrlBackend",
-    "unsloth": "secft.train.backends.unsloth:UnslothBackend",
-}
+JobType = TypeVar("JobType", contravariant=True)
 
 
-class Backend(Protocol):
+class Backend(ABC, Generic[JobType]):
     """Three nearly pure methods; the launch in between is the same for all backends.
 
-    A backend may also have ``prepare(show)``, which makes the environment that it needs before anything is rendered and
-    tells about it, and ``environment(directory)``, which returns the variables of its process instead of secft's own.
+    Attributes:
+        name: value of ``backend=``.
     """
 
     name: str
 
-    def render(self, job: TrainJob, directory: Path) -> list[Path]:
-        """Write the files that the engine reads into a directory and return them."""
+    def prepare(self, show: Callable[[str], None]) -> None:
+        """Make what the backend needs before anything is rendered, and tell about it; most need nothing."""
 
+    @abstractmethod
+    def render(self, job: JobType, directory: Path) -> list[Path]:
+        """Write the files that the runner reads into a directory and return them."""
+
+    @abstractmethod
     def command(self, directory: Path) -> list[str]:
         """Return the command that trains what was rendered there."""
 
+    def environment(self, directory: Path) -> Mapping[str, str] | None:
+        """Return the variables of the process; None is those of this one, with this very secft on the path."""
+        return None
+
     def collect(self, directory: Path) -> TrainResult:
-        """Read what the engine left there.
+        """Read what the runner left there.
 
         Raises:
             TrainingError: if the result is missing or incomplete.
         """
+        return read_result(directory)
 
 
 def backend_named(
     name: str, backends_root: Path = Path(".backends"), extra: Mapping[str, Any] | None = None
-) -> Backend:
+) -> Backend[Any]:
     """Look a backend up.
 
     Args:
@@ -59,7 +65,12 @@ def backend_named(
         guess = did_you_mean(name, BACKENDS)
         hint = f" Did you mean {guess!r}?" if guess else ""
         raise InputError(f"backend: {name!r} is unknown.{hint} Available: {', '.join(sorted(BACKENDS))}")
-    module, _, attribute = BACKENDS[name].partition(":")
-    kind: Any = getattr(importlib.import_module(module), attribute)
-    backend: Backend = kind(backends_root, extra) if name in SEPARATE else kind()
+    kind = imported(BACKENDS[name].implementation)
+    backend: Backend[Any] = kind(backends_root, extra) if BACKENDS[name].separate else kind()
     return backend
+
+
+def imported(path: str) -> Any:
+    """Return what ``module:name`` names."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)

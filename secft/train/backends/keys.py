@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from secft.errors import did_you_mean
+from secft.errors import Problem, did_you_mean
+from secft.train.backends import BACKENDS
 
 LOCKS = Path(__file__).resolve().parents[1] / "locks"
 
@@ -21,21 +22,6 @@ SENDS = frozenset({
     "export_hub_model_id", "hub_model_id", "hub_strategy", "hub_token", "push_dataset_to_hub", "push_to_hub",
 })  # fmt: skip
 """Publishing is a command of its own, behind the gates."""
-OWNED = {
-    "axolotl": frozenset({
-        "base_model", "chat_template", "chat_template_jinja", "dataset_prepared_path", "datasets", "output_dir",
-        "resume_from_checkpoint", "rl", "test_datasets", "val_set_size",
-    }),
-    "llama_factory": frozenset({
-        "dataset", "dataset_dir", "do_train", "eval_dataset", "finetuning_type", "model_name_or_path", "output_dir",
-        "overwrite_output_dir", "resume_from_checkpoint", "stage", "tokenized_path", "val_size",
-    }),
-    "unsloth": frozenset({
-        "dataset_kwargs", "full_finetuning", "load_in_4bit", "load_in_8bit", "model_name", "output_dir",
-        "resume_from_checkpoint", "train_rows", "use_dora", "validation_rows",
-    }),
-}  # fmt: skip
-"""What secft itself must say: where things are and what is learned."""
 
 
 @cache
@@ -48,7 +34,7 @@ def keys_of(backend: str) -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[tuple[str, str]]:
+def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[Problem]:
     """Check settings that a user hands to a backend.
 
     Args:
@@ -56,18 +42,20 @@ def extra_problems(backend: str, extra: Mapping[str, Any]) -> list[tuple[str, st
         extra: key -> value, by the backend's own names.
 
     Returns:
-        (key, what is wrong with it) in the order of the keys.
+        A problem for each wrong key, in the order of the keys.
     """
     known = keys_of(backend)
-    found: list[tuple[str, str]] = []
+    found: list[Problem] = []
     for key in sorted(extra):
+        reason, guess = "", None
         if key in RUNS_CODE:
-            found.append((key, "would load code named in a configuration"))
+            reason = "would load code named in a configuration"
         elif key in SENDS:
-            found.append((key, "would send the model away; use the publish command"))
-        elif key in OWNED.get(backend, ()):
-            found.append((key, "is set by secft from the rest of the configuration"))
+            reason = "would send the model away; use the publish command"
+        elif key in BACKENDS[backend].owned:
+            reason = "is set by secft from the rest of the configuration"
         elif key not in known:
-            guess = did_you_mean(key, known)
-            found.append((key, f"is no setting of {backend}" + (f"; did you mean {guess!r}?" if guess else "")))
+            reason, guess = f"is no setting of {backend}", did_you_mean(key, known)
+        if reason:
+            found.append(Problem(f"backend.extra.{key}", reason, extra[key], suggestion=guess, code="backend setting"))
     return found

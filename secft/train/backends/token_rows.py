@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from secft.config.training import SampledTrainer
 from secft.errors import InputError
 from secft.files import read_jsonl, write_jsonl
-from secft.train.backends.handover import Handover
+from secft.train.backends.exported_rows import ExportedRows
 from secft.train.job import TrainJob
-from secft.train.rows import LoadedExamples, load_examples
+from secft.train.rows import LoadedExamples, load_examples, tokenise_texts
 
 
-def conversations(job: TrainJob, tokenizer: Any, place: Path) -> Handover:
+def conversations(job: TrainJob, tokenizer: Any, place: Path) -> ExportedRows:
     """Write a job's conversations, with loss on what the assistant says.
 
     Raises:
@@ -26,24 +27,22 @@ def conversations(job: TrainJob, tokenizer: Any, place: Path) -> Handover:
     return _tokenised(job, place, lambda path: load_examples(path, tokenizer, job))
 
 
-def texts(job: TrainJob, tokenizer: Any, place: Path) -> Handover:
+def texts(job: TrainJob, tokenizer: Any, place: Path) -> ExportedRows:
     """Write a job's plain texts in pieces, with loss on every token.
 
     Raises:
         InputError: a row has no text, or none is left.
     """
-    from secft.train.engines.plain_text import tokenise_texts
-
     return _tokenised(job, place, lambda path: tokenise_texts(path, tokenizer, job))
 
 
-def _tokenised(job: TrainJob, place: Path, load: Callable[[Path], LoadedExamples]) -> Handover:
+def _tokenised(job: TrainJob, place: Path, load: Callable[[Path], LoadedExamples]) -> ExportedRows:
     train = load(Path(job.train_file))
     validation: Path | None = None
     if job.validation_file is not None:
         validation = _write(load(Path(job.validation_file)), place / "validation.jsonl")
     path = _write(train, place / "train.jsonl")
-    return Handover(path, validation, len(train.examples), train.dropped, train.truncated)
+    return ExportedRows(path, validation, len(train.examples), train.dropped, train.truncated)
 
 
 def _write(loaded: LoadedExamples, path: Path) -> Path:
@@ -52,20 +51,20 @@ def _write(loaded: LoadedExamples, path: Path) -> Path:
     return path
 
 
-def questions(job: TrainJob, tokenizer: Any, place: Path) -> Handover:
+def questions(job: TrainJob, tokenizer: Any, place: Path) -> ExportedRows:
     """Write the questions of a job that leave room for an answer; the others are counted.
 
     Raises:
         InputError: none is left.
     """
-    room = job.max_length - job.sampling.max_new_tokens
+    room = job.trainer.max_length - job.settings(SampledTrainer).sampling.max_new_tokens
     train, count, dropped = _short(Path(job.train_file), tokenizer, room, place / "train.jsonl")
     if not count:
         raise InputError(f"{job.train_file}: no question leaves room for an answer ({dropped} exceed {room} tokens)")
     if job.validation_file is None:
-        return Handover(train, None, count, dropped, 0)
+        return ExportedRows(train, None, count, dropped, 0)
     validation, held_out, _ = _short(Path(job.validation_file), tokenizer, room, place / "validation.jsonl")
-    return Handover(train, validation if held_out else None, count, dropped, 0)
+    return ExportedRows(train, validation if held_out else None, count, dropped, 0)
 
 
 def _short(source: Path, tokenizer: Any, room: int, path: Path) -> tuple[Path, int, int]:

@@ -8,12 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from secft.config.hardware import HardwareConfig
-from secft.environment import cores, cpu_flags, cuda_devices, memory_bytes
+from secft.environment import cores, cpu_computes_bf16, cuda_devices, memory_bytes
 
 GIB = 2**30
 BF16_CAPABILITY = 8
 """Major compute capability from which CUDA devices compute in bf16 (Ampere)."""
-CPU_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 CAPABILITY_MAJOR = 75
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR of CUDA's driver API."""
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -53,7 +52,7 @@ def machine_of(hardware: HardwareConfig) -> Machine:
 def _cpu(hardware: HardwareConfig) -> Machine:
     size = main_memory()
     said = int(hardware.memory_gib * GIB) if hardware.memory_gib else size
-    bf16 = bool(cpu_flags() & CPU_BF16_FLAGS) if hardware.bf16 is None else hardware.bf16
+    bf16 = cpu_computes_bf16() if hardware.bf16 is None else hardware.bf16
     told = f"{hardware.name}: {cores()} CPU cores, {said / GIB:.1f} GiB, {'bf16' if bf16 else 'fp32'}"
     return Machine("cpu", 1, said, None if hardware.memory_gib else free_memory(), bf16, True, told)
 

@@ -6,46 +6,43 @@ import json
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import LoraTrainer, TrainerConfig, adapter_of
+from secft.config.training import AdaptedTrainer, TrainerConfig
 from secft.errors import InputError, Problem, did_you_mean
-from secft.train.checks.flaw import Flaw
 from secft.train.checks.weights import embedding_rows, linear_modules
+from secft.train.objectives import adapter_of
 
 ALL_LINEAR = "all-linear"
 SHOWN = 5
 
 
-def target_flaws(trainer: TrainerConfig, model_dir: Path) -> list[Flaw]:
+def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     """Report names of modules for the adapter that no module of the model has.
 
     Peft takes a name for a module whose dotted name is it, or ends with a dot and it; it is silent about a name that
     matches nothing as long as another one matches.
     """
-    if not isinstance(trainer, LoraTrainer) or adapter_of(trainer) == "none":
+    if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer) == "none":
         return []
     key = "trainer.lora.target_modules"
     wanted = trainer.lora.target_modules
     if not wanted:
-        return [Flaw("target modules", Problem(key, "names no module", [], "all-linear, or module names"))]
+        return [Problem(key, "names no module", [], "all-linear, or module names", code="target modules")]
     if wanted == [ALL_LINEAR]:
         return []
     try:
         modules = linear_modules(model_dir)
     except InputError as error:
-        return [Flaw("weights", Problem("model", str(error), model_dir.name))]
+        return [Problem("model", str(error), model_dir.name, code="weights")]
     known = sorted({name.rpartition(".")[2] for name in modules})
     return [
-        Flaw(
-            "target modules",
-            Problem(key, "matches no module of the model", name, ", ".join([ALL_LINEAR, *known]),
-                    did_you_mean(name, [ALL_LINEAR, *known])),
-        )
+        Problem(key, "matches no module of the model", name, ", ".join([ALL_LINEAR, *known]),
+                    did_you_mean(name, [ALL_LINEAR, *known]), code="target modules")
         for name in wanted
         if not any(module == name or module.endswith(f".{name}") for module in modules)
     ]  # fmt: skip
 
 
-def vocabulary_flaws(model_dir: Path, tokens: dict[str, int], highest_used: int, name: str) -> list[Flaw]:
+def vocabulary_problems(model_dir: Path, tokens: dict[str, int], highest_used: int, name: str) -> list[Problem]:
     """Report token ids for which the model has no embedding.
 
     Args:
@@ -66,7 +63,7 @@ def vocabulary_flaws(model_dir: Path, tokens: dict[str, int], highest_used: int,
         "; training data uses them" if used else "; training data does not use them"
     )
     remedy = "Take the tokenizer that belongs to these weights, or resize the embeddings of the base model."
-    return [Flaw("vocabulary", Problem("model", reason, name, remedy=remedy), stops=used)]
+    return [Problem("model", reason, name, remedy=remedy, code="vocabulary", stops=used)]
 
 
 def embeddings_of(model_dir: Path) -> int | None:

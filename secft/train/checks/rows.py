@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import PairTrainer, TrainerConfig, objective_of
+from secft.config.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
-from secft.train.checks.flaw import Flaw
+from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example
+from secft.train.views import TEXTS
 
 LOOKED_AT = 4000
 SHOWN = 5
-TEXT_OBJECTIVES = ("continue", "pretrain")
-"""Objectives without a conversation, so without a mask."""
-PAIR_OBJECTIVES = ("dpo", "orpo", "kto", "simpo", "reward")
 
 NO_ANSWER = "no answer"
 REFUSED = "template refuses"
@@ -78,7 +76,7 @@ def look_at(path: Path, tokenizer: Any, trainer: TrainerConfig, limit: int = LOO
     for number, row in spread_rows(path, seen.total, limit):
         seen.looked_at += 1
         seen.with_rejected += bool(row.get("rejected"))
-        if objective_of(trainer) in TEXT_OBJECTIVES:
+        if objective_of(trainer).rows is TEXTS:  # no conversation, so no mask
             _look_at_text(seen, row, str(row.get("id", number)), tokenizer, trainer.max_length)
         else:
             _look_at_row(seen, row, str(row.get("id", number)), tokenizer, closing)
@@ -174,32 +172,33 @@ def _fault(seen: SeenRows, kind: str, name: str, reason: str = "") -> None:
     seen.reasons.setdefault(kind, reason)
 
 
-def row_flaws(seen: SeenRows, place: Path) -> list[Flaw]:
+def row_problems(seen: SeenRows, place: Path) -> list[Problem]:
     """Report rows that cannot be trained on."""
     if not seen.total:
-        return [Flaw("no rows", Problem("dataset", "has no row to train on", place.name))]
+        return [Problem("dataset", "has no row to train on", place.name, code="no rows")]
     found = []
     for kind, names in seen.faults.items():
         of = f"{len(names):,} of {seen.looked_at:,} rows looked at"
         shown = f"(first: {', '.join(names[:SHOWN])})"
         why = f": {seen.reasons[kind]}" if seen.reasons[kind] else ""
-        found.append(Flaw(kind, Problem("dataset", f"{of} {TOLD[kind]} {shown}{why}", place.name)))
+        found.append(Problem("dataset", f"{of} {TOLD[kind]} {shown}{why}", place.name, code=kind))
     return found
 
 
-def objective_flaws(trainer: TrainerConfig, seen: SeenRows) -> list[Flaw]:
+def objective_problems(trainer: TrainerConfig, seen: SeenRows) -> list[Problem]:
     """Report a dataset whose rows lack what the objective needs."""
-    objective = objective_of(trainer)
-    if objective not in PAIR_OBJECTIVES or not isinstance(trainer, PairTrainer) or not seen.looked_at:
+    if not isinstance(trainer, PairTrainer) or not seen.looked_at:
         return []
     if trainer.pairs.corrupt or seen.with_rejected:
         return []
-    reason = f"{objective} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
+    reason = f"{trainer.name} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
     remedy = "Set trainer.pairs.corrupt=true to make them, or give rows with a rejected answer."
-    return [Flaw("no pairs", Problem("trainer.pairs.corrupt", reason, False, remedy=remedy))]
+    return [Problem("trainer.pairs.corrupt", reason, False, remedy=remedy, code="no pairs")]
 
 
-def length_flaws(trainer: TrainerConfig, seen: SeenRows, too_long_before: int, examples_before: int) -> list[Flaw]:
+def length_problems(
+    trainer: TrainerConfig, seen: SeenRows, too_long_before: int, examples_before: int
+) -> list[Problem]:
     """Report that more examples than allowed are too long for a row.
 
     Args:
@@ -220,5 +219,5 @@ def length_flaws(trainer: TrainerConfig, seen: SeenRows, too_long_before: int, e
     if share > trainer.max_dropped_share:
         remedy = "Raise trainer.max_length or trainer.max_dropped_share."
         limit = f"at most {trainer.max_dropped_share:.1%} (trainer.max_dropped_share)"
-        return [Flaw("too long", Problem("trainer.max_length", reason, trainer.max_length, limit, remedy=remedy))]
-    return [Flaw("too long", Problem("trainer.max_length", reason, trainer.max_length), stops=False)]
+        return [Problem("trainer.max_length", reason, trainer.max_length, limit, remedy=remedy, code="too long")]
+    return [Problem("trainer.max_length", reason, trainer.max_length, code="too long", stops=False)]

@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
 from secft.config.run import RunConfig
-from secft.config.training import LoraTrainer, SampledTrainer, TrainerConfig, objective_of
+from secft.config.training import AdaptedTrainer, SampledTrainer, TrainerConfig
 from secft.errors import Problem
+from secft.train.backends import BACKENDS
 from secft.train.backends.keys import extra_problems
-from secft.train.checks.flaw import Flaw
 from secft.train.checks.machine import Machine
-from secft.train.checks.rows import PAIR_OBJECTIVES
 from secft.train.methods import refusal
-
-UNPACKED = (*PAIR_OBJECTIVES, "grpo", "ppo")
-"""Objectives whose rows are compared or sampled one by one."""
-
-Value = Callable[[TrainerConfig], Any]
+from secft.train.objectives import objective_of
 
 
-def _lora(name: str) -> Value:
-    return lambda trainer: getattr(trainer.lora, name) if isinstance(trainer, LoraTrainer) else None
-
-
-def _plain(name: str) -> Value:
-    return lambda trainer: getattr(trainer, name)
-
-
-SHARED: dict[str, tuple[str, Value]] = {
-    "learning_rate": ("learning_rate", _plain("learning_rate")),
-    "weight_decay": ("weight_decay", _plain("weight_decay")),
-    "warmup_ratio": ("warmup_ratio", _plain("warmup_ratio")),
-    "max_grad_norm": ("max_grad_norm", _plain("max_grad_norm")),
-    "max_steps": ("max_steps", _plain("max_steps")),
-    "eval_steps": ("eval_steps", _plain("eval_steps")),
-    "save_steps": ("save_steps", _plain("save_steps")),
-    "save_total_limit": ("save_total_limit", _plain("save_total_limit")),
-    "gradient_accumulation_steps": ("gradient_accumulation", _plain("gradient_accumulation")),
-    "gradient_checkpointing": ("gradient_checkpointing", _plain("gradient_checkpointing")),
-    "lora_alpha": ("lora.alpha", _lora("alpha")),
-    "lora_dropout": ("lora.dropout", _lora("dropout")),
-}
-OWN: dict[str, dict[str, tuple[str, Value]]] = {
-    "axolotl": {
-        **SHARED,
-        "num_epochs": ("epochs", _plain("epochs")),
-        "micro_batch_size": ("micro_batch_size", _plain("micro_batch_size")),
-        "sequence_len": ("max_length", _plain("max_length")),
-        "sample_packing": ("packing", _plain("packing")),
-        "lr_scheduler": ("scheduler", _plain("scheduler")),
-        "early_stopping_patience": ("early_stopping_patience", _plain("early_stopping_patience")),
-        "lora_r": ("lora.r", _lora("r")),
-    },
-    "llama_factory": {
-        **SHARED,
-        "num_train_epochs": ("epochs", _plain("epochs")),
-        "per_device_train_batch_size": ("micro_batch_size", _plain("micro_batch_size")),
-        "cutoff_len": ("max_length", _plain("max_length")),
-        "packing": ("packing", _plain("packing")),
-        "lr_scheduler_type": ("scheduler", _plain("scheduler")),
-        "lora_rank": ("lora.r", _lora("r")),
-    },
-}
-"""backend -> its own name of a setting -> (setting of ``trainer``, its value)."""
-
-
-def setting_flaws(config: RunConfig, machine: Machine) -> list[Flaw]:
+def setting_problems(config: RunConfig, machine: Machine) -> list[Problem]:
     """Report what no dataset can make right.
 
     Args:
@@ -85,106 +34,108 @@ def setting_flaws(config: RunConfig, machine: Machine) -> list[Flaw]:
     ]
 
 
-def _method(config: RunConfig, machine: Machine) -> list[Flaw]:
-    told = refusal(config.trainer.name, config.backend.name, cuda=machine.device == "cuda")
-    return [Flaw("method", Problem("trainer", told, config.trainer.name))] if told else []
+def _method(config: RunConfig, machine: Machine) -> list[Problem]:
+    reason = refusal(config.trainer.name, config.backend.name, cuda=machine.device == "cuda")
+    return [Problem("trainer", reason, config.trainer.name, code="method")] if reason else []
 
 
-def _extra(config: RunConfig) -> list[Flaw]:
+def _extra(config: RunConfig) -> list[Problem]:
     """Report settings by a backend's own names that it does not know, or that say what ``trainer`` says otherwise."""
     extra: Mapping[str, Any] = getattr(config.backend, "extra", None) or {}
-    name = config.backend.name
-    found = [Flaw("engine key", _unknown(name, key, told, extra[key])) for key, told in extra_problems(name, extra)]
-    for key, (setting, value_of) in OWN.get(name, {}).items():
-        value = value_of(config.trainer)
+    record = BACKENDS[config.backend.name]
+    found = extra_problems(record.name, extra)
+    for key, setting in record.same_settings.items():
+        value = _value(config.trainer, setting)
         if key in extra and value is not None and extra[key] != value:
             reason = f"contradicts trainer.{setting} = {value!r}"
-            remedy = f"Set trainer.{setting} alone; it reaches {name} by itself."
-            found.append(Flaw("contradiction", Problem(f"backend.extra.{key}", reason, extra[key], remedy=remedy)))
-    if name == "llama_factory" and extra.get("template") is not None:
-        reason = "names a template of LLaMA-Factory's own, which need not render what the tokenizer's template does"
-        remedy = "Leave it out: LLaMA-Factory then trains with the tokenizer's template, which serving uses too."
-        problem = Problem("backend.extra.template", reason, extra["template"], remedy=remedy)
-        found.append(Flaw("serving template", problem))
+            remedy = f"Set trainer.{setting} alone; it reaches {record.name} by itself."
+            found.append(Problem(f"backend.extra.{key}", reason, extra[key], remedy=remedy, code="contradiction"))
+    for key, (reason, remedy) in record.discouraged.items():
+        if extra.get(key) is not None:
+            problem = Problem(f"backend.extra.{key}", reason, extra[key], remedy=remedy, code="serving template")
+            found.append(problem)
     return found
 
 
-def _unknown(backend: str, key: str, told: str, value: object) -> Problem:
-    reason, _, guess = told.partition("; did you mean ")
-    return Problem(f"backend.extra.{key}", reason, value, suggestion=guess.strip("'?") or None)
+def _value(trainer: TrainerConfig, setting: str) -> Any:
+    """Return the value of a dotted setting, or None where the trainer has no such part."""
+    value: Any = trainer
+    for part in setting.split("."):
+        value = getattr(value, part, None)
+    return value
 
 
-def _packing(trainer: TrainerConfig) -> list[Flaw]:
-    objective = objective_of(trainer)
-    if not trainer.packing or objective not in UNPACKED:
+def _packing(trainer: TrainerConfig) -> list[Problem]:
+    if not trainer.packing or objective_of(trainer).rows.packs:
         return []
-    reason = f"{objective} compares or samples answers one by one and cannot pack them"
-    return [Flaw("packing", Problem("trainer.packing", reason, True, remedy="Set trainer.packing=false."))]
+    reason = f"{trainer.name} compares or samples answers one by one and cannot pack them"
+    return [Problem("trainer.packing", reason, True, remedy="Set trainer.packing=false.", code="packing")]
 
 
-def _bias(config: RunConfig) -> list[Flaw]:
-    trainer, name = config.trainer, config.backend.name
-    if not isinstance(trainer, LoraTrainer) or trainer.lora.bias == "none" or name == "trl":
+def _bias(config: RunConfig) -> list[Problem]:
+    trainer, record = config.trainer, BACKENDS[config.backend.name]
+    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.bias == "none" or record.biases:
         return []
-    problem = Problem("trainer.lora.bias", f"is known to backend=trl only, not to {name}", trainer.lora.bias, "none")
-    return [Flaw("contradiction", problem)]
+    known = " or ".join(name for name, other in BACKENDS.items() if other.biases)
+    reason = f"is known to backend={known} only, not to {record.name}"
+    return [Problem("trainer.lora.bias", reason, trainer.lora.bias, "none", code="contradiction")]
 
 
-def _lengths(trainer: TrainerConfig) -> list[Flaw]:
+def _lengths(trainer: TrainerConfig) -> list[Problem]:
     found = []
     if isinstance(trainer, SampledTrainer) and trainer.sampling.max_new_tokens >= trainer.max_length:
         reason = "leaves no room for the question"
         limit = f"less than trainer.max_length = {trainer.max_length}"
         value = trainer.sampling.max_new_tokens
-        found.append(Flaw("contradiction", Problem("trainer.sampling.max_new_tokens", reason, value, limit)))
+        found.append(Problem("trainer.sampling.max_new_tokens", reason, value, limit, code="contradiction"))
     if trainer.max_steps and trainer.eval_steps > trainer.max_steps:
         reason = f"is beyond the last step, {trainer.max_steps}: validation happens at the end only"
         remedy = "Set trainer.eval_steps=0 to say so."
-        problem = Problem("trainer.eval_steps", reason, trainer.eval_steps, remedy=remedy)
-        found.append(Flaw("evaluation steps", problem, stops=False))
+        value = trainer.eval_steps
+        found.append(Problem("trainer.eval_steps", reason, value, remedy=remedy, code="evaluation steps", stops=False))
     return found
 
 
-def _validation(config: RunConfig) -> list[Flaw]:
+def _validation(config: RunConfig) -> list[Problem]:
     patience = config.trainer.early_stopping_patience
     if patience == 0 or config.curation.split.validation_fraction > 0 or config.trainer.name == "pretrain":
         return []
     return [empty_validation(patience, "curation.split.validation_fraction is 0")]
 
 
-def empty_validation(patience: int, why: str) -> Flaw:
-    """Return the flaw of early stopping without anything to watch."""
+def empty_validation(patience: int, why: str) -> Problem:
+    """Return the problem of early stopping without anything to watch."""
     remedy = "Set trainer.early_stopping_patience=0, or raise curation.split.validation_fraction."
     reason = f"watches the validation split, which is empty ({why})"
-    return Flaw("validation", Problem("trainer.early_stopping_patience", reason, patience, remedy=remedy))
+    return Problem("trainer.early_stopping_patience", reason, patience, remedy=remedy, code="validation")
 
 
-def _hardware(config: RunConfig, machine: Machine) -> list[Flaw]:
+def _hardware(config: RunConfig, machine: Machine) -> list[Problem]:
     trainer, found = config.trainer, []
-    fp32_only = config.backend.name == "axolotl" and machine.device == "cpu"
+    fp32_only = machine.device == "cpu" and not BACKENDS[config.backend.name].cpu_bf16
     if trainer.precision == "bf16" and (fp32_only or not machine.bf16):
-        who = "axolotl on a CPU" if fp32_only else "the hardware"
+        who = f"{config.backend.name} on a CPU" if fp32_only else "the hardware"
         reason = f"{who} does not compute in bf16 ({machine.told})"
-        found.append(Flaw("precision", Problem("trainer.precision", reason, "bf16", "auto, fp32")))
+        found.append(Problem("trainer.precision", reason, "bf16", "auto, fp32", code="precision"))
     if trainer.attention == "flash_attention_2" and (machine.device != "cuda" or (machine.here and not _flash())):
         lacks = "the package flash-attn" if machine.device == "cuda" else "a CUDA device"
-        found.append(Flaw("attention", Problem("trainer.attention", f"needs {lacks}", trainer.attention, "auto, sdpa")))
+        found.append(Problem("trainer.attention", f"needs {lacks}", trainer.attention, "auto, sdpa", code="attention"))
     return [*found, *_kernels(config, machine)]
 
 
-def _kernels(config: RunConfig, machine: Machine) -> list[Flaw]:
+def _kernels(config: RunConfig, machine: Machine) -> list[Problem]:
     """Report fused kernels that are required and cannot be had."""
     if config.trainer.kernels != "liger":
         return []
-    lacks = ""
-    if config.backend.name not in ("trl", "axolotl"):
-        lacks = f"backend=trl or axolotl: {config.backend.name} has none, or its own"
+    lacks, record = "", BACKENDS[config.backend.name]
+    if not record.kernels:
+        known = " or ".join(name for name, other in BACKENDS.items() if other.kernels)
+        lacks = f"backend={known}: {record.name} has none, or its own"
     elif machine.device != "cuda":
         lacks = "a CUDA device"
-    elif config.backend.name == "trl" and machine.here and find_spec("liger_kernel") is None:
+    elif not record.separate and machine.here and find_spec("liger_kernel") is None:
         lacks = "the package liger-kernel: pip install 'secft[liger]'"
-    problem = Problem("trainer.kernels", f"needs {lacks}", "liger", "auto, none")
-    return [Flaw("kernels", problem)] if lacks else []
+    return [Problem("trainer.kernels", f"needs {lacks}", "liger", "auto, none", code="kernels")] if lacks else []
 
 
 def _flash() -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from secft.errors import InputError, Problem
-from secft.train.checks.flaw import Flaw
 from secft.train.checks.model import config_of
 from secft.train.checks.serving import ServedTemplate, served_templates
 from secft.train.template import end_of_turn_ids
@@ -29,7 +28,7 @@ PROBES: tuple[list[dict[str, str]], ...] = (
 SHOWN = 60
 
 
-def template_flaws(tokenizer: Any, model_dir: Path, name: str, served: Path | None = None) -> list[Flaw]:
+def template_problems(tokenizer: Any, model_dir: Path, name: str, served: Path | None = None) -> list[Problem]:
     """Report what is wrong with a model's chat template, for training or for serving.
 
     Args:
@@ -40,16 +39,16 @@ def template_flaws(tokenizer: Any, model_dir: Path, name: str, served: Path | No
     """
     if not getattr(tokenizer, "chat_template", None):
         remedy = "Use an instruct model, or put a chat_template.jinja into its directory."
-        return [Flaw("template", Problem("model", "has no chat template", name, remedy=remedy))]
+        return [Problem("model", "has no chat template", name, remedy=remedy, code="template")]
     found = _end_of_turn(tokenizer, model_dir, name)
     return [*found, *_generation_prompt(tokenizer, name), *_serving(tokenizer, model_dir, name, served)]
 
 
-def _end_of_turn(tokenizer: Any, model_dir: Path, name: str) -> list[Flaw]:
+def _end_of_turn(tokenizer: Any, model_dir: Path, name: str) -> list[Problem]:
     try:
         closing = end_of_turn_ids(tokenizer)
     except InputError as error:
-        return [Flaw("end of turn", Problem("model", str(error), name, remedy="Use another chat template."))]
+        return [Problem("model", str(error), name, remedy="Use another chat template.", code="end of turn")]
     stops = config_of(model_dir, "generation_config.json").get("eos_token_id")
     known = {stops} if isinstance(stops, int) else set(stops) if isinstance(stops, list) else set()
     if not known or closing & known:
@@ -57,10 +56,10 @@ def _end_of_turn(tokenizer: Any, model_dir: Path, name: str) -> list[Flaw]:
     token = tokenizer.convert_ids_to_tokens(min(closing))
     reason = f"answers end with {token!r}, but generation_config.json stops at {sorted(known)} only"
     remedy = "Add its id to eos_token_id there, or answers will not end when the model is served."
-    return [Flaw("end of turn", Problem("model", reason, name, remedy=remedy), stops=False)]
+    return [Problem("model", reason, name, remedy=remedy, code="end of turn", stops=False)]
 
 
-def _generation_prompt(tokenizer: Any, name: str) -> list[Flaw]:
+def _generation_prompt(tokenizer: Any, name: str) -> list[Problem]:
     """Report a template whose prompt for an answer is not how a finished conversation begins."""
     for probe in PROBES:
         whole, asked = rendered(tokenizer, probe), rendered(tokenizer, probe[:-1], prompt=True)
@@ -72,11 +71,11 @@ def _generation_prompt(tokenizer: Any, name: str) -> list[Flaw]:
             f"with {asked[at : at + SHOWN]!r} where it was trained on {whole[at : at + SHOWN]!r}"
         )
         remedy = "Use a template whose generation prompt is the beginning of an answer as it is trained."
-        return [Flaw("generation prompt", Problem("model", reason, name, remedy=remedy))]
+        return [Problem("model", reason, name, remedy=remedy, code="generation prompt")]
     return []
 
 
-def _serving(tokenizer: Any, model_dir: Path, name: str, served: Path | None) -> list[Flaw]:
+def _serving(tokenizer: Any, model_dir: Path, name: str, served: Path | None) -> list[Problem]:
     found = []
     templates, broken = served_templates(model_dir, served)
     for template in templates:
@@ -84,8 +83,8 @@ def _serving(tokenizer: Any, model_dir: Path, name: str, served: Path | None) ->
         if told:
             reason = f"{template.place} renders another prompt than the tokenizer's chat template: {told}"
             remedy = "Serve the model with the template that it is trained with."
-            found.append(Flaw("serving template", Problem("model", reason, name, remedy=remedy)))
-    found += [Flaw("serving template", Problem("model.served_template", text), stops=False) for text in broken]
+            found.append(Problem("model", reason, name, remedy=remedy, code="serving template"))
+    found += [Problem("model.served_template", text, code="serving template", stops=False) for text in broken]
     return found
 
 

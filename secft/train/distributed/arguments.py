@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secft.train.distributed.engines import deepspeed_json, fsdp_config
+from secft.train.distributed.libraries import deepspeed_json, fsdp_config
 from secft.train.job import TrainJob
 
 
@@ -20,7 +20,7 @@ def spread_settings(job: TrainJob) -> dict[str, Any]:
         told["deepspeed"] = deepspeed_json(settings)
     if settings.strategy == "fsdp2":
         told["fsdp"] = True
-        told["fsdp_config"] = fsdp_config(settings, checkpointing=job.gradient_checkpointing)
+        told["fsdp_config"] = fsdp_config(settings, checkpointing=job.trainer.gradient_checkpointing)
         # FSDP recomputes activations itself.
         told["gradient_checkpointing"] = False
     return told

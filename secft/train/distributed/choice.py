@@ -7,15 +7,15 @@ import shutil
 
 from secft.config.distributed import DistributedConfig
 from secft.config.run import RunConfig
-from secft.config.training import adapter_of, objective_of
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import Problem
 from secft.files import plain
+from secft.train.backends import BACKENDS
 from secft.train.distributed.settings import DistributedSettings
+from secft.train.objectives import adapter_of, objective_of
 
 # What reaches a shell script is a word of these characters only, whoever wrote the configuration.
 WORD = re.compile(r"[A-Za-z0-9_.:,@/+-]+")
-SPREAD_BACKENDS = ("trl", "axolotl", "llama_factory")
 
 
 def settings_of(config: DistributedConfig) -> DistributedSettings:
@@ -52,7 +52,11 @@ def distributed_problems(config: RunConfig) -> list[Problem]:
 def missing_here(config: RunConfig) -> list[Problem]:
     """Return what this machine lacks for the chosen division and launcher."""
     chosen, found = config.distributed, []
-    if chosen.name.startswith("deepspeed") and config.backend.name == "trl" and missing_modules(("deepspeed",)):
+    if (
+        chosen.name.startswith("deepspeed")
+        and not BACKENDS[config.backend.name].separate
+        and missing_modules(("deepspeed",))
+    ):
         found.append(_refused("name", "deepspeed is not installed", chosen.name, "pip install 'secft[deepspeed]'"))
     if chosen.launcher == "ray" and missing_modules(("ray",)):
         found.append(_refused("launcher", "ray is not installed", "ray", "pip install 'secft[ray]'"))
@@ -98,19 +102,21 @@ def _word_problems(chosen: DistributedConfig) -> list[Problem]:
 
 
 def _method_problems(config: RunConfig) -> list[Problem]:
-    chosen, backend = config.distributed, config.backend.name
-    if backend not in SPREAD_BACKENDS:
-        remedy = f"Use distributed=single, or one of backend={', '.join(SPREAD_BACKENDS)}."
-        return [_refused("name", f"backend={backend} trains in one process", chosen.name, remedy)]
-    if backend != "trl" and chosen.launcher in ("ray", "slurm"):
-        reason = f"starts backend=trl only, not backend={backend}"
+    chosen, backend = config.distributed, BACKENDS[config.backend.name]
+    if not backend.launchers:
+        others = ", ".join(name for name, record in BACKENDS.items() if record.launchers)
+        remedy = f"Use distributed=single, or one of backend={others}."
+        return [_refused("name", f"backend={backend.name} trains in one process", chosen.name, remedy)]
+    if chosen.launcher not in backend.launchers:
+        able = ", ".join(name for name, record in BACKENDS.items() if chosen.launcher in record.launchers)
+        reason = f"starts backend={able} only, not backend={backend.name}"
         return [_refused("launcher", reason, chosen.launcher, "Use launcher=torchrun.")]
     sharded = chosen.name == "fsdp2" or chosen.name.startswith("deepspeed")
     if sharded and adapter_of(config.trainer) == "qlora" and chosen.name != "deepspeed_zero1":
         reason = "divides weights, and quantised weights cannot be divided here"
         return [_refused("name", reason, chosen.name, "Use distributed=ddp, or trainer=lora.")]
-    if sharded and backend == "trl" and objective_of(config.trainer) not in ("sft", "continue"):
-        reason = f"divides weights; trainer={objective_of(config.trainer)} needs them whole"
+    if sharded and not backend.separate and not objective_of(config.trainer).rows.packs:
+        reason = f"divides weights; trainer={config.trainer.name} needs them whole"
         return [_refused("name", reason, chosen.name, "Use distributed=ddp.")]
     return []
 

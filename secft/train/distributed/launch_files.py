@@ -20,7 +20,7 @@ from secft.train.distributed.commands import (
     supervised,
     torchrun_command,
 )
-from secft.train.distributed.engines import accelerate_config, deepspeed_json
+from secft.train.distributed.libraries import accelerate_config, deepspeed_json
 from secft.train.distributed.settings import DistributedSettings
 
 # What a machine learns when it starts, as shell words that must not be quoted.

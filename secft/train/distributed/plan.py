@@ -12,7 +12,7 @@ from secft.train.distributed.commands import process_environment, start_command
 from secft.train.distributed.launch_files import launch_files
 from secft.train.distributed.settings import DEFAULT_PORT, DistributedSettings
 
-ENGINE = "secft.train.engines.trl_sft"
+RUNNER = "secft.train.backends.trl.runner"
 PLACE = Path("<training>")
 """Stands for the training's directory, which is named when the run starts."""
 
@@ -34,7 +34,7 @@ def launch_plan(config: RunConfig) -> list[str]:
 
 
 def _program() -> list[str]:
-    return ["-m", ENGINE, str(PLACE)]
+    return ["-m", RUNNER, str(PLACE)]
 
 
 def _command_lines(settings: DistributedSettings) -> list[str]:

@@ -15,8 +15,8 @@ from typing import Any
 import secft
 from secft.train.distributed.commands import process_environment
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.foreign.facts import PARENT_VARIABLE
 from secft.train.job import TrainJob
+from secft.train.runners.facts import PARENT_VARIABLE
 
 
 def main(argv: list[str]) -> int:
@@ -75,9 +75,9 @@ def train_rank(settings: dict[str, str]) -> None:
     Raises:
         RuntimeError: the engine did not end well; its note in the directory says why.
     """
-    from secft.train.engines import trl_sft
+    from secft.train.backends.trl import runner
 
-    code = trl_sft.main([settings["directory"]])
+    code = runner.main([settings["directory"]])
     if code:
         raise RuntimeError(f"the engine ended with exit code {code}")
 

@@ -19,8 +19,8 @@ from typing import Any
 from secft.train.distributed.commands import process_environment
 from secft.train.distributed.notes import STOP, verdict
 from secft.train.distributed.settings import DistributedSettings
-from secft.train.foreign.facts import PARENT_VARIABLE, PR_SET_PDEATHSIG, die_with_parent
 from secft.train.job import TrainJob
+from secft.train.runners.facts import PARENT_VARIABLE, PR_SET_PDEATHSIG, die_with_parent
 
 
 def main(argv: list[str]) -> int:

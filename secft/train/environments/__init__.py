@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.train.environments.checks import Finding, check, findings
-from secft.train.environments.lock import LOCKS, SEPARATE, SIZES, lock_of
+from secft.train.environments.checks import UNDONE, check, problems_of
+from secft.train.environments.lock import LOCKS, lock_of
 from secft.train.environments.making import make
 from secft.train.environments.place import BackendEnvironment, ready
 from secft.train.environments.turns import Show, in_use, turn
 from secft.train.environments.variables import SILENT, variables_for
 
 __all__ = [
-    "SEPARATE",
     "SILENT",
-    "SIZES",
+    "UNDONE",
     "BackendEnvironment",
-    "Finding",
     "check",
     "ensure",
     "in_use",
@@ -60,6 +58,6 @@ def repair(name: str, root: Path, show: Show = _silent, *, locks: Path = LOCKS) 
     lock = lock_of(name, locks)
     with turn(name, root, show) as held:
         found = ready(name, root, lock.digest)
-        if found is not None and not findings(lock, root, files=True):
+        if found is not None and not problems_of(lock, root, files=True):
             return found
         return make(lock, root, show, held)

@@ -14,13 +14,7 @@ from pathlib import Path
 from secft.errors import InputError, did_you_mean
 
 LOCKS = Path(__file__).resolve().parents[1] / "locks"
-SEPARATE = ("axolotl", "llama_factory", "unsloth")
-"""Backends that live in an environment of their own."""
-
-_GIB = 2**30
-SIZES = {"axolotl": int(4.0 * _GIB), "llama_factory": int(2.3 * _GIB), "unsloth": int(1.9 * _GIB)}
-"""Measured size of an environment with the CPU build of torch, in bytes."""
-CUDA_SIZE = 6 * _GIB
+CUDA_SIZE = 6 * 2**30
 """What the CUDA libraries add that the usual build of torch brings along, in bytes."""
 
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+-]+)")

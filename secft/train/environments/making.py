@@ -20,9 +20,10 @@ from secft.environment import cuda_devices, free_disk_bytes
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import storage_errors
 from secft.progress import Meter, meter
-from secft.train.environments.lock import CUDA_SIZE, SIZES, Lock
+from secft.train.backends import BACKENDS
+from secft.train.environments.lock import CUDA_SIZE, Lock
 from secft.train.environments.look import Inside, look_inside
-from secft.train.environments.place import RECORD, BackendEnvironment, Record, is_foreign, place_of, python_of, ready
+from secft.train.environments.place import RECORD, BackendEnvironment, Record, is_occupied, place_of, python_of, ready
 from secft.train.environments.turns import Show
 
 PYTHONS = ((3, 11), (3, 12))
@@ -106,7 +107,7 @@ def fitting_python() -> Path:
 
 def _clear(directory: Path) -> None:
     """Remove an environment; it is renamed first, so that no half of it is ever taken for whole."""
-    if is_foreign(directory):
+    if is_occupied(directory):
         raise InputError(
             f"{directory} holds something that secft did not make (it has no {RECORD}). "
             "Move it away, or choose another place with paths.backends=DIR."
@@ -121,7 +122,8 @@ def _clear(directory: Path) -> None:
 
 def _check_room(name: str, root: Path) -> None:
     """Raise a StorageError if the disk is too small: the environment, and the downloads while it is made."""
-    size = SIZES.get(name, 0) + (CUDA_SIZE if cuda_devices() and name in SIZES else 0)
+    size = BACKENDS[name].environment_bytes if name in BACKENDS else 0
+    size += CUDA_SIZE if size and cuda_devices() else 0
     needed, free = int(size * 1.4), free_disk_bytes(root)
     if free < needed:
         raise StorageError(

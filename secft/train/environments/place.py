@@ -85,7 +85,7 @@ def read_record(directory: Path) -> Record | None:
         return None
 
 
-def is_foreign(directory: Path) -> bool:
+def is_occupied(directory: Path) -> bool:
     """Return whether a directory holds something that secft did not make."""
     if not directory.exists() and not directory.is_symlink():
         return False

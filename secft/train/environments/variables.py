@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from secft.environment import cuda_devices
+from secft.train.backends import BACKENDS
 from secft.train.environments.place import BackendEnvironment
 
 SILENT = {
@@ -27,7 +28,8 @@ def variables_for(place: BackendEnvironment, given: Mapping[str, str] | None = N
     """Return the variables for a program of an environment.
 
     Telemetry is off, the environment's programs come first on the PATH, nothing of secft's own environment or of the
-    user's site-packages is seen. On a machine without a CUDA device Unsloth is told to use the CPU.
+    user's site-packages is seen. On a machine without a CUDA device
+    a backend may need more (``BackendRecord.cpu_variables``).
 
     Args:
         place: the environment.
@@ -37,6 +39,6 @@ def variables_for(place: BackendEnvironment, given: Mapping[str, str] | None = N
     kept = {key: value for key, value in start.items() if key not in _HIDDEN}
     path = os.pathsep.join(part for part in (str(place.python.parent), kept.get("PATH", "")) if part)
     found = {**kept, **SILENT, "PATH": path, "VIRTUAL_ENV": str(place.directory), "PYTHONNOUSERSITE": "1"}
-    if place.name == "unsloth" and not cuda_devices():
-        found["UNSLOTH_FORCE_CPU"] = "1"
+    if place.name in BACKENDS and not cuda_devices():
+        found.update(BACKENDS[place.name].cpu_variables)
     return found

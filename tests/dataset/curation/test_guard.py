@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,12 @@ import pytest
 
 from secft.config.curation import CurationConfig, GuardConfig
 from secft.config.dedup import DedupConfig
-from secft.config.run import RunConfig
 from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import curation_problems, deciding_packages
 from secft.dataset.decontaminate import Embed, add_similar, guarded, hits_of
 from secft.errors import InputError
 from secft.records import Example
-from secft.work.guard import guard_digests, guard_sets
+from secft.stages.guard import guard_digests, guard_sets
 
 from ..conftest import SHARED, MakeExample, curate_examples
 
@@ -159,17 +157,17 @@ def test_broken_files_are_named(name: str, data: bytes, reason: str, tmp_path: P
 def test_sets_of_a_run(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "Which one?"}\n')
-    config = RunConfig(curation=CurationConfig(guard=GuardConfig(files=[str(path)])))
-    sets = guard_sets(config)
+    curation = CurationConfig(guard=GuardConfig(files=[str(path)]))
+    sets = guard_sets(curation)
     assert set(sets) == {"general_knowledge", "over_refusal", "refusal", str(path)}
     assert sets[str(path)] == ["Which one?"]
     assert len(sets["general_knowledge"]) > 100
-    before = guard_digests(config)
+    before = guard_digests(curation)
     path.write_text('{"question": "Another?"}\n')
-    after = guard_digests(config)
+    after = guard_digests(curation)
     assert {key for key in before if before[key] != after[key]} == {f"guard:{path}"}
     assert "detect-secrets" in before
-    assert set(guard_digests(replace(config, curation=CurationConfig()))) == set(before) - {f"guard:{path}"}
+    assert set(guard_digests(CurationConfig())) == set(before) - {f"guard:{path}"}
 
 
 def test_problems(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from secft.dataset import collect
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
-from secft.preflight import config_problems
+from secft.pipelines import FINETUNE
 from secft.records import Document
 
 CHAT = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
@@ -143,7 +143,7 @@ def test_texts_need_synthesis_and_conversations_do_not(kind: str) -> None:
     texts = f"source.{kind}.fields.body=text"
 
     def about(*overrides: str) -> list[str]:
-        found = config_problems(read_config([f"source=[{kind}]", where, *overrides]))
+        found = FINETUNE.problems(read_config([f"source=[{kind}]", where, *overrides]), machine=False)
         return [problem.reason for problem in found if problem.key == "synthesis"]
 
     assert about("synthesis=none") == []

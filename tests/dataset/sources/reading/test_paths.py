@@ -23,7 +23,7 @@ from secft.config.run import RunConfig
 from secft.dataset import collect
 from secft.errors import InputError
 from secft.files import read_jsonl
-from secft.pipeline import STAGES
+from secft.pipelines import FINETUNE_STAGES
 from secft.stage import run_stage
 from tests.net.site import Site, serving
 
@@ -126,8 +126,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         summary = collect.collect(config.source, root / "collected")
         artifacts: dict[str, Any] = {}
         store = ArtifactStore(root / "cache" / "stages")
-        for stage in STAGES[:3]:
-            artifacts[stage.name] = run_stage(stage, config, artifacts, store, lambda: None).artifact
+        for stage in FINETUNE_STAGES[:3]:
+            artifacts[stage.name] = run_stage(stage, config, artifacts, store).artifact
         seconds = time.perf_counter() - start
     places = {name: artifact.path for name, artifact in artifacts.items()}
     return Made(root / "collected", summary, places, seconds, before, largest_child())

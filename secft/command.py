@@ -1,0 +1,105 @@
+"""What a command is: ``python -m secft COMMAND [VERB] [words and flags] [key=value ...]``.
+
+What holds a ``=`` is an override of the command's configuration, in the same grammar everywhere; what starts with a
+dash is a flag; the rest are words. Words and flags are read by argparse. A path with a ``=`` in it is taken as a word
+if it starts with ``/`` or ``.``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from secft.config.roots import Root
+from secft.errors import InputError, did_you_mean
+
+PROGRAM = "python -m secft"
+EXIT_CODES = "Exit codes: 0 ok, 2 wrong use, unknown name, or something is wrong, 1 failure."
+
+
+def no_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the command takes overrides only."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that a command can do.
+
+    Attributes:
+        about: one line for the usage text.
+        call: (configuration, words and flags) -> exit code.
+        arguments: declares words and flags.
+    """
+
+    about: str
+    call: Callable[[Any, argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of the command line.
+
+    Attributes:
+        name: the word; the name of its module below secft/commands.
+        about: one line for --help.
+        root: of its configuration.
+        verbs: name -> verb; a command that does one thing has one verb, named with an empty text.
+        notes: more for the usage text.
+        help: (command -> one line about it) -> usage text, where argparse's would not tell enough.
+        sweep: runs a multirun: (arguments for Hydra, command line) -> exit code; None does one job after the other.
+        problems: everything that keeps a job from being started, told together with what is wrong with its overrides.
+    """
+
+    name: str
+    about: str
+    root: Root[Any]
+    verbs: Mapping[str, Verb]
+    notes: str = ""
+    help: Callable[[Mapping[str, str]], str] | None = None
+    sweep: Callable[[list[str], str], int] | None = None
+    problems: Callable[[Any], list[Any]] = field(default=lambda config: [])
+
+    def parse(self, arguments: Sequence[str]) -> tuple[Verb, argparse.Namespace]:
+        """Read words and flags.
+
+        Returns:
+            The verb that is asked for, and what it is given.
+
+        Raises:
+            InputError: the command is used in a wrong way; the message ends with the usage text.
+            SystemExit: with 0, after --help.
+        """
+        parser = _Parser(prog=f"{PROGRAM} {self.name}", description=self.about, epilog=self._epilog(),
+                         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
+        if "" in self.verbs:
+            self.verbs[""].arguments(parser)
+        else:
+            names = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+            for name, verb in self.verbs.items():
+                verb.arguments(names.add_parser(name, help=verb.about, description=verb.about, allow_abbrev=False))
+        found = parser.parse_args(list(arguments))
+        return self.verbs[getattr(found, "verb", "")], found
+
+    def _epilog(self) -> str:
+        overrides = f"key=value sets what {PROGRAM} {self.name} --cfg job shows."
+        return "\n".join(filter(None, [overrides, self.notes, EXIT_CODES]))
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, whose complaints are errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong, with a guess and the usage text.
+
+        Raises:
+            InputError: always.
+        """
+        words = message.replace("'", " ").replace(",", " ").split()
+        known = [option for action in self._actions for option in (*action.option_strings, *(action.choices or ()))]
+        guesses = [did_you_mean(word, known) for word in words if word not in known]
+        guess = next((one for one in guesses if one), None)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        raise InputError(f"{message}.{hint}\n\n{self.format_help()}")

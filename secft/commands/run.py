@@ -1,0 +1,169 @@
+"""The run command: check everything, run the stages, write the reports, register what passed, say where things are."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from secft.artifact import Artifact, ArtifactStore
+from secft.command import Command, Verb
+from secft.config.roots import RUN
+from secft.config.run import RunConfig
+from secft.dataset import collect
+from secft.documents.results import RESULTS
+from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError
+from secft.files import digest, read_json
+from secft.log import RunLog, warn
+from secft.pipelines import Pipeline, pipeline_of
+from secft.planning.findings import before_training
+from secft.run_directory import RunDirectory
+from secft.stage import Inputs, StageResult, lasting, run_stages
+from secft.stages.dataset import DATASET
+from secft.stages.reporting import register_model
+from secft.train.checks import machine_of
+from secft.train.watching import StoppedByWatcher
+
+REPORTS_VERSION = 1
+"""Raised when the reports would tell something else of the same run."""
+DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
+"""Groups without which no dataset can be made: what is wrong there is told without a plan."""
+
+
+def run(config: RunConfig, command: str) -> dict[str, Any]:
+    """Run one experiment from its sources to a registered model.
+
+    Args:
+        config: the whole configuration.
+        command: what the user typed, for the reports.
+
+    Returns:
+        What a leaderboard wants to know: run, status, exit code (0, or 3 where the gates did not pass and nothing
+        was registered), directory, registered path, results, what training reported.
+
+    Raises:
+        ConfigError: something is wrong with the configuration or this machine; nothing was started.
+        SecftError: a stage failed; earlier ones stay finished.
+    """
+    pipeline = pipeline_of(config)
+    found = pipeline.problems(config)
+    if config.dry_run:
+        if any(problem.key.split(".")[0] in DATA_GROUPS for problem in pipeline.problems(config, machine=False)):
+            raise ConfigError(found)  # no data can be made, so there is nothing to plan with
+        startable = pipeline.plan(config, found)
+        return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
+    if found:
+        raise ConfigError(found)
+    collect.refresh(config.source)  # before anything is named after its content
+    directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
+    directory.open(config, command)
+    log = RunLog(directory.path / "run.log")
+    try:
+        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).told}")
+        return _run_and_register(config, pipeline, directory, log)
+    finally:
+        log.close()
+        directory.close()
+
+
+def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+    start = time.monotonic()
+
+    def on_stage(result: StageResult) -> None:
+        directory.show(result)
+        if result.stage in pipeline.publish:
+            place = pipeline.publish[result.stage](config, result.artifact)
+            directory.record.dataset = str(place)
+            log.say(f"    dataset {place}")
+
+    def before(stage: str, inputs: Inputs) -> list[str]:
+        if stage != "train" or "dataset" not in inputs:
+            return []
+        warnings = before_training(config, inputs["dataset"].path / DATASET)
+        for text in warnings:
+            warn(text)
+        return warnings
+
+    try:
+        store = ArtifactStore(Path(config.paths.cache) / "stages")
+        artifacts = run_stages(pipeline.stages(config), config, store, log, on_stage, before)
+        _write_reports(config, pipeline, artifacts, directory, log)
+        outcome = _conclude(config, pipeline, artifacts, directory, log)
+    except (Interrupted, KeyboardInterrupt):
+        directory.finish("interrupted")
+        raise Interrupted("The run was interrupted; the same command continues it.") from None
+    except StoppedByWatcher as stopped:
+        directory.finish("pruned", error=str(stopped))
+        raise
+    except SecftError as error:
+        directory.finish("error", error=str(error))
+        log.note(f"error: {error}")
+        raise
+    log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / pipeline.first}")
+    return outcome
+
+
+def _write_reports(
+    config: RunConfig, pipeline: Pipeline, artifacts: dict[str, Artifact], directory: RunDirectory, log: RunLog
+) -> None:
+    """Write what people read, whatever the gates say; reports that tell the same already stay as they are."""
+    made = {name: artifact.manifest["fingerprint"] for name, artifact in artifacts.items()}
+    identity = digest({"version": REPORTS_VERSION, "config": lasting(config), "stages": made})
+    written = directory.write_reports(identity, lambda: pipeline.reports(config, artifacts, directory.record))
+    if written and directory.record.reports:
+        log.say(f"reports: {', '.join(directory.record.reports.files)}")
+
+
+def _conclude(
+    config: RunConfig, pipeline: Pipeline, artifacts: dict[str, Artifact], directory: RunDirectory, log: RunLog
+) -> dict[str, Any]:
+    """Register a candidate that passed; say why another one is not registered."""
+    verdict = artifacts["gates"].summary["verdict"]
+    outcome = {
+        "run": directory.name,
+        "directory": str(directory.path),
+        "verdict": verdict,
+        "results": read_json(artifacts["evaluate"].path / RESULTS),
+        "training": artifacts["train"].summary,
+    }
+    card = directory.path / pipeline.card
+    if verdict == "pass":
+        origin, models = pipeline.origin(config, artifacts), Path(config.paths.models)
+        text = card.read_text(encoding="utf-8")
+        place = register_model(artifacts, text, models, config.backend.name, directory.name, origin)
+        log.say(f"gates passed; registered {place}", "green")
+        directory.finish("passed", verdict=verdict, registered=str(place))
+        return {**outcome, "status": "passed", "exit_code": 0, "registered": str(place)}
+    status = {"fail": "failed"}.get(verdict, verdict)
+    log.say(f"the gates say {verdict}: nothing was registered; {card} tells why", "bold red")
+    directory.finish(status, verdict=verdict)
+    return {**outcome, "status": status, "exit_code": GateFailedError.exit_code}
+
+
+def _call(config: RunConfig, arguments: argparse.Namespace) -> int:
+    return int(run(config, arguments.shown)["exit_code"])
+
+
+def _help(commands: Mapping[str, str]) -> str:
+    from secft.config.help import help_text
+
+    return help_text(RUN.name, commands)
+
+
+def _sweep(arguments: list[str], shown: str) -> int:
+    from secft.sweep import run_sweep
+
+    return run_sweep(arguments, shown, run)
+
+
+COMMAND = Command(
+    name="run",
+    about="sources to a gated, carded adapter (the default)",
+    root=RUN,
+    verbs={"": Verb("run one experiment", _call)},
+    help=_help,
+    sweep=_sweep,
+    problems=lambda config: pipeline_of(config).problems(config),
+)

@@ -1,0 +1,45 @@
+"""Held-out answers have to surprise the candidate less than its base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from secft.config.setting import setting
+from secft.documents.decision import Verdict
+from secft.documents.document import Words
+from secft.evaluate.gates.kind import GateKind, PairedInterval
+
+
+@dataclass
+class PerplexitySettings:
+    """Settings of this kind, part of ``gates``."""
+
+    perplexity_must_fall: bool = setting(True, about="The upper bound of the log-perplexity difference is below 0.")
+
+
+class PerplexityGate(GateKind):
+    """Pass where the whole interval of the log-perplexity difference lies below zero, fail where it lies above."""
+
+    name = "perplexity"
+    title: ClassVar[Words] = {"en": "perplexity", "es": "perplejidad"}
+    falling = True
+
+    def tasks(self, settings: PerplexitySettings) -> Sequence[str]:
+        """Return the task that measures answers in sentences, or none."""
+        return ("answer_perplexity",) if settings.perplexity_must_fall else ()
+
+    def margin(self, settings: PerplexitySettings) -> float:
+        """Return zero: any certain fall is enough."""
+        return 0.0
+
+    def rule(self, margin: float) -> str:
+        """Return the question in words."""
+        return "perplexity of held-out answers falls"
+
+    def verdict(self, difference: PairedInterval, margin: float) -> Verdict:
+        """Look at both bounds."""
+        if difference.high < -margin:
+            return "pass"
+        return "fail" if difference.low > -margin else "inconclusive"

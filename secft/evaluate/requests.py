@@ -1,0 +1,151 @@
+"""How a task asks a model, and what of its reply is kept: one class for each form of answer.
+
+lm-eval runs the requests; each class says so in lm-eval's words (``settings``), and turns lm-eval's sample of one item
+into the answer that is kept (``read``).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class Request(ABC):
+    """One form of answer."""
+
+    by_score: ClassVar[bool] = False
+    """Only a model that gives a number to an answer can be asked in this way."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return what lm-eval is told: output type, where the parts of a prompt stand, how one result is read."""
+
+    @abstractmethod
+    def read(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to one item, of an lm-eval sample, without its id."""
+
+    @abstractmethod
+    def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what counts as right, for the line of ``eval/<task>.jsonl``."""
+
+    def chance(self, rows: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return the share that guessing gets right, or None where guessing makes no sense."""
+        return None
+
+
+class ChooseOne(Request):
+    """The choice with the largest summed log-likelihood is the answer."""
+
+    def settings(self) -> dict[str, Any]:
+        """Ask for the log-likelihood of every choice."""
+        return {"output_type": "multiple_choice", "doc_to_choice": "continuations", "doc_to_target": "answer"}
+
+    def read(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the choice, the one by log-likelihood per token, and all log-likelihoods."""
+        doc, sums = sample["doc"], [finite(loglikelihood) for loglikelihood, _ in sample["filtered_resps"]]
+        predicted = _best(sums, [1] * len(sums))
+        return {
+            "prediction": predicted,
+            "prediction_normalised": _best(sums, doc["tokens"]),
+            # A model whose training diverged answers with NaN: that is no answer, and never a right one.
+            "correct": predicted == doc["answer"],
+            "loglikelihoods": sums,
+        }
+
+    def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the choices and the right one."""
+        return {"choices": question["choices"], "gold": question["answer"], "tokens": question["tokens"]}
+
+    def chance(self, rows: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return the mean of one through the number of choices."""
+        return sum(1 / len(row["choices"]) for row in rows) / len(rows)
+
+
+class HeldOutAnswer(Request):
+    """How surprised a model is by the held-out answer."""
+
+    def settings(self) -> dict[str, Any]:
+        """Ask for the log-likelihood of the answer."""
+        return {"output_type": "loglikelihood", "doc_to_target": "target"}
+
+    def read(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the negative log-likelihood, in nats."""
+        return {"nll": finite(-sample["filtered_resps"][0][0])}
+
+    def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the answer and its number of tokens."""
+        return {"gold": question["reference"], "tokens": question["tokens"][0]}
+
+
+@dataclass(frozen=True)
+class Write(Request):
+    """The model writes, and a rule tells whether that is right.
+
+    Attributes:
+        right: text -> whether it is what was wanted.
+        wanted: what was wanted, in one word.
+        notes: text -> what else is kept about an answer.
+    """
+
+    right: Callable[[str], bool]
+    wanted: str
+    notes: Callable[[str], Mapping[str, Any]]
+
+    def settings(self) -> dict[str, Any]:
+        """Ask for a text, greedily."""
+        return {
+            "output_type": "generate_until",
+            "doc_to_target": "target",
+            "generation_kwargs": {"until": [], "do_sample": False},
+        }
+
+    def read(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the text and what the rule says of it."""
+        text = sample["filtered_resps"][0]
+        return {"text": text, **self.notes(text), "correct": self.right(text)}
+
+    def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell what was wanted."""
+        return {"gold": self.wanted}
+
+
+class ScorePair(Request):
+    """Of two answers the better one is to score higher; measured without lm-eval (secft/evaluate/reward.py)."""
+
+    by_score = True
+
+    def settings(self) -> dict[str, Any]:
+        """Refuse: lm-eval knows no scores.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("pairs are scored by secft.evaluate.reward")
+
+    def read(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep both scores; equal ones are half right."""
+        better, worse = sample["scores"]
+        right = 1.0 if better > worse else 0.5 if better == worse else 0.0
+        return {"correct": right, "scores": [better, worse]}
+
+    def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell both answers."""
+        return {side: question[side][-1]["content"] for side in ("chosen", "rejected")}
+
+    def chance(self, rows: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return one half."""
+        return 0.5
+
+
+def finite(value: float) -> float | None:
+    """Return a number as it is kept, or None for what is not finite."""
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def _best(sums: Sequence[float | None], lengths: Sequence[int]) -> int:
+    """Return the choice with the largest log-likelihood per length, or -1 where one is missing."""
+    scores = [value / length for value, length in zip(sums, lengths, strict=True) if value is not None]
+    return scores.index(max(scores)) if len(scores) == len(sums) else -1

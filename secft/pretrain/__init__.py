@@ -1,1 +1,0 @@
-"""Pretraining of small GPTs on security logs: obfuscation, nanoGPT's data formats, an embedded engine, a checkout."""

@@ -1,0 +1,1 @@
+"""The registry of models that passed their gates."""

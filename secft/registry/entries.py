@@ -1,0 +1,135 @@
+"""The model registry: adapters that passed their gates, each with its card, its decision and digests."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from secft.documents.decision import GATES, Decision
+from secft.documents.document import as_json
+from secft.errors import GateFailedError, InputError
+from secft.files import digest, read_json, storage_errors, tree_digests, write_json, write_text
+
+REGISTRATION = "registration.json"
+FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,199}")
+_KEPT = (".json", ".safetensors", ".jinja", ".model", ".txt")
+_CODE_INSIDE = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".py", ".so")
+
+
+def register(
+    adapter_dir: Path,
+    card: str,
+    gates: Decision,
+    models_root: Path,
+    provider: str,
+    run_id: str,
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Put an adapter that passed its gates into the registry.
+
+    The same content again changes nothing. Other content under the same name moves the old entry to
+    ``<provider>/.archive/<run-id>-<n>``; nothing is ever deleted.
+
+    Args:
+        adapter_dir: the adapter, or a whole model: safetensors, configuration, tokenizer.
+        card: text of MODEL_CARD.md.
+        gates: the decision.
+        models_root: the registry.
+        provider: first level below it, the engine that trained.
+        run_id: second level.
+        facts: what else registration.json should tell, for example the base's digest.
+
+    Returns:
+        The entry.
+
+    Raises:
+        GateFailedError: the verdict is not pass.
+        InputError: the names are no file names, or the adapter has no safetensors or holds files that can run code.
+    """
+    if gates.verdict != "pass":
+        reasons = "; ".join(gates.reasons) or "no reason is recorded"
+        raise GateFailedError(f"{run_id}: the gates say {gates.verdict!r}, so nothing was registered: {reasons}")
+    for key, name in (("provider", provider), ("run id", run_id)):
+        if not _NAME.fullmatch(name):
+            raise InputError(f"{name!r} cannot be the {key} of a registered model: letters, digits and ._+=,- only.")
+    files = check_adapter(adapter_dir)
+    entry = models_root / provider / run_id
+    with storage_errors(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(entry.parent / f".{run_id}.lock")):
+            return _register(files, adapter_dir, card, gates, entry, dict(facts or {}))
+
+
+def _register(
+    files: list[Path], adapter_dir: Path, card: str, gates: Decision, entry: Path, facts: dict[str, Any]
+) -> Path:
+    """Build the entry beside its place and rename it; the lock is held."""
+    building = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
+    try:
+        for path in files:
+            target = building / path.relative_to(adapter_dir)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        write_text(building / "MODEL_CARD.md", card)
+        write_json(building / GATES, as_json(gates))
+        digests = tree_digests(building, leave_out=(REGISTRATION,))
+        weights = {name: value for name, value in digests.items() if name not in ("MODEL_CARD.md", GATES)}
+        identity = digest(weights)
+        if _identity(entry) == identity:
+            return entry
+        _archive(entry)
+        registration = {"format": FORMAT, "run": entry.name, "provider": entry.parent.name, "digest": identity}
+        write_json(building / REGISTRATION, {**facts, **registration, "files": digests})
+        building.chmod(0o755)
+        building.rename(entry)
+        return entry
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def check_adapter(directory: Path) -> list[Path]:
+    """List the files of an adapter that are registered.
+
+    Raises:
+        InputError: weights are missing, or a file could run code when it is loaded, or lies outside.
+    """
+    found = sorted(path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
+    refused = [path.name for path in found if path.suffix.lower() in _CODE_INSIDE]
+    if refused:
+        raise InputError(
+            f"{directory}: {', '.join(refused)} can run code when loaded; only safetensors are registered."
+        )
+    outside = [path.name for path in found if not path.resolve().is_relative_to(directory.resolve())]
+    if outside:
+        raise InputError(f"{directory}: {', '.join(outside)} points outside of the adapter.")
+    if not any(path.suffix == ".safetensors" for path in found):
+        raise InputError(f"{directory}: there are no safetensors to register.")
+    return [path for path in found if path.suffix in _KEPT and path.is_file()]
+
+
+def _identity(entry: Path) -> str | None:
+    """Return the digest of a finished entry whose files are as they were registered."""
+    if not (entry / REGISTRATION).is_file():
+        return None
+    registration = read_json(entry / REGISTRATION)
+    intact = registration.get("files") == tree_digests(entry, leave_out=(REGISTRATION,))
+    return str(registration.get("digest")) if intact else None
+
+
+def _archive(entry: Path) -> None:
+    """Move an entry out of the way, under the first free number."""
+    if not entry.exists():
+        return
+    archive = entry.parent / ".archive"
+    archive.mkdir(exist_ok=True)
+    number = 1
+    while (archive / f"{entry.name}-{number}").exists():
+        number += 1
+    entry.rename(archive / f"{entry.name}-{number}")

@@ -1,0 +1,99 @@
+"""MODEL_CARD.md: Hugging Face metadata, and a body that a reviewer can decide by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from secft.reports.facts import RunFacts
+from secft.reports.figures import leaves, result_rows
+from secft.reports.rendering import render
+
+_HUB_LICENSES = {
+    "apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "gpl-3.0", "llama2", "llama3",
+    "llama3.1", "llama3.2", "llama3.3", "gemma", "openrail",
+}  # fmt: skip
+"""Identifiers that the Hub knows; any other licence is ``other`` with a name."""
+
+_LIMITS = (
+    "The held-out items are written by the same templates as the training examples. The numbers show what was "
+    "learned about unseen weaknesses and techniques, not how well the model answers questions asked in another way.",
+    "Refusals are recognised by a rule on the first sentences, in English. The refusal and over-refusal sets have a "
+    "few dozen items each: they reveal large changes of behaviour, not rare failures.",
+    "A language model states falsehoods fluently. Identifiers, mitigations and severities must be checked against "
+    "their source before anybody acts on them.",
+    "Fine-tuning can weaken safeguards that the base model has. Prompt injection and multi-turn attacks are not "
+    "measured here.",
+)
+
+
+def model_card(facts: RunFacts) -> str:
+    """Write the model card, also of a candidate that failed its gates.
+
+    Raises:
+        jinja2.UndefinedError: the facts lack something that the card must tell.
+    """
+    body = render(
+        "card.md.jinja",
+        {
+            "facts": facts,
+            "rows": result_rows(facts.results),
+            "hyper_parameters": leaves(facts.trainer),
+            "confidence": f"{100 * facts.results.confidence:g}\u00a0%",
+            "limits": _LIMITS,
+            "skipped": facts.results.skipped,
+            "git": git_line(facts.environment.get("git", {})),
+        },
+    )
+    return f"---\n{metadata(facts)}---\n\n{body}"
+
+
+def metadata(facts: RunFacts) -> str:
+    """Return the card's YAML header as the Hugging Face Hub reads it."""
+    license_id = str(facts.model.get("license", "unknown")).lower()
+    known = license_id in _HUB_LICENSES
+    values: dict[str, Any] = {
+        "base_model": facts.base_name,
+        "base_model_relation": "adapter" if facts.is_adapter else "finetune",
+        "library_name": "peft" if facts.is_adapter else "transformers",
+        "pipeline_tag": _pipeline(facts),
+        "language": list(facts.dataset.get("language", ["en"])),
+        "license": license_id if known else "other",
+        **({} if known else {"license_name": license_id}),
+        "datasets": [facts.dataset_id],
+        "metrics": sorted({row.metric for row in result_rows(facts.results)} & {"accuracy", "perplexity"}),
+        "tags": ["secft", "security", "cybersecurity", *(["lora"] if facts.is_adapter else []), facts.verdict],
+        "model-index": _model_index(facts),
+    }
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
+    return text
+
+
+def _pipeline(facts: RunFacts) -> str:
+    return "text-classification" if facts.scores_answers else "text-generation"
+
+
+def _model_index(facts: RunFacts) -> list[dict[str, Any]]:
+    """Return the candidate's results as the Hub's leaderboard format has them."""
+    results = []
+    for row in result_rows(facts.results):
+        numbers = row.numbers["candidate"]
+        if numbers is None:
+            continue
+        results.append(
+            {
+                "task": {"type": _pipeline(facts), "name": row.title},
+                "dataset": {"type": facts.dataset_id, "name": f"{facts.dataset_id}, {row.task}", "split": "test"},
+                "metrics": [{"type": row.metric, "value": round(numbers[0], 4), "name": row.metric_title}],
+            }
+        )
+    return [{"name": facts.run_id, "results": results}]
+
+
+def git_line(git: Mapping[str, Any]) -> str:
+    """Say which code made a run."""
+    if not git.get("commit"):
+        return "outside of a git checkout"
+    return f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}"

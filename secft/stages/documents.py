@@ -1,0 +1,66 @@
+"""Sources to documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from secft.base import find_base_model
+from secft.config.engine import EngineConfig
+from secft.config.model import ModelConfig
+from secft.config.run import RunConfig
+from secft.dataset import collect
+from secft.engine.open import open_engine
+from secft.errors import InputError
+from secft.files import sha256_file
+from secft.stage import INTERNAL, Inputs
+
+DOCUMENTS = "documents.jsonl"
+
+
+@dataclass(frozen=True)
+class DocumentsSettings:
+    """What the documents depend on.
+
+    Attributes:
+        source: name -> settings of the source.
+        model: whose tokenizer sizes chunks, where a source is cut into chunks.
+        executor: on what shards run.
+    """
+
+    source: Mapping[str, Any]
+    model: ModelConfig = field(metadata=INTERNAL)
+    executor: EngineConfig = field(metadata=INTERNAL)
+
+    @classmethod
+    def of(cls, config: RunConfig) -> DocumentsSettings:
+        """Take them from the configuration of a run."""
+        return cls(config.source, config.model, config.engine)
+
+    @property
+    def tokenizer(self) -> Path | None:
+        """Directory of the tokenizer that sizes chunks, or None if no source is cut into chunks.
+
+        Raises:
+            ModelNotFoundError: the model is not on this machine.
+        """
+        chunked = any(hasattr(source, "chunk_tokens") for source in self.source.values())
+        return find_base_model(self.model).path if chunked else None
+
+
+def source_digests(settings: DocumentsSettings) -> dict[str, str]:
+    """Return label -> SHA-256 of every file that the sources read, and of the tokenizer that sizes chunks."""
+    try:
+        found = {label: sha256_file(path) for label, path in sorted(collect.external_files(settings.source).items())}
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from error
+    return {**found, "tokenizer": find_base_model(settings.model).tokenizer_digest} if settings.tokenizer else found
+
+
+def read_documents(settings: DocumentsSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Read every source into documents.jsonl."""
+    with open_engine(settings.executor) as engine:
+        summary = collect.collect(settings.source, out, engine, settings.tokenizer)
+    return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}"}

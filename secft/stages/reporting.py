@@ -1,0 +1,116 @@
+"""What people read about a run, gathered from its artifacts, and the registration of what passed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.documents.decision import GATES, read_decision
+from secft.documents.results import RESULTS, read_results
+from secft.documents.run_record import RunRecord
+from secft.files import plain, read_json, read_jsonl, tree_digests
+from secft.registry.entries import register
+from secft.reports.card import model_card
+from secft.reports.evidence import evidence, evidence_name
+from secft.reports.facts import RunFacts
+from secft.reports.pretrain_card import PretrainFacts, pretrain_card
+from secft.reports.report import report
+from secft.stage import Inputs
+from secft.stages.dataset import DATASET
+from secft.train.backends.nanogpt.corpus import published
+
+CARD, REPORT = "MODEL_CARD.md", "report.html"
+
+
+def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> dict[str, str]:
+    """Return model card, evidence document and report of a run, whatever its gates say."""
+    train, evaluate = inputs["train"], inputs["evaluate"]
+    facts = RunFacts(
+        run_id=record.run,
+        command=record.command,
+        created=datetime.datetime.now(datetime.UTC),
+        config=plain(config),
+        model=find_base_model(config.model).as_dict(),
+        dataset=read_json(inputs["dataset"].path / DATASET / "manifest.json"),
+        dataset_path=record.dataset or "",
+        train=train.summary,
+        metrics=list(read_jsonl(train.path / "metrics.jsonl")),
+        results=read_results(evaluate.path / RESULTS),
+        gates=read_decision(inputs["gates"].path / GATES),
+        samples=list(read_jsonl(evaluate.path / "samples.jsonl")),
+        adapter=tree_digests(train.path / train.summary["adapter_dir"]),
+        environment=record.environment,
+        stages=record.stages,
+    )
+    header = config.evidence
+    return {
+        CARD: model_card(facts),
+        evidence_name(header.iteration, facts.created): evidence(
+            facts, "en" if header.language == "en" else "es", header.agent, header.iteration
+        ),
+        REPORT: report(facts),
+    }
+
+
+def pretrained_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> dict[str, str]:
+    """Return the card of a pretrained model, whatever the gate says."""
+    corpus, train = inputs["corpus"], inputs["train"]
+    facts = PretrainFacts(
+        run_id=record.run,
+        created=datetime.datetime.now(datetime.UTC),
+        trainer=plain(config.trainer),
+        data=published.check_data(corpus.path / corpus.summary["place"]),
+        data_path=record.dataset or "",
+        train=train.summary,
+        results=read_results(inputs["evaluate"].path / RESULTS),
+        gates=read_decision(inputs["gates"].path / GATES),
+        model=tree_digests(train.path / train.summary["adapter_dir"]),
+        environment=record.environment,
+    )
+    return {CARD: pretrain_card(facts)}
+
+
+def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Return what the registry keeps about a candidate: its base and its dataset, by digest."""
+    base = find_base_model(config.model)
+    return {
+        "base_model": base.hub_id or base.name,
+        "base_digest": base.digest,
+        "tokenizer_digest": base.tokenizer_digest,
+        "chat_template_digest": base.chat_template_digest,
+        "dataset_digest": read_json(inputs["dataset"].path / DATASET / "manifest.json")["digest"],
+    }
+
+
+def pretrained_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Return what the registry keeps about a pretrained model: it has no base."""
+    corpus = inputs["corpus"]
+    manifest = read_json(corpus.path / corpus.summary["place"] / published.MANIFEST)
+    return {"base_model": "", "dataset_digest": manifest["digest"]}
+
+
+def register_model(inputs: Inputs, card: str, models: Path, backend: str, name: str, origin: Mapping[str, Any]) -> Path:
+    """Put the model of a run that passed beside the others; the same one again changes nothing.
+
+    Args:
+        inputs: finished artifacts of the run.
+        card: text of MODEL_CARD.md.
+        models: root of the registry.
+        backend: what trained; as its makers write it, the first level below the root.
+        name: of the run, the second level.
+        origin: where the model comes from.
+    """
+    train = inputs["train"]
+    return register(
+        train.path / train.summary["adapter_dir"],
+        card,
+        read_decision(inputs["gates"].path / GATES),
+        models,
+        backend.replace("_", "-"),
+        name,
+        {"run": name, **origin},
+    )

@@ -1,0 +1,51 @@
+"""What all commands have in common: the table, the grammar, wrong use, several jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secft.__main__ import COMMANDS, command_named, main
+from secft.config.compose import compose
+from secft.config.store import conf_directory
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_module_with_a_root_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = command_named(name)
+    assert command.name == name
+    assert (conf_directory() / f"{command.root.name}.yaml").is_file()
+    assert isinstance(compose(command.root, []), command.root.schema)
+    assert main([name, "--help"]) == 0
+    assert name in capsys.readouterr().out
+    assert main([name, "--cfg", "job"]) == 0
+    assert "paths:" in capsys.readouterr().out
+
+
+def test_a_setting_of_another_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "list", "trainer=lora", "paths.dta=x"]) == 2
+    said = capsys.readouterr().err
+    assert "2 problems" in said
+    assert "trainer: no such setting. Allowed: paths." in said
+
+
+def test_wrong_words_and_wrong_settings_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "show", "paths.dta=x"]) == 2
+    said = capsys.readouterr().err
+    assert "the following arguments are required: NAME" in said
+    assert "Did you mean 'paths.data'?" in said
+
+
+def test_a_run_takes_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "trainer.lora.r=8", "now"]) == 2
+    assert "unrecognized arguments: now" in capsys.readouterr().err
+
+
+def test_several_jobs_of_a_command_are_done_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dataset", "list", "-m", f"paths.data={tmp_path}/a,{tmp_path}/b"]) == 0
+    said = capsys.readouterr().out
+    assert f"There is no dataset in {tmp_path}/a" in said
+    assert f"There is no dataset in {tmp_path}/b" in said
