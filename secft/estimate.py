@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secft.config.model import Architecture
-from secft.config.run import RunConfig
 from secft.config.training import AdaptedTrainer
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
 from secft.train.objectives import adapter_of, objective_of
+from secft.train.setup import TrainingSetup
 
 CPU_BF16_FLOPS = 2.7e11
 CPU_FP32_FLOPS = 8e10
@@ -18,7 +18,7 @@ benchmarks/train_cpu.py on AVX512-BF16 cores."""
 CUDA_FLOPS = 1.2e14
 """What a training step reaches on a data-centre GPU: 40 % of 312 TFLOP/s in bf16."""
 PROCESS_BYTES = 800 * 2**20
-"""What the engine's process needs before it holds a model: torch, transformers and their code."""
+"""What the process of a training needs before it holds a model: torch, transformers and their code."""
 CONTEXT_BYTES = 700 * 2**20
 """What CUDA and its libraries take of a device."""
 QUANTISED_BYTES = 0.55
@@ -40,7 +40,7 @@ attention matrix)."""
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TrainingEstimate:
     """Rough needs of a training run.
 
     Attributes:
@@ -81,44 +81,42 @@ def lora_parameters(shape: Architecture, rank: int) -> int:
 
 
 def estimate(
-    config: RunConfig, tokens: int | None, micro_batch: int | None = None, *, epochs_counted: bool = False
-) -> Estimate:
-    """Estimate memory and time of the training of a configuration.
+    setup: TrainingSetup, tokens: int | None, micro_batch: int | None = None, *, epochs_counted: bool = False
+) -> TrainingEstimate:
+    """Estimate memory and time of a training.
 
     Args:
-        config: the whole configuration.
+        setup: the training.
         tokens: tokens of the training split, or None if it cannot be known here.
-        micro_batch: rows of a forward pass, instead of the configuration's.
+        micro_batch: rows of a forward pass, instead of the trainer's.
         epochs_counted: the tokens are those of all steps of the training, not of one pass over the split.
     """
-    shape, trainer, machine = config.model.architecture, config.trainer, machine_of(config.hardware)
+    shape, trainer, machine = setup.model.architecture, setup.trainer, machine_of(setup.hardware)
     base = parameters(shape)
-    trained = trained_parameters(config)
-    bf16 = _computes_in_bf16(config, machine)
+    trained = trained_parameters(setup)
+    bf16 = _computes_in_bf16(setup, machine)
     # Forward, and backward through frozen weights; trained ones cost a third product.
     per_token = (6 if trained == base else 4) * base + 2 * trained
     if trainer.gradient_checkpointing:
         per_token += 2 * base  # the forward pass is done again
     seen = tokens if tokens is None or epochs_counted else tokens * trainer.epochs
     if seen is not None and trainer.max_steps and not epochs_counted:
-        world = config.distributed.processes * config.distributed.nodes
-        rows = trainer.micro_batch_size * trainer.gradient_accumulation * world
-        seen = min(seen, rows * trainer.max_length * trainer.max_steps)
+        seen = min(seen, setup.global_batch * trainer.max_length * trainer.max_steps)
     seconds = None if seen is None else seen * per_token / _speed(machine, bf16)
     on_gpu = None if seen is None else seen * per_token / CUDA_FLOPS
-    memory = memory_of_parts(config, machine, micro_batch or trainer.micro_batch_size)
-    return Estimate(base, trained, memory, seconds, on_gpu, machine.told)
+    memory = memory_of_parts(setup, machine, micro_batch or trainer.micro_batch_size)
+    return TrainingEstimate(base, trained, memory, seconds, on_gpu, machine.summary)
 
 
-def trained_parameters(config: RunConfig) -> int:
-    """Return the number of weights that a configuration trains."""
-    shape, trainer = config.model.architecture, config.trainer
+def trained_parameters(setup: TrainingSetup) -> int:
+    """Return the number of weights that are trained."""
+    shape, trainer = setup.model.architecture, setup.trainer
     if isinstance(trainer, AdaptedTrainer) and adapter_of(trainer) != "none":
         return lora_parameters(shape, trainer.lora.r)
     return parameters(shape)
 
 
-def memory_of_parts(config: RunConfig, machine: Machine, micro_batch: int) -> dict[str, int]:
+def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) -> dict[str, int]:
     """Return part -> bytes on each device.
 
     Weights that are trained are kept in fp32, with a gradient and two moments of AdamW. FSDP and DeepSpeed divide
@@ -126,10 +124,10 @@ def memory_of_parts(config: RunConfig, machine: Machine, micro_batch: int) -> di
 
     Source: Rajbhandari et al. 2020 (ZeRO), section 3; Korthikanti et al. 2022 for activations.
     """
-    shape, trainer, spread = config.model.architecture, config.trainer, config.distributed
-    adapter, bf16 = adapter_of(trainer), _computes_in_bf16(config, machine)
+    shape, trainer, spread = setup.model.architecture, setup.trainer, setup.distributed
+    adapter, bf16 = adapter_of(trainer), _computes_in_bf16(setup, machine)
     width = 2 if bf16 else 4
-    base, trained = parameters(shape), trained_parameters(config)
+    base, trained = parameters(shape), trained_parameters(setup)
     weight = QUANTISED_BYTES if adapter == "qlora" else 4 if adapter == "none" else width
     rows = micro_batch * trainer.max_length * objective_of(trainer).rows_in_memory
     layers = 1 if trainer.gradient_checkpointing else shape.layers
@@ -143,9 +141,8 @@ def memory_of_parts(config: RunConfig, machine: Machine, micro_batch: int) -> di
         # Logits, their gradient and the softmax between them.
         "logits": rows * shape.vocabulary * 4 * LOGIT_COPIES,
     }
-    world = spread.processes * spread.nodes
     for part in DIVIDED.get(spread.name, ()):
-        memory[part] = memory[part] // world
+        memory[part] = memory[part] // setup.world
     for part in OFFLOADED.get(spread.offload, ()) if machine.device == "cuda" else ():
         memory[part] = 0
     if machine.device == "cpu" and spread.processes > 1:  # processes of one machine share its memory
@@ -157,9 +154,9 @@ def _key_value_width(shape: Architecture) -> int:
     return shape.hidden_size * shape.key_value_heads // max(shape.attention_heads, 1)
 
 
-def _computes_in_bf16(config: RunConfig, machine: Machine) -> bool:
-    if config.trainer.precision != "auto":
-        return config.trainer.precision == "bf16"
+def _computes_in_bf16(setup: TrainingSetup, machine: Machine) -> bool:
+    if setup.trainer.precision != "auto":
+        return setup.trainer.precision == "bf16"
     return machine.bf16
 
 

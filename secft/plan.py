@@ -27,6 +27,7 @@ from secft.estimate import estimate
 from secft.planning.findings import findings
 from secft.planning.report import finding_lines, launch_lines, memory_table, print_all, training_table
 from secft.planning.samples import sampled_rows, shown_samples
+from secft.planning.setup import setup_of
 from secft.stage import Stage, run_stage, stage_facts
 from secft.stages.dataset import DATASET, DatasetSettings, approximate_dataset, headline
 from secft.stages.documents import DOCUMENTS
@@ -76,7 +77,7 @@ def print_plan(config: RunConfig, stages: Sequence[Stage[Any]], lacking: Sequenc
         dataset = plan.artifacts.get("dataset")
         found = findings(config, dataset.path / DATASET if dataset else None)
     tokens = found.steps.tokens if found.steps else plan.train_tokens
-    needs = estimate(config, tokens, epochs_counted=found.steps is not None)
+    needs = estimate(setup_of(config), tokens, epochs_counted=found.steps is not None)
     console.print()
     console.print(training_table(config, needs, found.steps))
     console.print(memory_table(needs, machine_of(config.hardware)))

@@ -61,7 +61,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
     directory.open(config, command)
     log = RunLog(directory.path / "run.log")
     try:
-        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).told}")
+        log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).summary}")
         return _run_and_register(config, pipeline, directory, log)
     finally:
         log.close()

@@ -22,6 +22,7 @@ from secft.errors import MissingExtraError, ModelNotFoundError, Problem, stoppin
 from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 from secft.planning.findings import configured_flaws
+from secft.planning.setup import setup_of
 from secft.stages.pretraining import pretraining_problems
 from secft.train.checks import machine_of
 from secft.train.distributed.choice import distributed_problems, missing_here
@@ -167,7 +168,7 @@ def _hardware_problems(config: RunConfig) -> list[Problem]:
     if machine.here or config.dry_run:
         return []
     remedy = "Add dry_run=true to plan for it, or use hardware=auto."
-    return [Problem("hardware", f"is not this machine ({machine.told})", config.hardware.name, remedy=remedy)]
+    return [Problem("hardware", f"is not this machine ({machine.summary})", config.hardware.name, remedy=remedy)]
 
 
 def _model_problems(config: RunConfig) -> list[Problem]:
@@ -204,7 +205,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check(_split_problems, machine=False),
     Check(_length_problems, machine=False),
     Check(_gate_problems, machine=False),
-    Check(distributed_problems, machine=False),
+    Check(lambda config: distributed_problems(setup_of(config)), machine=False),
     Check(lambda config: collect.problems(config.source)),
     Check(_teacher_problems),
     Check(lambda config: engine_problems(config.engine)),
@@ -212,7 +213,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check(lambda config: dedup_problems(config.dedup)),
     Check(_extra_problems),
     Check(_hardware_problems),
-    Check(missing_here),
+    Check(lambda config: missing_here(setup_of(config))),
     Check(lambda config: stopping(configured_flaws(config))),
     Check(_model_problems),
     Check(_place_problems),

@@ -18,6 +18,7 @@ from secft.files import read_json
 from secft.models.resolve import packaged_gguf
 from secft.planning.measured import measured_flaws
 from secft.planning.needs import disk_flaws, memory_flaws
+from secft.planning.setup import setup_of
 from secft.planning.steps import Steps, step_flaws, steps_of
 from secft.train.backends import SEPARATE
 from secft.train.checks import machine_of
@@ -58,7 +59,7 @@ class Findings:
 def configured_flaws(config: RunConfig) -> list[Problem]:
     """Report what settings, base model and backend alone make impossible; quick, without a tokenizer."""
     machine = machine_of(config.hardware)
-    found = setting_problems(config, machine)
+    found = setting_problems(setup_of(config), machine)
     if config.trainer.name != "pretrain":
         found += memory_flaws(config, machine)
     return [*found, *_environment_flaws(config), *_target_flaws(config)]

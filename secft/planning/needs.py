@@ -8,6 +8,7 @@ from secft.config.run import RunConfig
 from secft.environment import free_disk_bytes
 from secft.errors import Problem
 from secft.estimate import estimate, trained_parameters
+from secft.planning.setup import setup_of
 from secft.train.checks import Machine
 from secft.train.objectives import adapter_of
 
@@ -21,7 +22,7 @@ SPARE_CHECKPOINTS = 2
 
 def memory_flaws(config: RunConfig, machine: Machine) -> list[Problem]:
     """Report a training that will not fit into memory, with the micro batch that would."""
-    needs = estimate(config, None)
+    needs = estimate(setup_of(config), None)
     if not needs.base_parameters or needs.total_bytes <= machine.memory * USABLE:
         return _busy(needs.total_bytes, machine)
     batch = config.trainer.micro_batch_size
@@ -30,7 +31,7 @@ def memory_flaws(config: RunConfig, machine: Machine) -> list[Problem]:
     told = ", ".join(f"{name} {_gib(size)}" for name, size in parts)
     reason = (
         f"needs about {_gib(needs.total_bytes)} on each device, which has {_gib(machine.memory)} "
-        f"({machine.told}; most of it: {told})"
+        f"({machine.summary}; most of it: {told})"
     )
     remedy = (
         f"With trainer.micro_batch_size={fits} trainer.gradient_accumulation="
@@ -44,7 +45,7 @@ def memory_flaws(config: RunConfig, machine: Machine) -> list[Problem]:
 def largest_micro_batch(config: RunConfig, machine: Machine) -> int:
     """Return the largest micro batch, up to the configured one, that fits; 0 if not even one row does."""
     for batch in range(config.trainer.micro_batch_size, 0, -1):
-        if estimate(config, None, batch).total_bytes <= machine.memory * USABLE:
+        if estimate(setup_of(config), None, batch).total_bytes <= machine.memory * USABLE:
             return batch
     return 0
 
@@ -68,14 +69,14 @@ def _busy(needed: int, machine: Machine) -> list[Problem]:
 
 def checkpoint_bytes(config: RunConfig) -> int:
     """Return the size of one checkpoint."""
-    return trained_parameters(config) * STATE_BYTES
+    return trained_parameters(setup_of(config)) * STATE_BYTES
 
 
 def disk_flaws(config: RunConfig) -> list[Problem]:
     """Report a disk on which the checkpoints and the result will not fit."""
     trainer, place = config.trainer, Path(config.paths.cache)
     checkpoints = trainer.save_total_limit + SPARE_CHECKPOINTS
-    needed = checkpoints * checkpoint_bytes(config) + trained_parameters(config) * 4
+    needed = checkpoints * checkpoint_bytes(config) + trained_parameters(setup_of(config)) * 4
     free = free_disk_bytes(place)
     if needed <= free:
         return []

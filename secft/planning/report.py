@@ -10,8 +10,9 @@ from rich.table import Table
 
 from secft.config.run import RunConfig
 from secft.errors import Problem
-from secft.estimate import Estimate
+from secft.estimate import TrainingEstimate
 from secft.planning.findings import Findings
+from secft.planning.setup import setup_of
 from secft.planning.steps import Steps
 from secft.train.backends import BACKENDS
 from secft.train.backends.record import in_environment
@@ -21,7 +22,7 @@ from secft.train.methods import support_of
 from secft.train.objectives import method_of, objective_of
 
 
-def training_table(config: RunConfig, needs: Estimate, steps: Steps | None) -> Table:
+def training_table(config: RunConfig, needs: TrainingEstimate, steps: Steps | None) -> Table:
     """Return what is trained, how long, and with which batches."""
     trainer = config.trainer
     table = Table("training", "", title=f"Training on {escape(needs.device)}", title_justify="left")
@@ -42,7 +43,7 @@ def training_table(config: RunConfig, needs: Estimate, steps: Steps | None) -> T
     return table
 
 
-def memory_table(needs: Estimate, machine: Machine) -> Table:
+def memory_table(needs: TrainingEstimate, machine: Machine) -> Table:
     """Return what each device would hold."""
     table = Table("memory of each device", "estimate", "share of it", title_justify="left")
     for part, size in needs.memory_bytes.items():
@@ -67,7 +68,7 @@ def launch_lines(config: RunConfig) -> list[str]:
     script = support_of(method_of(config.trainer), name).script
     program = in_environment(script) if script else BACKENDS[name].program
     command = " ".join(part.replace("<environment>", place) for part in program)
-    return [*launch_plan(config), *([f"  command: {command}"] if config.distributed.name == "single" else [])]
+    return [*launch_plan(setup_of(config)), *([f"  command: {command}"] if config.distributed.name == "single" else [])]
 
 
 def finding_lines(lacking: list[Problem], found: Findings) -> list[RenderableType]:

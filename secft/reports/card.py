@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from secft.reports.facts import RunFacts
-from secft.reports.figures import leaves, result_rows
+from secft.reports.figures import leaves, result_rows, result_table
 from secft.reports.rendering import render
 
 _HUB_LICENSES = {
@@ -39,7 +39,7 @@ def model_card(facts: RunFacts) -> str:
         "card.md.jinja",
         {
             "facts": facts,
-            "rows": result_rows(facts.results),
+            "table": result_table(result_rows(facts.results)),
             "hyper_parameters": leaves(facts.trainer),
             "confidence": f"{100 * facts.results.confidence:g}\u00a0%",
             "limits": _LIMITS,

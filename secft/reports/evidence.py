@@ -8,7 +8,7 @@ from typing import Any
 
 from secft.documents.decision import Gate
 from secft.reports.facts import RunFacts
-from secft.reports.figures import Language, decimal, leaves, result_rows
+from secft.reports.figures import Language, decimal, leaves, result_rows, result_table
 from secft.reports.rendering import render
 
 _STATUS: Mapping[Language, Mapping[str, str]] = {
@@ -57,7 +57,7 @@ def evidence(facts: RunFacts, language: Language = "es", agent: str = "secft", i
             "verdicts": _VERDICTS[language],
             "outcome": _OUTCOMES[language][facts.verdict],
             "gates": [_gate(gate, language) for gate in facts.gates.gates],
-            "rows": result_rows(facts.results, language),
+            "table": result_table(result_rows(facts.results, language), language),
             "settings": leaves(facts.trainer),
             "confidence": f"{100 * facts.results.confidence:g}\u00a0%",
         },

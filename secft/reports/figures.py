@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from secft.documents.document import Words
 from secft.documents.results import EvaluationResults, Measured, MetricResult, TaskResult
 
 Language = Literal["en", "es"]
@@ -102,6 +103,57 @@ def _row(task: str, result: TaskResult, name: str, metric: MetricResult, languag
         numbers={"base": metric.base.numbers, "candidate": metric.candidate.numbers},
         share=metric.share,
     )
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table of results, in every report.
+
+    Attributes:
+        title: in the languages of reports.
+        cell: (row, language) -> text.
+        number: it is aligned to the right.
+    """
+
+    title: Words
+    cell: Callable[[ResultRow, Language], str]
+    number: bool = True
+
+
+CHANGES: Mapping[bool | None, Words] = {
+    True: {"en": "better", "es": "mejor"},
+    False: {"en": "worse", "es": "peor"},
+    None: {"en": "no clear change", "es": "sin cambio claro"},
+}
+COLUMNS: tuple[Column, ...] = (
+    Column({"en": "task", "es": "tarea"}, lambda row, language: row.title, number=False),
+    Column({"en": "metric", "es": "métrica"}, lambda row, language: row.metric_title + row.chance, number=False),
+    Column({"en": "items", "es": "elementos"}, lambda row, language: str(row.items)),
+    Column({"en": "base", "es": "base"}, lambda row, language: row.base),
+    Column({"en": "candidate", "es": "candidato"}, lambda row, language: row.candidate),
+    Column({"en": "paired difference", "es": "diferencia pareada"}, lambda row, language: row.difference),
+    Column({"en": "change", "es": "cambio"}, lambda row, language: CHANGES[row.improved][language], number=False),
+)
+"""The columns of the table of results, in their order."""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """The table of results, ready for a template.
+
+    Attributes:
+        head: (title, whether it is a number) of each column.
+        rows: (cells, whether the row is better, worse or neither).
+    """
+
+    head: list[tuple[str, bool]]
+    rows: list[tuple[list[str], bool | None]]
+
+
+def result_table(rows: Sequence[ResultRow], language: Language = "en") -> ResultTable:
+    """Return the table that card, evidence and report show."""
+    head = [(column.title[language], column.number) for column in COLUMNS]
+    return ResultTable(head, [([column.cell(row, language) for column in COLUMNS], row.improved) for row in rows])
 
 
 def clock(seconds: float) -> str:

@@ -43,7 +43,12 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        md=markdown, code=code, one_line=one_line, clock=clock, spanish=spanish, thousands=lambda number: f"{number:,}"
+        md=markdown,
+        code=code,
+        one_line=one_line,
+        clock=clock,
+        spanish=spanish,
+        thousands=lambda number: f"{number:,}",
     )
     return environment
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from secft.reports.card import git_line
 from secft.reports.charts import before_after, funnel, training_curve
 from secft.reports.facts import RunFacts
-from secft.reports.figures import clock, leaves, result_rows
+from secft.reports.figures import clock, leaves, result_rows, result_table
 from secft.reports.rendering import render
 
 _BANNERS: Mapping[str, tuple[str, str]] = {
@@ -38,7 +38,7 @@ def report(facts: RunFacts) -> str:
             "word": word,
             "sentence": sentence,
             "tiles": _tiles(facts),
-            "rows": rows,
+            "table": result_table(rows),
             "shares": before_after([row for row in rows if row.share], "shares"),
             "perplexities": before_after([row for row in rows if not row.share], "perplexities"),
             "loss": training_curve(facts.metrics),

@@ -85,7 +85,7 @@ class DecisionSettings:
     @property
     def checks(self) -> list[GateCheck]:
         """The gates: a model that scores answers has one, to be right more often than chance."""
-        if not isinstance(self.trainer, RewardTrainer):
+        if not objective_of(self.trainer).scores:
             return checks_of(self.gates)
         target = next(kind for kind in KINDS if kind.name == "target")
         return [GateCheck(target, PREFERENCE.name, target.margin(self.gates))]

@@ -26,7 +26,10 @@ from secft.train.objectives import objective_of
 from secft.train.views import NothingToLearnError, write_view
 
 VIEWS = "views"
-VOLATILE = ("metrics.jsonl", "engine.log", "config.yml", "*.json", "tensorboard/*", "launch/*", "ranks/*", "stop")
+VOLATILE = (
+    "metrics.jsonl", "engine.log", "config.yml", "job.json", "runner.json", "settings.json", "started.json",
+    "result.json", "recovery.json", "diverged.json", "tensorboard/*", "launch/*", "ranks/*", "stop",
+)  # fmt: skip
 """What may differ between equal trainings: timings and paths. The adapter's weights and configuration may not."""
 
 UNREWARDED = (
@@ -116,9 +119,8 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
     Raises:
         InputError: the dataset has nothing that the objective could learn from.
     """
-    files = training_files(settings, dataset, views)
-    validates, trainer = files["validation_file"] is not None, settings.trainer
-    watched = validates and trainer.early_stopping_patience > 0
+    trainer, files = settings.trainer, training_files(settings, dataset, views)
+    validates = files["validation_file"] is not None
     base = find_base_model(settings.model)
     return TrainJob(
         model_dir=str(base.path),
@@ -127,7 +129,7 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
         validation_file=files["validation_file"],
         trainer=trainer if validates else replace(trainer, early_stopping_patience=0),
         seed=settings.seed,
-        load_best=watched,
+        load_best=validates and trainer.early_stopping_patience > 0,
         distributed=settings_of(settings.distributed),
     )
 

@@ -23,6 +23,7 @@ from secft.config.compose import read_config
 from secft.config.training import SamplingConfig
 from secft.errors import Interrupted, TrainingError
 from secft.files import read_json, write_json
+from secft.planning.setup import setup_of
 from secft.train import TrainJob
 from secft.train.backends.axolotl.backend import AxolotlBackend
 from secft.train.backends.backend import backend_named
@@ -189,7 +190,7 @@ def test_slurm_s_warning_asks_for_a_checkpoint(tmp_path: Path) -> None:
 
 def test_a_script_of_launch_files_holds_no_foreign_words() -> None:
     config = read_config(["distributed=ddp", "distributed.launcher=slurm", "distributed.slurm.partition='a; rm b'"])
-    assert [problem.key for problem in distributed_problems(config)] == ["distributed.slurm.partition"]
+    assert [problem.key for problem in distributed_problems(setup_of(config))] == ["distributed.slurm.partition"]
 
 
 @pytest.mark.parametrize(
@@ -207,26 +208,26 @@ def test_a_script_of_launch_files_holds_no_foreign_words() -> None:
     ],
 )
 def test_impossible_pairs_are_told(overrides: list[str], key: str) -> None:
-    assert [problem.key for problem in distributed_problems(read_config(overrides))] == [key]
+    assert [problem.key for problem in distributed_problems(setup_of(read_config(overrides)))] == [key]
 
 
 @pytest.mark.parametrize("name", ["single", "ddp", *SHARDED])
 def test_every_option_is_possible_as_it_is(name: str) -> None:
     config = read_config([f"distributed={name}"])
-    assert distributed_problems(config) == []
+    assert distributed_problems(setup_of(config)) == []
     assert (settings_of(config.distributed).world > 1) is (name != "single")
 
 
 def test_what_this_machine_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     config = read_config(["distributed=ddp", "distributed.launcher=slurm"])
-    assert [problem.key for problem in missing_here(config)] == ["distributed.launcher"]
+    assert [problem.key for problem in missing_here(setup_of(config))] == ["distributed.launcher"]
     config = read_config(["distributed=deepspeed_zero2", "distributed.device=cpu", "backend=axolotl"])
-    assert [problem.reason for problem in missing_here(config)] == [
+    assert [problem.reason for problem in missing_here(setup_of(config))] == [
         "needs GPUs: accelerate leaves DeepSpeed out on CPUs"
     ]
     config = read_config(["distributed=ddp", "distributed.device=cuda", "distributed.processes=64"])
-    assert [problem.key for problem in missing_here(config)] == ["distributed.processes"]
+    assert [problem.key for problem in missing_here(setup_of(config))] == ["distributed.processes"]
 
 
 def test_the_plan_of_two_machines_names_the_command_of_each() -> None:
@@ -234,7 +235,7 @@ def test_the_plan_of_two_machines_names_the_command_of_each() -> None:
         ["distributed=deepspeed_zero3", "distributed.nodes=2", "distributed.processes=8", "distributed.offload=all",
          "distributed.address=10.0.0.5", "trainer.micro_batch_size=4", "trainer.gradient_accumulation=2"]
     )  # fmt: skip
-    text = "\n".join(launch_plan(config))
+    text = "\n".join(launch_plan(setup_of(config)))
     assert "8 x 16 = 128 rows" in text
     for node in range(2):
         assert (
@@ -243,7 +244,7 @@ def test_the_plan_of_two_machines_names_the_command_of_each() -> None:
     assert "--master-addr 10.0.0.5 --master-port 29500" in text
     assert '"offload_param"' in text
     assert "OMP_NUM_THREADS=" in text
-    assert launch_plan(read_config([])) == ["launch: one process on cpu, 2 rows in a global batch"]
+    assert launch_plan(setup_of(read_config([]))) == ["launch: one process on cpu, 2 rows in a global batch"]
 
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 23])

@@ -30,7 +30,7 @@ class Machine:
         bf16: it computes in bf16.
         here: this machine has such devices. Their memory is as the configuration says it, even where it says more than
             there is: a user may know better than a prediction.
-        told: one line for people.
+        summary: one line for people.
     """
 
     device: str
@@ -39,7 +39,7 @@ class Machine:
     free: int | None
     bf16: bool
     here: bool
-    told: str
+    summary: str
 
 
 def machine_of(hardware: HardwareConfig) -> Machine:
@@ -51,10 +51,10 @@ def machine_of(hardware: HardwareConfig) -> Machine:
 
 def _cpu(hardware: HardwareConfig) -> Machine:
     size = main_memory()
-    said = int(hardware.memory_gib * GIB) if hardware.memory_gib else size
+    memory = int(hardware.memory_gib * GIB) if hardware.memory_gib else size
     bf16 = cpu_computes_bf16() if hardware.bf16 is None else hardware.bf16
-    told = f"{hardware.name}: {cores()} CPU cores, {said / GIB:.1f} GiB, {'bf16' if bf16 else 'fp32'}"
-    return Machine("cpu", 1, said, None if hardware.memory_gib else free_memory(), bf16, True, told)
+    summary = f"{hardware.name}: {cores()} CPU cores, {memory / GIB:.1f} GiB, {'bf16' if bf16 else 'fp32'}"
+    return Machine("cpu", 1, memory, None if hardware.memory_gib else free_memory(), bf16, True, summary)
 
 
 def _gpu(hardware: HardwareConfig, found: list[int]) -> Machine:
@@ -66,8 +66,8 @@ def _gpu(hardware: HardwareConfig, found: list[int]) -> Machine:
     else:
         bf16 = min(capabilities(), default=BF16_CAPABILITY) >= BF16_CAPABILITY
     where = "" if here else ", not this machine"
-    told = f"{hardware.name}: {devices} x CUDA, {size / GIB:.0f} GiB each, {'bf16' if bf16 else 'fp32'}{where}"
-    return Machine("cuda", devices, size, None, bf16, here, told)
+    summary = f"{hardware.name}: {devices} x CUDA, {size / GIB:.0f} GiB each, {'bf16' if bf16 else 'fp32'}{where}"
+    return Machine("cuda", devices, size, None, bf16, here, summary)
 
 
 def main_memory() -> int:

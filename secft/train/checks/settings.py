@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from secft.config.run import RunConfig
 from secft.config.training import AdaptedTrainer, SampledTrainer, TrainerConfig
 from secft.errors import Problem
 from secft.train.backends import BACKENDS
@@ -14,38 +13,39 @@ from secft.train.backends.keys import extra_problems
 from secft.train.checks.machine import Machine
 from secft.train.methods import refusal
 from secft.train.objectives import objective_of
+from secft.train.setup import TrainingSetup
 
 
-def setting_problems(config: RunConfig, machine: Machine) -> list[Problem]:
+def setting_problems(setup: TrainingSetup, machine: Machine) -> list[Problem]:
     """Report what no dataset can make right.
 
     Args:
-        config: the whole configuration.
+        setup: the training.
         machine: what trains.
     """
     return [
-        *_method(config, machine),
-        *_extra(config),
-        *_bias(config),
-        *_packing(config.trainer),
-        *_lengths(config.trainer),
-        *_validation(config),
-        *_hardware(config, machine),
+        *_method(setup, machine),
+        *_extra(setup),
+        *_bias(setup),
+        *_packing(setup.trainer),
+        *_lengths(setup.trainer),
+        *_validation(setup),
+        *_hardware(setup, machine),
     ]
 
 
-def _method(config: RunConfig, machine: Machine) -> list[Problem]:
-    reason = refusal(config.trainer.name, config.backend.name, cuda=machine.device == "cuda")
-    return [Problem("trainer", reason, config.trainer.name, code="method")] if reason else []
+def _method(setup: TrainingSetup, machine: Machine) -> list[Problem]:
+    reason = refusal(setup.trainer.name, setup.backend.name, cuda=machine.device == "cuda")
+    return [Problem("trainer", reason, setup.trainer.name, code="method")] if reason else []
 
 
-def _extra(config: RunConfig) -> list[Problem]:
+def _extra(setup: TrainingSetup) -> list[Problem]:
     """Report settings by a backend's own names that it does not know, or that say what ``trainer`` says otherwise."""
-    extra: Mapping[str, Any] = getattr(config.backend, "extra", None) or {}
-    record = BACKENDS[config.backend.name]
+    extra: Mapping[str, Any] = getattr(setup.backend, "extra", None) or {}
+    record = BACKENDS[setup.backend.name]
     found = extra_problems(record.name, extra)
     for key, setting in record.same_settings.items():
-        value = _value(config.trainer, setting)
+        value = _value(setup.trainer, setting)
         if key in extra and value is not None and extra[key] != value:
             reason = f"contradicts trainer.{setting} = {value!r}"
             remedy = f"Set trainer.{setting} alone; it reaches {record.name} by itself."
@@ -72,8 +72,8 @@ def _packing(trainer: TrainerConfig) -> list[Problem]:
     return [Problem("trainer.packing", reason, True, remedy="Set trainer.packing=false.", code="packing")]
 
 
-def _bias(config: RunConfig) -> list[Problem]:
-    trainer, record = config.trainer, BACKENDS[config.backend.name]
+def _bias(setup: TrainingSetup) -> list[Problem]:
+    trainer, record = setup.trainer, BACKENDS[setup.backend.name]
     if not isinstance(trainer, AdaptedTrainer) or trainer.lora.bias == "none" or record.biases:
         return []
     known = " or ".join(name for name, other in BACKENDS.items() if other.biases)
@@ -96,9 +96,9 @@ def _lengths(trainer: TrainerConfig) -> list[Problem]:
     return found
 
 
-def _validation(config: RunConfig) -> list[Problem]:
-    patience = config.trainer.early_stopping_patience
-    if patience == 0 or config.curation.split.validation_fraction > 0 or config.trainer.name == "pretrain":
+def _validation(setup: TrainingSetup) -> list[Problem]:
+    patience = setup.trainer.early_stopping_patience
+    if patience == 0 or setup.validation_fraction > 0:
         return []
     return [empty_validation(patience, "curation.split.validation_fraction is 0")]
 
@@ -110,24 +110,24 @@ def empty_validation(patience: int, why: str) -> Problem:
     return Problem("trainer.early_stopping_patience", reason, patience, remedy=remedy, code="validation")
 
 
-def _hardware(config: RunConfig, machine: Machine) -> list[Problem]:
-    trainer, found = config.trainer, []
-    fp32_only = machine.device == "cpu" and not BACKENDS[config.backend.name].cpu_bf16
+def _hardware(setup: TrainingSetup, machine: Machine) -> list[Problem]:
+    trainer, found = setup.trainer, []
+    fp32_only = machine.device == "cpu" and not BACKENDS[setup.backend.name].cpu_bf16
     if trainer.precision == "bf16" and (fp32_only or not machine.bf16):
-        who = f"{config.backend.name} on a CPU" if fp32_only else "the hardware"
-        reason = f"{who} does not compute in bf16 ({machine.told})"
+        who = f"{setup.backend.name} on a CPU" if fp32_only else "the hardware"
+        reason = f"{who} does not compute in bf16 ({machine.summary})"
         found.append(Problem("trainer.precision", reason, "bf16", "auto, fp32", code="precision"))
     if trainer.attention == "flash_attention_2" and (machine.device != "cuda" or (machine.here and not _flash())):
         lacks = "the package flash-attn" if machine.device == "cuda" else "a CUDA device"
         found.append(Problem("trainer.attention", f"needs {lacks}", trainer.attention, "auto, sdpa", code="attention"))
-    return [*found, *_kernels(config, machine)]
+    return [*found, *_kernels(setup, machine)]
 
 
-def _kernels(config: RunConfig, machine: Machine) -> list[Problem]:
+def _kernels(setup: TrainingSetup, machine: Machine) -> list[Problem]:
     """Report fused kernels that are required and cannot be had."""
-    if config.trainer.kernels != "liger":
+    if setup.trainer.kernels != "liger":
         return []
-    lacks, record = "", BACKENDS[config.backend.name]
+    lacks, record = "", BACKENDS[setup.backend.name]
     if not record.kernels:
         known = " or ".join(name for name, other in BACKENDS.items() if other.kernels)
         lacks = f"backend={known}: {record.name} has none, or its own"

@@ -6,13 +6,13 @@ import re
 import shutil
 
 from secft.config.distributed import DistributedConfig
-from secft.config.run import RunConfig
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import Problem
 from secft.files import plain
 from secft.train.backends import BACKENDS
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.objectives import adapter_of, objective_of
+from secft.train.setup import TrainingSetup
 
 # What reaches a shell script is a word of these characters only, whoever wrote the configuration.
 WORD = re.compile(r"[A-Za-z0-9_.:,@/+-]+")
@@ -36,25 +36,24 @@ def settings_of(config: DistributedConfig) -> DistributedSettings:
     )
 
 
-def distributed_problems(config: RunConfig) -> list[Problem]:
+def distributed_problems(setup: TrainingSetup) -> list[Problem]:
     """Return what is impossible on any machine: pairs of settings that contradict each other."""
-    chosen = config.distributed
-    world = chosen.processes * chosen.nodes
+    chosen, world = setup.distributed, setup.world
     if chosen.name == "single":
         return [] if world == 1 else [_refused("processes", "needs a way to divide the work", world, "distributed=ddp")]
-    found = [*_offload_problems(chosen), *_word_problems(chosen), *_method_problems(config)]
+    found = [*_offload_problems(chosen), *_word_problems(chosen), *_method_problems(setup)]
     if chosen.nodes > 1 and chosen.launcher in ("torchrun", "accelerate") and chosen.address == "127.0.0.1":
         reason = "is this machine itself; the others cannot reach it"
         found.append(_refused("address", reason, chosen.address, "Give the address of the first machine."))
     return found
 
 
-def missing_here(config: RunConfig) -> list[Problem]:
+def missing_here(setup: TrainingSetup) -> list[Problem]:
     """Return what this machine lacks for the chosen division and launcher."""
-    chosen, found = config.distributed, []
+    chosen, found = setup.distributed, []
     if (
         chosen.name.startswith("deepspeed")
-        and not BACKENDS[config.backend.name].separate
+        and not BACKENDS[setup.backend.name].separate
         and missing_modules(("deepspeed",))
     ):
         found.append(_refused("name", "deepspeed is not installed", chosen.name, "pip install 'secft[deepspeed]'"))
@@ -101,8 +100,8 @@ def _word_problems(chosen: DistributedConfig) -> list[Problem]:
     ]
 
 
-def _method_problems(config: RunConfig) -> list[Problem]:
-    chosen, backend = config.distributed, BACKENDS[config.backend.name]
+def _method_problems(setup: TrainingSetup) -> list[Problem]:
+    chosen, backend = setup.distributed, BACKENDS[setup.backend.name]
     if not backend.launchers:
         others = ", ".join(name for name, record in BACKENDS.items() if record.launchers)
         remedy = f"Use distributed=single, or one of backend={others}."
@@ -112,11 +111,11 @@ def _method_problems(config: RunConfig) -> list[Problem]:
         reason = f"starts backend={able} only, not backend={backend.name}"
         return [_refused("launcher", reason, chosen.launcher, "Use launcher=torchrun.")]
     sharded = chosen.name == "fsdp2" or chosen.name.startswith("deepspeed")
-    if sharded and adapter_of(config.trainer) == "qlora" and chosen.name != "deepspeed_zero1":
+    if sharded and adapter_of(setup.trainer) == "qlora" and chosen.name != "deepspeed_zero1":
         reason = "divides weights, and quantised weights cannot be divided here"
         return [_refused("name", reason, chosen.name, "Use distributed=ddp, or trainer=lora.")]
-    if sharded and not backend.separate and not objective_of(config.trainer).rows.packs:
-        reason = f"divides weights; trainer={config.trainer.name} needs them whole"
+    if sharded and not backend.separate and not objective_of(setup.trainer).rows.packs:
+        reason = f"divides weights; trainer={setup.trainer.name} needs them whole"
         return [_refused("name", reason, chosen.name, "Use distributed=ddp.")]
     return []
 

@@ -6,21 +6,21 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from secft.config.run import RunConfig
 from secft.train.distributed.choice import settings_of
 from secft.train.distributed.commands import process_environment, start_command
 from secft.train.distributed.launch_files import launch_files
 from secft.train.distributed.settings import DEFAULT_PORT, DistributedSettings
+from secft.train.setup import TrainingSetup
 
 RUNNER = "secft.train.backends.trl.runner"
 PLACE = Path("<training>")
 """Stands for the training's directory, which is named when the run starts."""
 
 
-def launch_plan(config: RunConfig) -> list[str]:
+def launch_plan(setup: TrainingSetup) -> list[str]:
     """Return the lines of a plan; one line for a training in one process."""
-    settings = settings_of(config.distributed)
-    batch = config.trainer.micro_batch_size * config.trainer.gradient_accumulation
+    settings = settings_of(setup.distributed)
+    batch = setup.trainer.micro_batch_size * setup.trainer.gradient_accumulation
     if settings.strategy == "single":
         return [f"launch: one process on {settings.device}, {batch} rows in a global batch"]
     settings = replace(settings, port=settings.port or DEFAULT_PORT)
@@ -30,7 +30,7 @@ def launch_plan(config: RunConfig) -> list[str]:
     )
     offload = [f"  offload to main memory: {settings.offload}"] if settings.offload != "none" else []
     variables = [f"  environment: {name}={value}" for name, value in process_environment(settings).items()]
-    return [head, *offload, *variables, *_command_lines(settings), *_file_lines(settings, config.trainer.precision)]
+    return [head, *offload, *variables, *_command_lines(settings), *_file_lines(settings, setup.trainer.precision)]
 
 
 def _program() -> list[str]:
