@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.engine import EngineConfig
-from secft.engine import Engine, InProcess
-from secft.engine.open import open_engine, problems
-from secft.engine.shards import Task, run_shards
+from secft.config.executor import ExecutorConfig
 from secft.errors import InputError, WorkerError
+from secft.executor import Executor, InProcess
+from secft.executor.open import open_executor, problems
+from secft.executor.shards import Task, run_shards
 
 from . import work
 
@@ -23,21 +23,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", params=["here", "local", pytest.param("ray", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     if request.param == "here":
         yield InProcess()
         return
-    with open_engine(EngineConfig(name=request.param, workers=2)) as opened:
+    with open_executor(ExecutorConfig(name=request.param, workers=2)) as opened:
         yield opened
 
 
-def test_results_come_in_order(engine: Engine) -> None:
-    assert list(engine.map(work.square, range(50))) == [number * number for number in range(50)]
-    assert list(engine.map(work.square, [])) == []
-    assert list(engine.map(work.square, [3])) == [9]
+def test_results_come_in_order(executor: Executor) -> None:
+    assert list(executor.map(work.square, range(50))) == [number * number for number in range(50)]
+    assert list(executor.map(work.square, [])) == []
+    assert list(executor.map(work.square, [3])) == [9]
 
 
-def test_items_are_taken_only_as_needed(engine: Engine) -> None:
+def test_items_are_taken_only_as_needed(executor: Executor) -> None:
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -45,33 +45,33 @@ def test_items_are_taken_only_as_needed(engine: Engine) -> None:
             taken.append(number)
             yield number
 
-    results = engine.map(work.square, items())
+    results = executor.map(work.square, items())
     assert next(results) == 0
     assert len(taken) < 20
 
 
-def test_an_error_of_the_work_is_told_as_it_is(engine: Engine) -> None:
+def test_an_error_of_the_work_is_told_as_it_is(executor: Executor) -> None:
     with pytest.raises(InputError, match="three cannot be used"):
-        list(engine.map(work.fail_at_three, range(10)))
+        list(executor.map(work.fail_at_three, range(10)))
 
 
-def test_the_death_of_a_worker_changes_nothing(engine: Engine, tmp_path: Path) -> None:
-    if isinstance(engine, InProcess):
+def test_the_death_of_a_worker_changes_nothing(executor: Executor, tmp_path: Path) -> None:
+    if isinstance(executor, InProcess):
         pytest.skip("there is no worker to die")
     items = [(str(tmp_path), number) for number in range(20)]
-    assert list(engine.map(work.die_once, items)) == list(range(20))
+    assert list(executor.map(work.die_once, items)) == list(range(20))
     assert (tmp_path / "died").exists()
 
 
 def test_work_that_kills_every_worker_is_given_up() -> None:
-    with open_engine(EngineConfig(workers=2)) as local, pytest.raises(WorkerError, match="died 3 times"):
+    with open_executor(ExecutorConfig(workers=2)) as local, pytest.raises(WorkerError, match="died 3 times"):
         list(local.map(work.die_always, range(4)))
 
 
-def test_shards_are_made_once(engine: Engine, tmp_path: Path) -> None:
+def test_shards_are_made_once(executor: Executor, tmp_path: Path) -> None:
     tasks = [Task({"letter": letter}, (letter, count)) for letter, count in (("a", 3), ("b", 0), ("c", 5))]
-    first = list(run_shards(engine, work.letters, tasks, tmp_path))
-    again = list(run_shards(engine, work.letters, tasks, tmp_path))
+    first = list(run_shards(executor, work.letters, tasks, tmp_path))
+    again = list(run_shards(executor, work.letters, tasks, tmp_path))
     assert [shard.rows for shard in first] == [3, 0, 5]
     assert [shard.found for shard in first] == [False, False, False]
     assert [shard.found for shard in again] == [True, True, True]
@@ -102,10 +102,10 @@ def test_a_shard_that_fails_leaves_no_marker(tmp_path: Path) -> None:
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     script = (
-        "import time; from secft.engine.local import LocalEngine; from tests.engine import work\n"
+        "import time; from secft.executor.local import LocalExecutor; from tests.executor import work\n"
         "if __name__ == '__main__':\n"
-        "    engine = LocalEngine(2); list(engine.map(work.square, range(4)))\n"
-        "    print(*[p.pid for p in engine._pool._processes.values()], flush=True); time.sleep(60)\n"
+        "    executor = LocalExecutor(2); list(executor.map(work.square, range(4)))\n"
+        "    print(*[p.pid for p in executor._pool._processes.values()], flush=True); time.sleep(60)\n"
     )
     (tmp_path / "parent.py").write_text(script, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -132,5 +132,5 @@ def _alive(pid: int) -> bool:
 
 
 def test_an_address_without_ray_is_told() -> None:
-    (problem,) = problems(EngineConfig(address="ray://head:10001"))
-    assert problem.key == "engine.address"
+    (problem,) = problems(ExecutorConfig(address="ray://head:10001"))
+    assert problem.key == "executor.address"

@@ -27,7 +27,7 @@ DEATHS = 3
 """So many deaths of workers, one after the other, and an item is given up."""
 
 
-class LocalEngine:
+class LocalExecutor:
     """A pool of processes that starts with the first work for more than one of them.
 
     A worker that dies (killed, out of memory) is replaced, and what was under way is worked on again.
@@ -38,7 +38,7 @@ class LocalEngine:
         self._pool: ProcessPoolExecutor | None = None
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """See secft.engine.Engine.
+        """See secft.executor.Executor.
 
         Raises:
             WorkerError: workers died again and again over the same item.
@@ -65,7 +65,7 @@ class LocalEngine:
                 if deaths >= DEATHS:
                     raise WorkerError(
                         f"a worker process died {deaths} times over the same work; it may need more memory: try "
-                        "engine.workers=1 or a smaller engine.shard_size."
+                        "executor.workers=1 or a smaller executor.shard_size."
                     ) from None
                 warn("a worker process died; its work is done again")
                 waiting.extendleft(item for item, _ in reversed(under_way))

@@ -19,7 +19,7 @@ RETRIES = 5
 """How often a task is run again whose worker or machine died."""
 
 
-class RayEngine:
+class RayExecutor:
     """Runs every item as a Ray task; Ray runs it again if its worker dies.
 
     Machines of a cluster need secft and its packages installed, and must see the same files under the same paths:
@@ -46,10 +46,10 @@ class RayEngine:
             self._ray.init(address=address or "local", **options)
         except Exception as error:  # Ray raises many kinds; all of them mean that there is no cluster
             place = address or "a cluster on this machine"
-            raise WorkerError(f"engine=ray: {place} cannot be used: {str(error).splitlines()[0]}") from error
+            raise WorkerError(f"executor=ray: {place} cannot be used: {str(error).splitlines()[0]}") from error
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """See secft.engine.Engine.
+        """See secft.executor.Executor.
 
         Raises:
             WorkerError: workers died again and again over the same item.
@@ -76,7 +76,7 @@ class RayEngine:
         except self._ray.exceptions.RayTaskError as error:
             raise (error.cause or error) from None
         except self._ray.exceptions.RayError as error:
-            raise WorkerError(f"engine=ray: {str(error).splitlines()[0]}") from None
+            raise WorkerError(f"executor=ray: {str(error).splitlines()[0]}") from None
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -97,5 +97,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise MissingExtraError("engine=ray needs Ray: pip install 'secft[ray]'") from None
+        raise MissingExtraError("executor=ray needs Ray: pip install 'secft[ray]'") from None
     return ray

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Engine(Protocol):
+class Executor(Protocol):
     """Runs one function over many items.
 
     Attributes:
@@ -38,12 +38,12 @@ class Workplace:
     """On what shards are made, where they are kept while they are needed, and how large they are.
 
     Attributes:
-        engine: on what they are made.
+        executor: on what they are made.
         directory: every worker must see it; its owner removes it.
         shard_size: records in a shard.
     """
 
-    engine: Engine
+    executor: Executor
     directory: Path
     shard_size: int
 
@@ -54,5 +54,5 @@ class InProcess:
     workers = 1
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """See Engine."""
+        """See Executor."""
         return map(work, items)

@@ -1,4 +1,4 @@
-"""Work for engines: functions of a module, as engines demand."""
+"""Work for executors: functions of a module, as executors demand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from secft.engine.shards import Rows
 from secft.errors import InputError
+from secft.executor.shards import Rows
 
 
 def square(number: int) -> int:

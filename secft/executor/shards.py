@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.engine import Engine
 from secft.errors import InputError
+from secft.executor import Executor
 from secft.files import digest, plain, read_json, sha256_file, storage_errors, write_json
 
 _NAME_LENGTH = 32
@@ -73,11 +73,13 @@ class _Job:
     directory: str
 
 
-def run_shards(engine: Engine, work: Callable[[Any], Rows], tasks: Iterable[Task], directory: Path) -> Iterator[Shard]:
+def run_shards(
+    executor: Executor, work: Callable[[Any], Rows], tasks: Iterable[Task], directory: Path
+) -> Iterator[Shard]:
     """Make the shards that are not there yet, and yield all of them in the order of the tasks.
 
     Args:
-        engine: on what they are made.
+        executor: on what they are made.
         work: a function of a module that returns rows and their summary.
         tasks: what makes each one.
         directory: where shards and markers are kept; every worker must see it.
@@ -88,7 +90,7 @@ def run_shards(engine: Engine, work: Callable[[Any], Rows], tasks: Iterable[Task
     with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     jobs = (_Job(task.name, task.argument, work, str(directory)) for task in tasks)
-    yield from engine.map(_make, jobs)
+    yield from executor.map(_make, jobs)
 
 
 def _make(job: _Job) -> Shard:

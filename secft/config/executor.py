@@ -8,7 +8,7 @@ from secft.config.setting import setting
 
 
 @dataclass
-class EngineConfig:
+class ExecutorConfig:
     """Processes of this machine, or a Ray cluster; the dataset is the same, byte for byte."""
 
     name: str = setting("local", about="What runs the shards.", choices=("local", "ray"), internal=True)
