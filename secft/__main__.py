@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import secft.commands
 from secft import __version__
-from secft.errors import ConfigError, InputError, Interrupted, Problem, SecftError, did_you_mean
+from secft.errors import ConfigError, InputError, Interrupted, Problem, SecftError, did_you_mean, unique
 from secft.log import complain
 from secft.threads import wait_gently
 
@@ -85,7 +85,7 @@ def _call(command: Command, arguments: list[str], shown: str) -> int:
         return 0
     if line.problems:
         further = [problem for config in line.configs for problem in command.problems(config)]
-        raise ConfigError(list(dict.fromkeys([*line.problems, *further])))
+        raise ConfigError(unique([*line.problems, *further]))
     if line.multirun and command.sweep:
         return command.sweep(line.arguments, shown)
     given.shown = shown

@@ -25,7 +25,7 @@ from secft.llm.budget import Use
 from secft.llm.cache import ReplyCache
 from secft.llm.clients import open_client, problems, requests_under_way
 from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError, whole
-from secft.llm.limits import Limits, estimated_tokens
+from secft.llm.limits import RequestLimits, estimated_tokens
 from secft.llm.protocol import Client, Failure, Reply, Request
 from secft.llm.retry import Backoff, persist
 from secft.llm.schema import parse_json_reply
@@ -54,7 +54,7 @@ class Llm:
         self.identity = dict(client.identity())
         self._cache = ReplyCache(cache, self.identity)
         self._stop = threading.Event()
-        self._limits = Limits(config, sleep=self._sleep)
+        self._limits = RequestLimits(config, sleep=self._sleep)
         self._backoff = Backoff(config.retries, config.backoff)
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}

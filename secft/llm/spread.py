@@ -1,6 +1,6 @@
 """Ask a model from several workers of an engine: every worker opens the model, all share one cache of replies.
 
-Limits and budgets are divided: a worker gets its share of the requests and tokens of a minute, and each batch of
+RequestLimits and budgets are divided: a worker gets its share of the requests and tokens of a minute, and each batch of
 requests its share of the budget, so that all together never use more than is allowed.
 """
 

@@ -49,7 +49,6 @@ DATA = "nanogpt"
 """Where corpora lie below the data root."""
 HELD_OUT = "held_out_text"
 """What the model is measured by: the only task of a pretraining."""
-_NO_TEXT = "Give trainer.files=[/var/log/auth.log], or a source such as source=[tool_logs]."
 
 
 def trainer_of(config: RunConfig) -> PretrainTrainer:
@@ -93,25 +92,6 @@ class CorpusSettings:
         """The key of the pseudonyms; it stays on this machine, outside of all data."""
         path = self.trainer.key_file or str(self.cache / "pseudonyms.key")
         return key_file(Path(path), self.data)
-
-
-def pretraining_problems(config: RunConfig) -> list[Problem]:
-    """Return what is wrong with the settings, or lacking on this machine."""
-    trainer = config.trainer
-    if not isinstance(trainer, PretrainTrainer):
-        reason = f"trains from random weights, and trainer={trainer.name} does not"
-        return [Problem("backend", reason, "nanogpt", remedy="Use trainer=pretrain, or another backend.")]
-    missing = [name for name in trainer.files if not Path(name).exists()]
-    found = [Problem("trainer.files", "no such file or folder", name) for name in missing]
-    if not trainer.files and not config.source:
-        found.append(Problem("trainer.files", "there is neither a file nor a source of texts", [], remedy=_NO_TEXT))
-    if trainer.shape.width % trainer.shape.heads:
-        reason = f"is no multiple of {trainer.shape.heads} heads"
-        found.append(Problem("trainer.shape.width", reason, trainer.shape.width))
-    if trainer.level == "tokenizer" and trainer.tokenizer is None:
-        remedy = "Give trainer.tokenizer=<tokenizer.json>, or trainer.level=character."
-        found.append(Problem("trainer.tokenizer", "names no tokenizer", None, remedy=remedy))
-    return found
 
 
 def corpus_digests(settings: CorpusSettings) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from secft.planning.setup import setup_of
 
 from secft.config.compose import read_config
-from secft.planning.setup import setup_of
 from secft.train.distributed.choice import distributed_problems, missing_here, settings_of
 
 SHARDED = ("fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")

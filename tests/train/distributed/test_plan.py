@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from secft.config.compose import read_config
 from secft.planning.setup import setup_of
+
+from secft.config.compose import read_config
 from secft.train.distributed.plan import launch_plan
 
 

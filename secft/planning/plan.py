@@ -22,17 +22,16 @@ from secft.config.synthesis import HybridSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.synthesise import asks_a_model, template_part, writing_settings
 from secft.dataset.teacher.write import plan_requests
-from secft.errors import InputError, ModelNotFoundError, Problem
+from secft.errors import InputError, ModelNotFoundError, Problem, stopping
 from secft.estimate import estimate
-from secft.planning.findings import findings
-from secft.planning.report import finding_lines, launch_lines, memory_table, print_all, training_table
+from secft.planning.checks import BEFORE_TRAINING, Check, inspect
+from secft.planning.report import launch_lines, memory_table, problem_lines, training_table
 from secft.planning.samples import sampled_rows, shown_samples
-from secft.planning.setup import setup_of
+from secft.planning.situation import Situation
 from secft.stage import Stage, run_stage, stage_facts
 from secft.stages.dataset import DATASET, DatasetSettings, approximate_dataset, headline
 from secft.stages.documents import DOCUMENTS
 from secft.stages.examples import EXAMPLES
-from secft.train.checks import machine_of
 
 CHARACTERS_PER_TOKEN = 4
 PLANNED = ("documents", "examples", "dataset")
@@ -56,12 +55,15 @@ class Plan:
     unknown: str = ""
 
 
-def print_plan(config: RunConfig, stages: Sequence[Stage[Any]], lacking: Sequence[Problem]) -> bool:
+def print_plan(
+    config: RunConfig, stages: Sequence[Stage[Any]], checks: Sequence[Check], lacking: Sequence[Problem]
+) -> bool:
     """Print the plan of a run on standard output.
 
     Args:
         config: the whole configuration.
         stages: of its pipeline.
+        checks: of its pipeline.
         lacking: what is known already to keep the run from being started.
 
     Returns:
@@ -73,18 +75,20 @@ def print_plan(config: RunConfig, stages: Sequence[Stage[Any]], lacking: Sequenc
         console.print(_stage_table(plan))
         if plan.unknown:
             console.print(f"Numbers are approximate or unknown: {escape(plan.unknown)}", style="yellow")
-        _print_samples(console, config, plan)
         dataset = plan.artifacts.get("dataset")
-        found = findings(config, dataset.path / DATASET if dataset else None)
-    tokens = found.steps.tokens if found.steps else plan.train_tokens
-    needs = estimate(setup_of(config), tokens, epochs_counted=found.steps is not None)
+        situation = Situation(config, dataset.path / DATASET if dataset else None)
+        _print_samples(console, situation, plan)
+        found = [*lacking, *inspect(checks, situation, BEFORE_TRAINING)]
+        steps = situation.steps
+    needs = estimate(situation.setup, steps.tokens if steps else plan.train_tokens, epochs_counted=steps is not None)
     console.print()
-    console.print(training_table(config, needs, found.steps))
-    console.print(memory_table(needs, machine_of(config.hardware)))
-    for line in launch_lines(config):
+    console.print(training_table(situation.setup, needs, steps))
+    console.print(memory_table(needs, situation.machine))
+    for line in launch_lines(situation.setup, Path(config.paths.backends)):
         console.print(line, markup=False, soft_wrap=True)
-    print_all(console, finding_lines(list(lacking), found))
-    return not (lacking or found.problems)
+    for part in problem_lines(found):
+        console.print(part)
+    return not stopping(found)
 
 
 def make_plan(config: RunConfig, stages: Sequence[Stage[Any]], temporary: Path) -> Plan:
@@ -162,12 +166,12 @@ def _stage_table(plan: Plan) -> Table:
     return table
 
 
-def _print_samples(console: Console, config: RunConfig, plan: Plan) -> None:
+def _print_samples(console: Console, situation: Situation, plan: Plan) -> None:
     dataset, examples = plan.artifacts.get("dataset"), plan.artifacts.get("examples")
     if dataset:
         rows = sampled_rows(dataset.path / DATASET / "train.jsonl")
     else:
         rows = sampled_rows(examples.path / EXAMPLES) if examples else []
-    for task, text in shown_samples(config, rows):
+    for task, text in shown_samples(situation, rows):
         console.print(f"\n[bold]Training example: {escape(task)}[/bold] (trained tokens are marked)")
         console.print(text)

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from secft.config.compose import read_config
-from secft.errors import ConfigError
+from secft.errors import ConfigError, Problem, stopping, warnings_of
 from secft.models import BaseModel, resolve_model
 from secft.pipelines import FINETUNE
-from secft.planning.findings import Findings, before_training, findings
+from secft.planning.checks import BEFORE_TRAINING, FINETUNE_CHECKS, inspect
+from secft.planning.situation import Situation
 from tests.planning import broken
 from tests.planning.broken import conversation
+
+
+@dataclass
+class Findings:
+    """What was found before a training."""
+
+    flaws: list[Problem]
+    situation: Situation
+
+    @property
+    def problems(self) -> list[Problem]:
+        return stopping(self.flaws)
+
+    @property
+    def warnings(self) -> list[str]:
+        return warnings_of(self.flaws)
+
 
 SECONDS = 20
 """No check may take longer, processor time of this process."""
@@ -33,7 +52,9 @@ def look(tiny: BaseModel, tmp_path: Path) -> Callable[..., Findings]:
     def check(*overrides: str, rows: list[dict[str, Any]] | None = None, **kind: Any) -> Findings:
         place = broken.dataset(tmp_path / "dataset", rows or [conversation(n) for n in range(40)], **kind)
         start = time.process_time()
-        found = findings(read_config(["model=tiny", f"paths.cache={tmp_path}/cache", *overrides]), place)
+        config = read_config(["model=tiny", f"paths.cache={tmp_path}/cache", *overrides])
+        situation = Situation(config, place)
+        found = Findings(inspect(FINETUNE_CHECKS, situation, BEFORE_TRAINING), situation)
         assert time.process_time() - start < SECONDS
         return found
 
@@ -47,9 +68,9 @@ def kinds(found: Findings) -> set[str]:
 def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Findings]) -> None:
     found = look("trainer.eval_steps=0")
     assert found.flaws == []
-    assert found.seen is not None
-    assert found.steps is not None
-    assert (found.seen.total, found.seen.looked_at, found.steps.examples) == (40, 40, 40)
+    assert found.situation.seen is not None
+    assert found.situation.steps is not None
+    assert (found.situation.seen.total, found.situation.seen.looked_at, found.situation.steps.examples) == (40, 40, 40)
 
 
 def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: Callable[..., Findings]) -> None:
@@ -228,10 +249,10 @@ def test_a_broken_environment_of_a_backend_is_found(look: Callable[..., Findings
 def test_many_rows_are_looked_at_evenly(look: Callable[..., Findings], tmp_path: Path) -> None:
     rows = [conversation(n) for n in range(9000)]
     found = look(rows=rows)
-    assert found.seen is not None
-    assert found.steps is not None
-    assert (found.seen.total, found.seen.looked_at) == (9000, 3000)
-    assert found.steps.examples == 9000
+    assert found.situation.seen is not None
+    assert found.situation.steps is not None
+    assert (found.situation.seen.total, found.situation.seen.looked_at) == (9000, 3000)
+    assert found.situation.steps.examples == 9000
 
 
 def test_all_is_told_at_once_before_training(tiny: BaseModel, tmp_path: Path) -> None:
@@ -241,9 +262,8 @@ def test_all_is_told_at_once_before_training(tiny: BaseModel, tmp_path: Path) ->
     place = broken.dataset(tmp_path / "dataset", rows, validation=0)
     overrides = ["model=tiny", f"model.path={model}", "trainer=dpo", "trainer.packing=true"]
     overrides += ["trainer.pairs.corrupt=false", "trainer.lora.target_modules=[q_prj]"]
-    with pytest.raises(ConfigError) as caught:
-        before_training(read_config(overrides), place)
-    told = str(caught.value)
+    found = inspect(FINETUNE_CHECKS, Situation(read_config(overrides), place), BEFORE_TRAINING)
+    told = str(ConfigError(stopping(found)))
     for said in ("cannot pack", "q_prj", "generation prompt", "row-7", "worse answers", "validation"):
         assert said in told
 
@@ -266,8 +286,8 @@ def test_plain_text_is_cut_and_not_dropped(look: Callable[..., Findings]) -> Non
     rows[0]["messages"][1]["content"] = "word " * 1300
     found = look("trainer=continue", "trainer.eval_steps=0", rows=rows)
     assert found.flaws == []
-    assert found.seen is not None
-    assert found.steps is not None
-    assert len(found.seen.lengths) == 42
-    assert max(found.seen.lengths) == 512
-    assert found.steps.trained == pytest.approx(found.steps.tokens, rel=0.02)
+    assert found.situation.seen is not None
+    assert found.situation.steps is not None
+    assert len(found.situation.seen.lengths) == 42
+    assert max(found.situation.seen.lengths) == 512
+    assert found.situation.steps.trained == pytest.approx(found.situation.steps.tokens, rel=0.02)
