@@ -20,6 +20,7 @@ from secft.planning.measured import measured_flaws
 from secft.planning.needs import disk_flaws, memory_flaws
 from secft.planning.setup import setup_of
 from secft.planning.steps import Steps, step_flaws, steps_of
+from secft.reasons import read_reason
 from secft.train.backends import SEPARATE
 from secft.train.checks import machine_of
 from secft.train.checks.model import ALL_LINEAR, target_problems, vocabulary_problems
@@ -27,8 +28,6 @@ from secft.train.checks.rows import SeenRows, count_rows, length_problems, look_
 from secft.train.checks.settings import empty_validation, setting_problems
 from secft.train.checks.template import template_problems
 from secft.train.environments import check
-
-LENGTH_STEP, LENGTH_REASON = "length", "longer than "
 
 
 @dataclass
@@ -140,9 +139,9 @@ def dropped_for_length(dataset: Path) -> tuple[int, int]:
     except InputError:
         return 0, 0
     for step in funnel:
-        if step.get("step") == LENGTH_STEP:
-            reasons = step.get("dropped", {})
-            return sum(n for why, n in reasons.items() if why.startswith(LENGTH_REASON)), int(step.get("seen", 0))
+        if read_reason(step.get("step", "")).code == "length":
+            dropped = step.get("dropped", {}).items()
+            return sum(n for why, n in dropped if read_reason(why).code == "length.long"), int(step.get("seen", 0))
     return 0, 0
 
 
