@@ -11,6 +11,7 @@ import re
 
 from secft.config.curation import CoherenceConfig
 from secft.dataset.curation.catalogue import Catalogue
+from secft.reasons import Reason
 from secft.records import Example
 from secft.security.identifiers import named
 
@@ -118,7 +119,7 @@ def content_words(text: str) -> frozenset[str]:
     return frozenset(word[:6] for word in _WORD.findall(text.lower()) if word not in _STOP)
 
 
-def coherence_fault(example: Example, known: Catalogue | None, settings: CoherenceConfig) -> str | None:
+def coherence_fault(example: Example, known: Catalogue | None, settings: CoherenceConfig) -> Reason | None:
     """Return why an answer does not belong to its question, or None.
 
     Args:
@@ -133,10 +134,10 @@ def coherence_fault(example: Example, known: Catalogue | None, settings: Coheren
     if known is not None and known.facts.get(example.provenance.document) is not None:
         strange = named(answer) - named(asked)
         if any(name not in known.known for name in strange):
-            return "the answer names an identifier that no document knows"
+            return Reason("coherence.identifier")
     if example.choices or len(answer.split()) < settings.min_words:
         return None
-    return None if _related(example, asked, answer, known) else "the answer shares no word with its question or subject"
+    return None if _related(example, asked, answer, known) else Reason("coherence.unrelated")
 
 
 def _related(example: Example, asked: str, answer: str, known: Catalogue | None) -> bool:

@@ -20,10 +20,11 @@ from secft.errors import InputError
 from secft.llm.errors import ReplyFormatError
 from secft.llm.protocol import Failure, Reply, Request
 from secft.llm.schema import parse_json_reply
+from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance
 
 JUDGE = "judge"
-INJECTED = "not asked: the passage holds instructions to a model"
+INJECTED = Reason("teacher.injected")
 _SHOWN_REASONS = 3
 
 
@@ -45,7 +46,7 @@ class Attempt:
         prompt: name and version of the prompt.
         written: what the teacher wrote, or None where the reply could not be read.
         reply: the reply, or None where there was none.
-        reason: why it was rejected, or an empty string.
+        reason: why it was rejected, or None.
         score: what the judge gave, or None.
     """
 
@@ -54,7 +55,7 @@ class Attempt:
     prompt: str
     written: Written | None
     reply: Reply | None
-    reason: str = ""
+    reason: Reason | None = None
     score: int | None = None
 
     def row(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Attempt:
             "document": self.passage.document.id,
             "task": self.task,
             "prompt": self.prompt,
-            "reason": self.reason,
+            "reason": self.reason.text() if self.reason else "",
             "score": self.score,
             "question": first.question if first else "",
             "answer": first.answer if first else (self.reply.text if self.reply else ""),
@@ -86,7 +87,7 @@ class Account:
 
     asked: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[Reason] = field(default_factory=Counter)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Account:
         return {
             "asked": dict(sorted(self.asked.items())),
             "accepted": dict(sorted(self.accepted.items())),
-            "rejected": dict(sorted(self.rejected.items())),
+            "rejected": {str(reason): count for reason, count in sorted(self.rejected.items())},
         }
 
 
@@ -187,13 +188,13 @@ def _judged_by_rules(
     task: str, passage: Passage, prompt: Prompt, answer: Reply | Failure, settings: WritingConfig, rules: Rules
 ) -> Attempt:
     if isinstance(answer, Failure):
-        return Attempt(task, passage, prompt.purpose, None, None, f"no reply: {answer.reason}")
+        return Attempt(task, passage, prompt.purpose, None, None, Reason("teacher.no_reply", answer.reason))
     if answer.finish == "length":
-        return Attempt(task, passage, prompt.purpose, None, answer, "format: the reply was cut off")
+        return Attempt(task, passage, prompt.purpose, None, answer, Reason("teacher.cut_off"))
     try:
         wrote = written(task, settings.answers, parse_json_reply(answer.text, prompt.schema), passage)
     except (ReplyFormatError, KeyError, TypeError) as error:
-        return Attempt(task, passage, prompt.purpose, None, answer, f"format: {_class_of(error)}")
+        return Attempt(task, passage, prompt.purpose, None, answer, Reason("teacher.format", _class_of(error)))
     return Attempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
 
 
@@ -201,7 +202,7 @@ def _class_of(error: Exception) -> str:
     return error.reason if isinstance(error, ReplyFormatError) else "the prompt's schema lacks a key of its task"
 
 
-def _why_not(wrote: Written, passage: Passage, rules: Rules) -> str:
+def _why_not(wrote: Written, passage: Passage, rules: Rules) -> Reason | None:
     """Return the first reason against any turn, against the situation, or against the worse answer; empty if none."""
     for pair in wrote.pairs:
         reason = reject(pair, passage, rules)
@@ -210,14 +211,14 @@ def _why_not(wrote: Written, passage: Passage, rules: Rules) -> str:
     if wrote.opening:
         reason = reject(Pair(wrote.pairs[0].question, wrote.opening, quoted=False), passage, rules)
         # A situation may tell little that is new; what it tells must be true.
-        if reason and not reason.startswith("answerability"):
-            return f"situation: {reason}"
+        if reason and not reason.code.startswith("answerability."):
+            return Reason("teacher.situation", str(reason))
     answers = [comparable(pair.answer) for pair in wrote.pairs]
     if len(set(answers)) < len(answers):
-        return "the turns repeat each other"
+        return Reason("teacher.turns")
     if wrote.rejected and comparable(wrote.rejected) == answers[0]:
-        return "the worse answer is the better one"
-    return ""
+        return Reason("teacher.worse")
+    return None
 
 
 def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -229,12 +230,12 @@ def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
             result.append(attempt)
             continue
         asked = comparable(f"{attempt.written.opening} {attempt.written.pairs[0].question}")
-        result.append(_with(attempt, "asks what was asked before") if asked in seen else attempt)
+        result.append(_with(attempt, Reason("teacher.again")) if asked in seen else attempt)
         seen.add(asked)
     return result
 
 
-def _with(attempt: Attempt, reason: str, score: int | None = None) -> Attempt:
+def _with(attempt: Attempt, reason: Reason | None, score: int | None = None) -> Attempt:
     return Attempt(
         attempt.task, attempt.passage, attempt.prompt, attempt.written, attempt.reply, reason, score or attempt.score
     )
@@ -257,7 +258,7 @@ def _judged_by_model(
         except ReplyFormatError:
             score = None
         low = score is None or score < (settings.judge or 0)
-        reason = "the judge gave no score" if score is None else "judged too low" if low else ""
+        reason = Reason("teacher.no_score") if score is None else Reason("teacher.low_score") if low else None
         yield _with(attempt, reason, score)
 
 
@@ -305,7 +306,7 @@ def _example(attempt: Attempt, system: str) -> Example:
 
 
 def _nothing_accepted(account: Account) -> str:
-    worst = ", ".join(f"{reason} ({count})" for reason, count in account.rejected.most_common(_SHOWN_REASONS))
+    worst = ", ".join(f"{reason.text()} ({count})" for reason, count in account.rejected.most_common(_SHOWN_REASONS))
     return (
         f"of {sum(account.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
         "(llm=openai, llm=gemini), synthesis.writing.answers=quoted, other tasks, or more passages; synthesis=template "

@@ -13,6 +13,7 @@ from secft.dataset.teacher.prompts import OWN, has_prompt, load_prompt
 from secft.dataset.teacher.write import INJECTED, Account, plan_requests, unanswerable_tasks, write_pairs
 from secft.errors import InputError
 from secft.llm.protocol import Failure, Reply, Request
+from secft.reasons import Reason
 from secft.records import Document
 
 from .conftest import Teacher, document
@@ -62,11 +63,11 @@ def test_every_rejection_is_counted_and_kept(documents: dict[str, Document]) -> 
     said = iter(["no json", {"question": "What?"}, Failure("time-out")])
     teacher = Teacher(lambda request: PREVENT if "prepared" in asked(request) else next(said))
     examples, account = write(documents, teacher, tasks=["question_answer", "remediation"])
-    assert account.rejected["asks what was asked before"] == 1
+    assert account.rejected[Reason("teacher.again")] == 1
     assert len(examples) + sum(account.rejected.values()) == sum(account.asked.values()) == 5
-    assert account.rejected["no reply: time-out"] == 1
-    assert account.rejected["format: not JSON"] == 1
-    assert {row["reason"] for row in account.rows} == set(account.rejected)
+    assert account.rejected[Reason("teacher.no_reply", "time-out")] == 1
+    assert account.rejected[Reason("teacher.format", "not JSON")] == 1
+    assert {row["reason"] for row in account.rows} == {reason.text() for reason in account.rejected}
     assert all(row["document"] and row["prompt"] for row in account.rows)
 
 
@@ -133,7 +134,7 @@ def test_the_judge_has_the_last_word(documents: dict[str, Document]) -> None:
 
     examples, account = write(documents, Teacher(answer), tasks=["remediation", "detection"], judge=3.0)
     assert [example.task for example in examples] == ["detection"]
-    assert account.rejected == {"judged too low": 1}
+    assert account.rejected == {Reason("teacher.low_score"): 1}
     assert account.rows[0]["score"] == 2
 
 
