@@ -26,7 +26,7 @@ from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.table import reader_of, source_of
 from secft.errors import InputError, Problem
 from secft.executor import Executor, InProcess
-from secft.executor.shards import Rows, Shard, Task, run_shards
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import json_line, plain, sha256_file, storage_errors, write_jsonl
 from secft.records import Document
 
@@ -112,7 +112,7 @@ def collect(
     """
     keys, scratch = sorted(configs), (out / SHARDS).absolute()
     pieces = [piece for key in keys for piece in _pieces(key, configs[key], tokenizer, scratch)]
-    tasks = (Task(_facts(piece), piece) for piece in pieces)
+    tasks = (ShardTask(_facts(piece), piece) for piece in pieces)
     made = run_shards(engine or InProcess(), _read_piece, tasks, scratch)
     shards: dict[str, list[Shard]] = {key: [] for key in keys}
     for piece, shard in zip(pieces, made, strict=True):

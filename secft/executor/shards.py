@@ -22,7 +22,7 @@ _NAME_LENGTH = 32
 
 
 @dataclass(frozen=True)
-class Task:
+class ShardTask:
     """What makes one shard.
 
     Attributes:
@@ -74,7 +74,7 @@ class _Job:
 
 
 def run_shards(
-    executor: Executor, work: Callable[[Any], Rows], tasks: Iterable[Task], directory: Path
+    executor: Executor, work: Callable[[Any], Rows], tasks: Iterable[ShardTask], directory: Path
 ) -> Iterator[Shard]:
     """Make the shards that are not there yet, and yield all of them in the order of the tasks.
 

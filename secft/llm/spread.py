@@ -14,7 +14,7 @@ from pathlib import Path
 from secft.config.llm import LlmConfig
 from secft.executor import Executor
 from secft.llm.protocol import Failure, Reply, Request
-from secft.llm.session import Progress, Spent, open_llm
+from secft.llm.session import AskingProgress, Spent, open_llm
 
 BATCH = 16
 """Requests that a worker asks before it takes the next ones; it opens the model once for each batch."""
@@ -35,7 +35,7 @@ class SpreadLlm:
         self.spent = Spent()
 
     def ask_all(
-        self, requests: Iterable[Request], on_progress: Callable[[Progress], None] | None = None
+        self, requests: Iterable[Request], on_progress: Callable[[AskingProgress], None] | None = None
     ) -> Iterator[Reply | Failure]:
         """See secft.llm.session.Llm.ask_all."""
         everything = list(requests)
@@ -46,7 +46,7 @@ class SpreadLlm:
             for answer in answers:
                 done += 1
                 if on_progress:
-                    on_progress(Progress(done, self.spent))
+                    on_progress(AskingProgress(done, self.spent))
                 yield answer
 
     def _batch(self, requests: tuple[Request, ...], total: int) -> _Batch:

@@ -17,7 +17,7 @@ from secft.dataset.curation.screens import judged, normalised, scrubbed, without
 from secft.dataset.curation.table import ExampleTable, read_table
 from secft.errors import InputError
 from secft.executor import Workplace
-from secft.executor.shards import Rows, Shard, Task, run_shards
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
 from secft.records import Example, Message, example_from_record
 
@@ -98,7 +98,7 @@ def screened(screening: Screening, place: Workplace, funnel: Funnel) -> ExampleT
     facts = {"examples": content, "settings": plain(screening.settings), "seed": screening.seed,
              "tokens": screening.tokens.name, "max_tokens": screening.max_tokens,
              "known": screening.known is not None}  # fmt: skip
-    tasks = (Task({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
+    tasks = (ShardTask({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
     shards: list[Shard] = []
     for shard in run_shards(place.executor, screen_piece, tasks, place.directory / SCREENED):
         funnel.add(shard.summary["funnel"])
