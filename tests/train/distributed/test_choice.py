@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from secft.planning.setup import setup_of
 
 from secft.config.compose import read_config
+from secft.planning.situation import Situation
 from secft.train.distributed.choice import distributed_problems, missing_here, settings_of
 
 SHARDED = ("fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
@@ -13,7 +13,7 @@ SHARDED = ("fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
 
 def test_a_script_of_launch_files_holds_no_foreign_words() -> None:
     config = read_config(["distributed=ddp", "distributed.launcher=slurm", "distributed.slurm.partition='a; rm b'"])
-    assert [problem.key for problem in distributed_problems(setup_of(config))] == ["distributed.slurm.partition"]
+    assert [problem.key for problem in distributed_problems(Situation(config).setup)] == ["distributed.slurm.partition"]
 
 
 @pytest.mark.parametrize(
@@ -31,23 +31,23 @@ def test_a_script_of_launch_files_holds_no_foreign_words() -> None:
     ],
 )
 def test_impossible_pairs_are_told(overrides: list[str], key: str) -> None:
-    assert [problem.key for problem in distributed_problems(setup_of(read_config(overrides)))] == [key]
+    assert [problem.key for problem in distributed_problems(Situation(read_config(overrides)).setup)] == [key]
 
 
 @pytest.mark.parametrize("name", ["single", "ddp", *SHARDED])
 def test_every_option_is_possible_as_it_is(name: str) -> None:
     config = read_config([f"distributed={name}"])
-    assert distributed_problems(setup_of(config)) == []
+    assert distributed_problems(Situation(config).setup) == []
     assert (settings_of(config.distributed).world > 1) is (name != "single")
 
 
 def test_what_this_machine_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     config = read_config(["distributed=ddp", "distributed.launcher=slurm"])
-    assert [problem.key for problem in missing_here(setup_of(config))] == ["distributed.launcher"]
+    assert [problem.key for problem in missing_here(Situation(config).setup)] == ["distributed.launcher"]
     config = read_config(["distributed=deepspeed_zero2", "distributed.device=cpu", "backend=axolotl"])
-    assert [problem.reason for problem in missing_here(setup_of(config))] == [
+    assert [problem.reason for problem in missing_here(Situation(config).setup)] == [
         "needs GPUs: accelerate leaves DeepSpeed out on CPUs"
     ]
     config = read_config(["distributed=ddp", "distributed.device=cuda", "distributed.processes=64"])
-    assert [problem.key for problem in missing_here(setup_of(config))] == ["distributed.processes"]
+    assert [problem.key for problem in missing_here(Situation(config).setup)] == ["distributed.processes"]
