@@ -22,6 +22,7 @@ from secft.reports.report import report
 from secft.stage import Inputs
 from secft.stages.dataset import DATASET
 from secft.train.backends.nanogpt.corpus import published
+from secft.versions import MANIFEST
 
 CARD, REPORT = "MODEL_CARD.md", "report.html"
 
@@ -89,7 +90,7 @@ def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
 def pretrained_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Return what the registry keeps about a pretrained model: it has no base."""
     corpus = inputs["corpus"]
-    manifest = read_json(corpus.path / corpus.summary["place"] / published.MANIFEST)
+    manifest = read_json(corpus.path / corpus.summary["place"] / MANIFEST)
     return {"base_model": "", "dataset_digest": manifest["digest"]}
 
 
