@@ -12,12 +12,12 @@ from typing import Any
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
 from secft.config.roots import PlacesConfig, Root
-from secft.dataset.freeze import MANIFEST
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
 from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.reasons import reason_text
+from secft.versions import MANIFEST
 
 SAMPLE_CHARACTERS = 400
 NAMES = "provider/name-vN, name-vN, name (its latest version), or a directory"

@@ -16,12 +16,13 @@ from secft.dataset.croissant import CROISSANT
 from secft.dataset.curation.facts import hash64, hash128
 from secft.dataset.dedup import compared_group, compared_text, exact_duplicates
 from secft.dataset.dedup.words import Hashes
-from secft.dataset.freeze import MANIFEST, content_digest
+from secft.dataset.freeze import content_digest
 from secft.dataset.rows import read_parquet
 from secft.dataset.split import SPLITS
 from secft.errors import InputError
 from secft.files import read_json, read_jsonl, tree_digests
 from secft.records import Example, example_from_record
+from secft.versions import MANIFEST
 
 SHOWN = 3
 """Names that are told of each kind of fault."""
