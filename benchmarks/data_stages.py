@@ -83,7 +83,7 @@ def _proportional(process: int) -> int:
 
 def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     """Run the three stages over so many documents."""
-    from secft.artifact import ArtifactStore
+    from secft.artifact import Artifact, ArtifactStore
     from secft.config.compose import read_config
     from secft.pipelines import FINETUNE_STAGES
     from secft.stage import run_stage
@@ -96,7 +96,9 @@ def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     )  # fmt: skip
     memory = Memory(os.getpid())
     memory.start()
-    store, artifacts, told = ArtifactStore(place / "cache" / "stages"), {}, {}
+    store = ArtifactStore(place / "cache" / "stages")
+    artifacts: dict[str, Artifact] = {}
+    told: dict[str, dict[str, float]] = {}
     for stage in FINETUNE_STAGES[:3]:
         start = time.perf_counter()
         artifacts[stage.name] = run_stage(stage, config, artifacts, store).artifact

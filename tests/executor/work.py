@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from secft.errors import InputError
@@ -41,7 +42,7 @@ def letters(argument: tuple[str, int]) -> Rows:
 
 
 def broken_rows(_: int) -> Rows:
-    def rows():
+    def rows() -> Iterator[dict[str, int]]:
         yield {"number": 1}
         raise InputError("the second row cannot be read")
 
