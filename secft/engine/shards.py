@@ -22,7 +22,7 @@ _NAME_LENGTH = 32
 
 
 @dataclass(frozen=True)
-class Task:
+class ShardTask:
     """What makes one shard.
 
     Attributes:
@@ -73,7 +73,9 @@ class _Job:
     directory: str
 
 
-def run_shards(engine: Engine, work: Callable[[Any], Rows], tasks: Iterable[Task], directory: Path) -> Iterator[Shard]:
+def run_shards(
+    engine: Engine, work: Callable[[Any], Rows], tasks: Iterable[ShardTask], directory: Path
+) -> Iterator[Shard]:
     """Make the shards that are not there yet, and yield all of them in the order of the tasks.
 
     Args:

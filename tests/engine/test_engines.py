@@ -14,7 +14,7 @@ import pytest
 from secft.config.engine import EngineConfig
 from secft.engine import Engine, InProcess
 from secft.engine.open import open_engine, problems
-from secft.engine.shards import Task, run_shards
+from secft.engine.shards import ShardTask, run_shards
 from secft.errors import InputError, WorkerError
 
 from . import work
@@ -69,7 +69,7 @@ def test_work_that_kills_every_worker_is_given_up() -> None:
 
 
 def test_shards_are_made_once(engine: Engine, tmp_path: Path) -> None:
-    tasks = [Task({"letter": letter}, (letter, count)) for letter, count in (("a", 3), ("b", 0), ("c", 5))]
+    tasks = [ShardTask({"letter": letter}, (letter, count)) for letter, count in (("a", 3), ("b", 0), ("c", 5))]
     first = list(run_shards(engine, work.letters, tasks, tmp_path))
     again = list(run_shards(engine, work.letters, tasks, tmp_path))
     assert [shard.rows for shard in first] == [3, 0, 5]
@@ -86,7 +86,7 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_changed_shard_is_made_again(tmp_path: Path) -> None:
-    tasks = [Task({"letter": "a"}, ("a", 3))]
+    tasks = [ShardTask({"letter": "a"}, ("a", 3))]
     (made,) = run_shards(InProcess(), work.letters, tasks, tmp_path / "s")
     made.path.write_text("{}\n", encoding="utf-8")
     (again,) = run_shards(InProcess(), work.letters, tasks, tmp_path / "s")
@@ -96,7 +96,7 @@ def test_a_changed_shard_is_made_again(tmp_path: Path) -> None:
 
 def test_a_shard_that_fails_leaves_no_marker(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="second row"):
-        list(run_shards(InProcess(), work.broken_rows, [Task({"x": 1}, 1)], tmp_path / "s"))
+        list(run_shards(InProcess(), work.broken_rows, [ShardTask({"x": 1}, 1)], tmp_path / "s"))
     assert not list((tmp_path / "s").glob("*.json*"))
 
 

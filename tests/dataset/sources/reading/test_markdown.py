@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.reading import markdown
 from secft.dataset.sources.reading.markdown import blocks_of, plain_text, without_sections
 from secft.dataset.sources.reading.markdown_inline import text_of_html
@@ -26,9 +26,9 @@ def blocks(text: str, bold_headings: bool = False) -> list[tuple[str, str]]:
 def test_headings_paragraphs_and_links() -> None:
     found = blocks_of("# One `code`\n\nSee [the *guide*](http://x) or\n<https://y>.  \nNext\\_line.\n\nTwo\n---\n")
     assert found == [
-        Block("heading", "One code", 1),
-        Block("text", "See the guide or https://y.\nNext_line."),
-        Block("heading", "Two", 2),
+        TextBlock("heading", "One code", 1),
+        TextBlock("text", "See the guide or https://y.\nNext_line."),
+        TextBlock("heading", "Two", 2),
     ]
 
 
