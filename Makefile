@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 # Test files at a time; each may train small models, so more than cores does not pay.
 TEST_WORKERS ?= 2
 
-BACKEND_TESTS := $(addprefix tests/train/test_,parity.py backends.py unsloth.py ppo.py)
+BACKEND_TESTS := $(addprefix tests/train/backends/,test_parity.py test_trained.py test_separate.py test_keys.py unsloth axolotl llama_factory)
 
 .PHONY: run test test-backends lint setup lock clean
 

@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pypdfium2
@@ -56,8 +57,8 @@ def main() -> None:
             print(f"| {Path(path).name} | {found.pages} | {found.reason} | | |")
             continue
         bare, full = (
-            seconds(lambda path=path: pdfium_alone(path)),
-            seconds(lambda path=path: extract(ExtractionTask(path, 10**5))),
+            seconds(partial(pdfium_alone, path)),
+            seconds(partial(extract, ExtractionTask(path, 10**5))),
         )
         print(
             f"| {Path(path).name} | {found.pages} | {len(found.blocks)} "

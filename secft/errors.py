@@ -121,9 +121,14 @@ class Problem:
         return " ".join(parts)
 
 
+def unique(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems in their order, each once; what reads the same is the same."""
+    return list({(str(problem), problem.code, problem.stops): problem for problem in problems}.values())
+
+
 def stopping(problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems that keep a run from being started, each once."""
-    return list(dict.fromkeys(problem for problem in problems if problem.stops))
+    return unique(problem for problem in problems if problem.stops)
 
 
 def warnings_of(problems: Iterable[Problem]) -> list[str]:

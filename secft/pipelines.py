@@ -21,10 +21,11 @@ from secft.dataset import collect
 from secft.dataset.curate import CURATION_VERSION
 from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.documents.run_record import RunRecord
-from secft.errors import Problem
+from secft.errors import Problem, stopping
 from secft.files import digest
-from secft.plan import print_plan
-from secft.planning.checks import FINETUNE_CHECKS, PRETRAIN_CHECKS, Check, problems_of
+from secft.planning.checks import BEFORE_ANYTHING, FINETUNE_CHECKS, PRETRAIN_CHECKS, Check, When, inspect
+from secft.planning.plan import print_plan
+from secft.planning.situation import Situation
 from secft.planning.unread import unread_problems
 from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
@@ -63,7 +64,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,
@@ -99,7 +100,7 @@ PRETRAIN_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=2,
+        version=3,
         needs=("corpus",),
         settings=pretraining.PretrainSettings.of,
         work=pretraining.pretrain,
@@ -180,7 +181,8 @@ class Pipeline:
         if self.unread:
             defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
             unread = unread_problems(config, defaults, self.name, self.unread, self.read)
-        return [*unread, *problems_of(self.checks, config, machine=machine)]
+        when: tuple[When, ...] = BEFORE_ANYTHING if machine else ("settings",)
+        return [*unread, *stopping(inspect(self.checks, Situation(config), when))]
 
 
 def _reads_documents(config: RunConfig) -> bool:
@@ -212,7 +214,7 @@ FINETUNE = Pipeline(
     checks=FINETUNE_CHECKS,
     unread={},
     read=frozenset(),
-    plan=lambda config, problems: print_plan(config, FINETUNE_STAGES, problems),
+    plan=lambda config, problems: print_plan(config, FINETUNE_STAGES, FINETUNE_CHECKS, problems),
     publish={
         "dataset": lambda config, artifact: dataset.publish_dataset(
             dataset.DatasetSettings.of(config), artifact, Path(config.paths.data)

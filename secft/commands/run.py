@@ -14,11 +14,12 @@ from secft.config.roots import RUN
 from secft.config.run import RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS
-from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError
+from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError, stopping, warnings_of
 from secft.files import digest, read_json
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
-from secft.planning.findings import before_training
+from secft.planning.checks import BEFORE_TRAINING, inspect
+from secft.planning.situation import Situation
 from secft.run_directory import RunDirectory
 from secft.stage import Inputs, StageResult, lasting, run_stages
 from secft.stages.dataset import DATASET
@@ -81,10 +82,12 @@ def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirec
     def before(stage: str, inputs: Inputs) -> list[str]:
         if stage != "train" or "dataset" not in inputs:
             return []
-        warnings = before_training(config, inputs["dataset"].path / DATASET)
-        for text in warnings:
+        found = inspect(pipeline.checks, Situation(config, inputs["dataset"].path / DATASET), BEFORE_TRAINING)
+        if stopping(found):
+            raise ConfigError(stopping(found))
+        for text in warnings_of(found):
             warn(text)
-        return warnings
+        return warnings_of(found)
 
     try:
         store = ArtifactStore(Path(config.paths.cache) / "stages")

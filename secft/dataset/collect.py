@@ -24,9 +24,9 @@ from secft.dataset.sorting import merged_rows, row_id, sorted_lines
 from secft.dataset.source_summary import OVER_LIMIT, ShardContents, SourceSummary
 from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.table import reader_of, source_of
-from secft.engine import Engine, InProcess
-from secft.engine.shards import Rows, Shard, ShardTask, run_shards
 from secft.errors import InputError, Problem
+from secft.executor import Executor, InProcess
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import json_line, plain, sha256_file, storage_errors, write_jsonl
 from secft.records import Document
 
@@ -90,7 +90,7 @@ def refresh(configs: Mapping[str, SourceConfig]) -> None:
 def collect(
     configs: Mapping[str, SourceConfig],
     out: Path,
-    engine: Engine | None = None,
+    engine: Executor | None = None,
     tokenizer: Path | None = None,
 ) -> dict[str, Any]:
     """Read all sources and write ``documents.jsonl`` and ``refused.jsonl``.

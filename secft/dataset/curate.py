@@ -31,8 +31,8 @@ from secft.dataset.dedup.words import Rows, distinct
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.lengths import length_table
 from secft.dataset.split import SPLITS, TEST, assign, only_first_phrasings, over_cap
-from secft.engine import Workplace
 from secft.errors import InputError
+from secft.executor import Workplace
 from secft.files import storage_errors
 from secft.reasons import Reason
 from secft.records import Example
@@ -168,7 +168,7 @@ class _Comparing:
         sharing: list[Rows] = []
         look = partial(watch, Watch(words, runs, sets, self.settings.guard))
         parts = self.table.parts(learned, self.place.shard_size)
-        for seen in self.place.engine.map(look, parts):
+        for seen in self.place.executor.map(look, parts):
             sharing.append(seen.sharing)
             for name, found in seen.forbidden.items():
                 hits[name].update(found)
@@ -185,7 +185,7 @@ class _Comparing:
         parts = self.table.parts(test, self.place.shard_size) if words else iter(())
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, distinct(self.place.engine.map(partial(answer_runs, words=words), parts)))
+            np.save(path, distinct(self.place.executor.map(partial(answer_runs, words=words), parts)))
         return path
 
     def _guard(self, learned: Rows, sets: GuardSets, hits: dict[str, dict[int, str]], embed: Embed | None) -> None:

@@ -11,7 +11,7 @@ from secft.config.source import SourceConfig
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import source_of
-from secft.engine.shards import Shard
+from secft.executor.shards import Shard
 from secft.files import digest, plain, plain_line, writable
 from secft.records import Document, Tally
 

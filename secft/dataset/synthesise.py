@@ -25,10 +25,10 @@ from secft.dataset.teacher.write import TeacherLog, plan_requests, write_pairs
 from secft.dataset.writing import SYNTHESIS_VERSION as SYNTHESIS_VERSION
 from secft.dataset.writing import Tallies, pass_records, write_examples, write_pools, writing_setting
 from secft.dataset.writing_shards import write_in_shards
-from secft.engine import Engine, InProcess, Workplace
 from secft.errors import InputError
+from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
-from secft.llm.session import Llm, Progress, open_llm
+from secft.llm.session import AskingProgress, Llm, open_llm
 from secft.llm.spread import SpreadLlm
 from secft.lookup import pick
 from secft.progress import meter
@@ -57,7 +57,7 @@ class SynthesisContext:
 
     llm: LlmConfig
     cache: Path
-    engine: Engine = field(default_factory=InProcess)
+    engine: Executor = field(default_factory=InProcess)
     spread: bool = False
     shard_size: int = 2000
     shards: Path = Path(SHARDS)
@@ -75,7 +75,7 @@ class SynthesisContext:
         return len(documents) <= self.shard_size
 
     @contextmanager
-    def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[Progress], None]]]:
+    def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[AskingProgress], None]]]:
         """Open the model and show progress over so many questions."""
         opened = (
             nullcontext(SpreadLlm(self.engine, self.llm, self.cache)) if self.spread else open_llm(self.llm, self.cache)

@@ -16,8 +16,8 @@ from secft.config.synthesis import TemplateSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates.writing import Setting
 from secft.dataset.writing import SYNTHESIS_VERSION, Tallies, near_ones, pass_records, write_examples
-from secft.engine import Workplace
-from secft.engine.shards import Rows, ShardTask, run_shards
+from secft.executor import Workplace
+from secft.executor.shards import Rows, ShardTask, run_shards
 from secft.files import json_line, plain, read_json, sha256_file, write_json
 from secft.records import Example, Tally
 
@@ -86,7 +86,7 @@ def write_in_shards(
         "seed": seed,
     }
     tasks = (ShardTask({**facts, "start": one.start, "stop": one.stop}, one) for one in _cut(whole, place.shard_size))
-    for shard in run_shards(place.engine, _write_piece, tasks, place.directory):
+    for shard in run_shards(place.executor, _write_piece, tasks, place.directory):
         for task, counts in shard.summary["tallies"].items():
             tallies.setdefault(task, Tally()).add(Tally(**counts))
         per_task.update(shard.summary["per_task"])

@@ -25,8 +25,11 @@ def prompt_estimate(request: Request) -> int:
     return estimated_tokens(text) + _OVERHEAD_TOKENS
 
 
-class Bucket:
+class RateLimit:
     """A token bucket: so many units a minute, evenly, with a burst of at most one second's worth (or one unit).
+
+    Own code: a reply's real use is known only afterwards, and neither aiolimiter nor pyrate-limiter lets a caller give
+    back or owe the difference (``settle``), or wait with a clock and a sleep that a session can end.
 
     What is larger than the bucket is let through when the bucket is full and leaves a debt that time pays back, so that
     no minute exceeds the rate by more than one such piece.
@@ -66,7 +69,7 @@ class Bucket:
             return missing
 
 
-class Limits:
+class RequestLimits:
     """The limits of a configuration: requests and tokens a minute, and the budget."""
 
     def __init__(
@@ -98,5 +101,5 @@ class Limits:
             self._tokens.settle(prompt_tokens + completion_tokens - use.tokens)
 
 
-def _bucket(per_minute: int | None, clock: Callable[[], float], sleep: Callable[[float], None]) -> Bucket | None:
-    return Bucket(per_minute, clock, sleep) if per_minute else None
+def _bucket(per_minute: int | None, clock: Callable[[], float], sleep: Callable[[float], None]) -> RateLimit | None:
+    return RateLimit(per_minute, clock, sleep) if per_minute else None

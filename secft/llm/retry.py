@@ -58,13 +58,21 @@ def persist(
     Raises:
         TransientError: of the last attempt, or of one after which the server asks for too long a wait.
     """
-    attempt = 0
-    while True:
-        try:
-            return call()
-        except TransientError as error:
-            if attempt >= backoff.retries or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
-                raise
-            on_retry(error)
-            sleep(backoff.wait(attempt, error.retry_after))
-        attempt += 1
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+    def may_pass(error: BaseException) -> bool:
+        return isinstance(error, TransientError) and (error.retry_after or 0.0) <= LONGEST_RETRY_AFTER
+
+    def failed(state: RetryCallState) -> TransientError:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, TransientError)  # nothing else is tried again
+        return error
+
+    return Retrying(
+        retry=retry_if_exception(may_pass),
+        stop=stop_after_attempt(backoff.retries + 1),
+        wait=lambda state: backoff.wait(state.attempt_number - 1, failed(state).retry_after),
+        before_sleep=lambda state: on_retry(failed(state)),
+        sleep=sleep,
+        reraise=True,
+    )(call)

@@ -25,14 +25,14 @@ from secft.llm.budget import Use
 from secft.llm.cache import ReplyCache
 from secft.llm.clients import open_client, problems, requests_under_way
 from secft.llm.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError, whole
-from secft.llm.limits import Limits, estimated_tokens
+from secft.llm.limits import RequestLimits, estimated_tokens
 from secft.llm.protocol import Client, Failure, Reply, Request
 from secft.llm.retry import Backoff, persist
 from secft.llm.schema import parse_json_reply
-from secft.llm.spent import Ledger, Progress, Spent
+from secft.llm.spent import AskingProgress, Ledger, Spent
 from secft.llm.workers import Workers
 
-__all__ = ["AccessError", "BudgetError", "Llm", "Progress", "Spent", "open_llm", "parse_json_reply", "problems"]
+__all__ = ["AccessError", "AskingProgress", "BudgetError", "Llm", "Spent", "open_llm", "parse_json_reply", "problems"]
 
 LOOK_AHEAD = 4
 """Requests taken from the caller before they are answered, as a multiple of those under way."""
@@ -54,7 +54,7 @@ class Llm:
         self.identity = dict(client.identity())
         self._cache = ReplyCache(cache, self.identity)
         self._stop = threading.Event()
-        self._limits = Limits(config, sleep=self._sleep)
+        self._limits = RequestLimits(config, sleep=self._sleep)
         self._backoff = Backoff(config.retries, config.backoff)
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}
@@ -80,7 +80,7 @@ class Llm:
             return self._outcome(request)
 
     def ask_all(
-        self, requests: Iterable[Request], on_progress: Callable[[Progress], None] | None = None
+        self, requests: Iterable[Request], on_progress: Callable[[AskingProgress], None] | None = None
     ) -> Iterator[Reply | Failure]:
         """Ask many questions, ``config.concurrency`` at a time, and yield the answers in the order of the requests.
 
@@ -105,7 +105,7 @@ class Llm:
                 pending.extend(workers.submit(self.ask, item) for item in islice(source, 1))
                 done += 1
                 if on_progress:
-                    on_progress(Progress(done, self.spent))
+                    on_progress(AskingProgress(done, self.spent))
                 yield outcome
 
     def close(self) -> None:

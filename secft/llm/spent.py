@@ -38,7 +38,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Progress:
+class AskingProgress:
     """Told after every answer of Llm.ask_all.
 
     Attributes:

@@ -1,6 +1,6 @@
-"""Ask a model from several workers of an engine: every worker opens the model, all share one cache of replies.
+"""Ask a model from several workers of an executor: every worker opens the model, all share one cache of replies.
 
-Limits and budgets are divided: a worker gets its share of the requests and tokens of a minute, and each batch of
+RequestLimits and budgets are divided: a worker gets its share of the requests and tokens of a minute, and each batch of
 requests its share of the budget, so that all together never use more than is allowed.
 """
 
@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 from secft.config.llm import LlmConfig
-from secft.engine import Engine
+from secft.executor import Executor
 from secft.llm.protocol import Failure, Reply, Request
-from secft.llm.session import Progress, Spent, open_llm
+from secft.llm.session import AskingProgress, Spent, open_llm
 
 BATCH = 16
 """Requests that a worker asks before it takes the next ones; it opens the model once for each batch."""
@@ -28,29 +28,29 @@ class _Batch:
 
 
 class SpreadLlm:
-    """Asks many requests by the workers of an engine; the replies come in the order of the requests."""
+    """Asks many requests by the workers of an executor; the replies come in the order of the requests."""
 
-    def __init__(self, engine: Engine, config: LlmConfig, cache: Path) -> None:
-        self._engine, self._config, self._cache = engine, config, cache
+    def __init__(self, executor: Executor, config: LlmConfig, cache: Path) -> None:
+        self._executor, self._config, self._cache = executor, config, cache
         self.spent = Spent()
 
     def ask_all(
-        self, requests: Iterable[Request], on_progress: Callable[[Progress], None] | None = None
+        self, requests: Iterable[Request], on_progress: Callable[[AskingProgress], None] | None = None
     ) -> Iterator[Reply | Failure]:
         """See secft.llm.session.Llm.ask_all."""
         everything = list(requests)
         done = 0
         batches = (self._batch(batch, len(everything)) for batch in _batches(everything))
-        for answers, spent in self._engine.map(_ask_batch, batches):
+        for answers, spent in self._executor.map(_ask_batch, batches):
             self.spent = _sum(self.spent, spent)
             for answer in answers:
                 done += 1
                 if on_progress:
-                    on_progress(Progress(done, self.spent))
+                    on_progress(AskingProgress(done, self.spent))
                 yield answer
 
     def _batch(self, requests: tuple[Request, ...], total: int) -> _Batch:
-        config, share, workers = self._config, len(requests) / total, self._engine.workers
+        config, share, workers = self._config, len(requests) / total, self._executor.workers
         mine = replace(
             config,
             concurrency=max(1, config.concurrency // workers),

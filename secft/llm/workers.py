@@ -41,7 +41,7 @@ class Workers:
         def task() -> None:
             try:
                 future.set_result(call(*arguments, **named))
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
                 future.set_exception(error)
 
         self._tasks.put(task)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from secft.config.run import RunConfig
-from secft.errors import Problem
+from secft.errors import Problem, stopping, warnings_of
 from secft.estimate import TrainingEstimate
-from secft.planning.findings import Findings
-from secft.planning.setup import setup_of
 from secft.planning.steps import Steps
 from secft.train.backends import BACKENDS
 from secft.train.backends.record import in_environment
@@ -20,13 +18,14 @@ from secft.train.checks import Machine
 from secft.train.distributed.plan import launch_plan
 from secft.train.methods import support_of
 from secft.train.objectives import method_of, objective_of
+from secft.train.setup import TrainingSetup
 
 
-def training_table(config: RunConfig, needs: TrainingEstimate, steps: Steps | None) -> Table:
+def training_table(setup: TrainingSetup, needs: TrainingEstimate, steps: Steps | None) -> Table:
     """Return what is trained, how long, and with which batches."""
-    trainer = config.trainer
+    trainer = setup.trainer
     table = Table("training", "", title=f"Training on {escape(needs.device)}", title_justify="left")
-    table.add_row("method", f"{trainer.name} by {config.backend.name}, objective {objective_of(trainer).name}")
+    table.add_row("method", f"{trainer.name} by {setup.backend.name}, objective {objective_of(trainer).name}")
     table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
     table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
     table.add_row("micro batch", f"{trainer.micro_batch_size} x {trainer.max_length} tokens")
@@ -61,32 +60,23 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
-def launch_lines(config: RunConfig) -> list[str]:
+def launch_lines(setup: TrainingSetup, environments: Path) -> list[str]:
     """Return how the training is started."""
-    name = config.backend.name
-    place = (Path(config.paths.backends) / name).as_posix()
-    script = support_of(method_of(config.trainer), name).script
+    name = setup.backend.name
+    script = support_of(method_of(setup.trainer), name).script
     program = in_environment(script) if script else BACKENDS[name].program
-    command = " ".join(part.replace("<environment>", place) for part in program)
-    return [*launch_plan(setup_of(config)), *([f"  command: {command}"] if config.distributed.name == "single" else [])]
+    command = " ".join(part.replace("<environment>", (environments / name).as_posix()) for part in program)
+    return [*launch_plan(setup), *([f"  command: {command}"] if setup.distributed.name == "single" else [])]
 
 
-def finding_lines(lacking: list[Problem], found: Findings) -> list[RenderableType]:
+def problem_lines(found: Sequence[Problem]) -> list[RenderableType]:
     """Return everything that was found, in one list: what stops the run first."""
-    problems = list(dict.fromkeys([*lacking, *found.problems]))
+    problems, warnings = stopping(found), warnings_of(found)
     lines: list[RenderableType] = []
     if problems:
         lines.append(f"\n[bold red]{len(problems)} thing(s) keep this run from being started:[/bold red]")
         lines += [f"  - {escape(str(problem))}" for problem in problems]
-    if found.warnings:
-        lines.append(f"\n[yellow]{len(found.warnings)} warning(s):[/yellow]")
-        lines += [f"  - {escape(text)}" for text in found.warnings]
-    if not problems and not found.warnings:
-        lines.append("\n[green]Checked: nothing speaks against this run.[/green]")
-    return lines
-
-
-def print_all(console: Console, parts: list[RenderableType]) -> None:
-    """Print parts one below the other."""
-    for part in parts:
-        console.print(part)
+    if warnings:
+        lines.append(f"\n[yellow]{len(warnings)} warning(s):[/yellow]")
+        lines += [f"  - {escape(text)}" for text in warnings]
+    return lines or ["\n[green]Checked: nothing speaks against this run.[/green]"]

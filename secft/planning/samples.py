@@ -7,11 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
-from secft.base import find_base_model
-from secft.config.run import RunConfig
 from secft.errors import InputError
 from secft.files import read_jsonl
-from secft.planning.findings import load_tokenizer
+from secft.planning.situation import Situation
 from secft.train.template import decode_trained, tokenise_example
 
 TASKS = 3
@@ -31,19 +29,16 @@ def sampled_rows(path: Path, tasks: int = TASKS) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def shown_samples(config: RunConfig, rows: list[dict[str, Any]]) -> list[tuple[str, Text]]:
+def shown_samples(situation: Situation, rows: list[dict[str, Any]]) -> list[tuple[str, Text]]:
     """Return (task, conversation as the model reads it) of rows; plain turns where the tokenizer is not here."""
-    try:
-        tokenizer = load_tokenizer(find_base_model(config.model).path)
-    except InputError:
-        tokenizer = None
-    return [(str(row.get("task", "")), _shown(config, tokenizer, row["messages"])) for row in rows]
+    tokenizer, model = situation.tokenizer, situation.config.model.name
+    return [(str(row.get("task", "")), _shown(model, tokenizer, row["messages"])) for row in rows]
 
 
-def _shown(config: RunConfig, tokenizer: Any, messages: list[Any]) -> Text:
+def _shown(model: str, tokenizer: Any, messages: list[Any]) -> Text:
     plain = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
     if tokenizer is None:
-        return Text(f"{plain}\n(the tokenizer of {config.model.name} is not here: not rendered)")
+        return Text(f"{plain}\n(the tokenizer of {model} is not here: not rendered)")
     try:
         parts = decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages))
     except InputError as error:

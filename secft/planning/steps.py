@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from secft.config.run import RunConfig
 from secft.errors import Problem
 from secft.train.checks.rows import SeenRows
 from secft.train.packing import pack_rows
+from secft.train.setup import TrainingSetup
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Steps:
     trained: int
 
 
-def steps_of(config: RunConfig, seen: SeenRows) -> Steps:
+def steps_of(setup: TrainingSetup, seed: int, seen: SeenRows) -> Steps:
     """Count steps from the lengths of the rows that were looked at."""
-    trainer = config.trainer
+    trainer = setup.trainer
     lengths = [length for length in seen.lengths if length <= trainer.max_length]
     scale = seen.total / max(seen.looked_at, 1)
-    packed = len(pack_rows(lengths, trainer.max_length, config.seed)) if trainer.packing and lengths else len(lengths)
+    packed = len(pack_rows(lengths, trainer.max_length, seed)) if trainer.packing and lengths else len(lengths)
     examples, rows = round(len(lengths) * scale), math.ceil(packed * scale)
-    batch = trainer.micro_batch_size * trainer.gradient_accumulation * world_of(config)
+    batch = setup.global_batch
     epoch = max(math.ceil(rows / batch), 1)
     steps = trainer.max_steps or math.ceil(trainer.epochs * epoch)
     passes = steps / epoch
@@ -48,19 +48,14 @@ def steps_of(config: RunConfig, seen: SeenRows) -> Steps:
     )
 
 
-def world_of(config: RunConfig) -> int:
-    """Return the number of processes that train together."""
-    return config.distributed.processes * config.distributed.nodes
-
-
-def step_flaws(config: RunConfig, steps: Steps) -> list[Problem]:
+def step_problems(setup: TrainingSetup, steps: Steps) -> list[Problem]:
     """Report a dataset that is smaller than a batch, and a training that ends before its first validation."""
-    trainer, found = config.trainer, []
+    trainer, found = setup.trainer, []
     if steps.rows < steps.global_batch:
-        told = f"one step takes {steps.global_batch:,} rows ({trainer.micro_batch_size} x "
-        told += f"{trainer.gradient_accumulation} x {world_of(config)} processes)"
+        wanted = f"one step takes {steps.global_batch:,} rows ({trainer.micro_batch_size} x "
+        wanted += f"{trainer.gradient_accumulation} x {setup.world} processes)"
         packed = f", which are packed into {steps.rows:,}" if trainer.packing else ""
-        reason = f"{told}, and there are {steps.examples:,} examples{packed}"
+        reason = f"{wanted}, and there are {steps.examples:,} examples{packed}"
         remedy = "Lower trainer.micro_batch_size or trainer.gradient_accumulation, or give more examples."
         batch, stops = trainer.micro_batch_size, steps.examples < steps.global_batch
         found.append(

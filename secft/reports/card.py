@@ -56,15 +56,15 @@ def metadata(facts: RunFacts) -> str:
     known = license_id in _HUB_LICENSES
     values: dict[str, Any] = {
         "base_model": facts.base_name,
-        "base_model_relation": "adapter" if facts.is_adapter else "finetune",
-        "library_name": "peft" if facts.is_adapter else "transformers",
+        "base_model_relation": "adapter" if facts.train.is_adapter else "finetune",
+        "library_name": "peft" if facts.train.is_adapter else "transformers",
         "pipeline_tag": _pipeline(facts),
         "language": list(facts.dataset.get("language", ["en"])),
         "license": license_id if known else "other",
         **({} if known else {"license_name": license_id}),
         "datasets": [facts.dataset_id],
         "metrics": sorted({row.metric for row in result_rows(facts.results)} & {"accuracy", "perplexity"}),
-        "tags": ["secft", "security", "cybersecurity", *(["lora"] if facts.is_adapter else []), facts.verdict],
+        "tags": ["secft", "security", "cybersecurity", *(["lora"] if facts.train.is_adapter else []), facts.verdict],
         "model-index": _model_index(facts),
     }
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
@@ -72,7 +72,7 @@ def metadata(facts: RunFacts) -> str:
 
 
 def _pipeline(facts: RunFacts) -> str:
-    return "text-classification" if facts.scores_answers else "text-generation"
+    return "text-classification" if facts.train.scores_answers else "text-generation"
 
 
 def _model_index(facts: RunFacts) -> list[dict[str, Any]]:

@@ -145,7 +145,7 @@ def funnel(
     """Draw how many records each step let through: ``step``, ``seen`` and ``kept``."""
     if not steps:
         return Markup('<p class="quiet">The dataset records no steps.</p>')
-    most = max(max(int(step["seen"]) for step in steps), 1)
+    most = max(1, *(int(step["seen"]) for step in steps))
     left, right, pitch = 190.0, 610.0, 34.0
     parts = []
     for index, step in enumerate(steps):

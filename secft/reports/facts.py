@@ -10,19 +10,7 @@ from typing import Any
 from secft.documents.decision import Decision
 from secft.documents.results import EvaluationResults
 from secft.documents.run_record import StageRecord
-
-_PAIRS = "of better and worse answers; worse ones come from the dataset, or are made of right ones."
-_LEARNED_FROM = {
-    "dpo": f"Loss on pairs {_PAIRS}",
-    "orpo": f"Loss on pairs {_PAIRS}",
-    "simpo": f"Loss on pairs {_PAIRS}",
-    "kto": f"Loss on single answers, good and bad, taken from pairs {_PAIRS}",
-    "reward": f"Loss on the scores of pairs {_PAIRS}",
-    "grpo": "Loss on the model's own answers, rewarded by checks against the right ones.",
-    "ppo": "Loss on the model's own answers, rewarded by checks against the right ones.",
-    "continue": "Loss on every token of plain text.",
-}
-"""Trainer -> what carried the loss, where that is not the assistant's tokens."""
+from secft.documents.train_result import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -39,8 +27,7 @@ class RunFacts:
         dataset: manifest.json of the frozen dataset: name, provider, digest, splits, counts, funnel, sources,
             licenses, language.
         dataset_path: where a reader finds it, for example ``data/template/attack-cwe-v1``.
-        train: TrainResult.as_dict(): status, steps, epochs, tokens, seconds, losses, engine and so on, and ``rewards``
-            where answers were rewarded: their means in the first and in the last quarter of the steps.
+        train: what came out of the training.
         metrics: rows of metrics.jsonl.
         results: of the evaluation.
         gates: what was decided.
@@ -57,7 +44,7 @@ class RunFacts:
     model: Mapping[str, Any]
     dataset: Mapping[str, Any]
     dataset_path: str
-    train: Mapping[str, Any]
+    train: TrainingRecord
     metrics: Sequence[Mapping[str, Any]]
     results: EvaluationResults
     gates: Decision
@@ -86,32 +73,3 @@ class RunFacts:
         """The trainer's part of the configuration."""
         settings: Mapping[str, Any] = self.config.get("trainer", {})
         return settings
-
-    @property
-    def is_adapter(self) -> bool:
-        """Whether the candidate is an adapter beside its base, not a whole model."""
-        return self.trainer.get("name") != "full" and self.trainer.get("adapter") != "none"
-
-    @property
-    def scores_answers(self) -> bool:
-        """Whether the candidate gives a number to an answer instead of writing one."""
-        return bool(self.trainer.get("name") == "reward")
-
-    @property
-    def training_told(self) -> Mapping[str, float | None]:
-        """What training came to, at its beginning, at its end, and at best on held-out rows.
-
-        Returns:
-            ``loss`` and ``held_out_loss``; where answers were rewarded, ``first_reward`` and ``reward`` (means of the
-            first and of the last quarter of the steps) and ``held_out_reward`` instead. Each may be None.
-        """
-        rewards, best = self.train.get("rewards"), self.train["best_validation_loss"]
-        if not rewards:
-            return {"loss": self.train["train_loss"], "held_out_loss": best}
-        means = {"first_reward": rewards[0], "reward": rewards[1]}
-        return {**means, "held_out_reward": None if best is None else 0.0 - best}
-
-    @property
-    def learned_from(self) -> str:
-        """What carried the loss, in one sentence."""
-        return _LEARNED_FROM.get(str(self.trainer.get("name")), "Loss on assistant tokens only.")

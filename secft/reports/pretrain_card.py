@@ -11,6 +11,7 @@ import yaml
 
 from secft.documents.decision import Decision
 from secft.documents.results import EvaluationResults
+from secft.documents.train_result import TrainingRecord
 from secft.reports.card import git_line
 from secft.reports.figures import leaves
 from secft.reports.rendering import render
@@ -26,7 +27,7 @@ class PretrainFacts:
         trainer: settings, plain values.
         data: manifest of the corpus.
         data_path: where a reader finds it.
-        train: TrainResult.as_dict().
+        train: what came out of the training.
         results: of the evaluation; its only task is held-out text.
         gates: what was decided.
         model: file name -> SHA-256 of what would be registered.
@@ -38,7 +39,7 @@ class PretrainFacts:
     trainer: Mapping[str, Any]
     data: Mapping[str, Any]
     data_path: str
-    train: Mapping[str, Any]
+    train: TrainingRecord
     results: EvaluationResults
     gates: Decision
     model: Mapping[str, str]

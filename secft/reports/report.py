@@ -59,10 +59,10 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
         ("Training examples", f"{splits['train']['examples']:,}", f"{splits['train']['tokens']:,} tokens"),
         (
             "Training time",
-            clock(train["seconds"]),
-            f"{train['steps']:,} steps, {train['tokens_per_second']:.0f} tokens/s",
+            clock(train.seconds),
+            f"{train.steps:,} steps, {train.tokens_per_second:.0f} tokens/s",
         ),
-        ("Weights trained", f"{train['trainable_parameters']:,}", f"of {facts.model['parameters']:,}"),
+        ("Weights trained", f"{train.trainable_parameters:,}", f"of {facts.model['parameters']:,}"),
     ]
 
 

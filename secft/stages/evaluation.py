@@ -22,6 +22,7 @@ from secft.files import write_json
 from secft.models import default_cache_dir
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
+from secft.stages.training import training_record
 from secft.train.objectives import objective_of
 from secft.train.objectives.reward import RewardTrainer
 from secft.train.views import write_view
@@ -52,7 +53,7 @@ class EvaluationSettings:
 def evaluate_candidate(settings: EvaluationSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Run base and candidate on the same items; results.json and one JSONL of items per task."""
     base, seed = find_base_model(settings.model).path, settings.seed
-    adapter = inputs["train"].path / inputs["train"].summary["adapter_dir"]
+    adapter = inputs["train"].path / training_record(inputs).adapter_dir
     dataset, trainer = inputs["dataset"].path / DATASET, settings.trainer
     if isinstance(trainer, RewardTrainer):
         from secft.evaluate.reward import evaluate_reward  # heavy: imports torch

@@ -15,6 +15,7 @@ from secft.config.run import RunConfig
 from secft.config.training import BackendConfig, TrackerConfig
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult, read_results
+from secft.documents.train_result import TrainingRecord
 from secft.errors import ConfigError, InputError, Problem
 from secft.evaluate.gates import GateCheck, decide
 from secft.evaluate.gates.learned import LearnedGate
@@ -30,6 +31,7 @@ from secft.files import (
 from secft.stage import INTERNAL, Inputs
 from secft.stages.documents import DOCUMENTS
 from secft.stages.evaluation import write_decision
+from secft.stages.training import training_record
 from secft.track import following
 from secft.train.attempt import start
 from secft.train.backends.nanogpt import NanogptConfig
@@ -40,13 +42,13 @@ from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
 from secft.train.backends.nanogpt.corpus.pseudonyms import key_file
 from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.launch import explain_end
+from secft.train.objectives import objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
 
 DATA = "nanogpt"
 """Where corpora lie below the data root."""
 HELD_OUT = "held_out_text"
 """What the model is measured by: the only task of a pretraining."""
-_NO_TEXT = "Give trainer.files=[/var/log/auth.log], or a source such as source=[tool_logs]."
 
 
 def trainer_of(config: RunConfig) -> PretrainTrainer:
@@ -90,25 +92,6 @@ class CorpusSettings:
         """The key of the pseudonyms; it stays on this machine, outside of all data."""
         path = self.trainer.key_file or str(self.cache / "pseudonyms.key")
         return key_file(Path(path), self.data)
-
-
-def pretraining_problems(config: RunConfig) -> list[Problem]:
-    """Return what is wrong with the settings, or lacking on this machine."""
-    trainer = config.trainer
-    if not isinstance(trainer, PretrainTrainer):
-        reason = f"trains from random weights, and trainer={trainer.name} does not"
-        return [Problem("backend", reason, "nanogpt", remedy="Use trainer=pretrain, or another backend.")]
-    missing = [name for name in trainer.files if not Path(name).exists()]
-    found = [Problem("trainer.files", "no such file or folder", name) for name in missing]
-    if not trainer.files and not config.source:
-        found.append(Problem("trainer.files", "there is neither a file nor a source of texts", [], remedy=_NO_TEXT))
-    if trainer.shape.width % trainer.shape.heads:
-        reason = f"is no multiple of {trainer.shape.heads} heads"
-        found.append(Problem("trainer.shape.width", reason, trainer.shape.width))
-    if trainer.level == "tokenizer" and trainer.tokenizer is None:
-        remedy = "Give trainer.tokenizer=<tokenizer.json>, or trainer.level=character."
-        found.append(Problem("trainer.tokenizer", "names no tokenizer", None, remedy=remedy))
-    return found
 
 
 def corpus_digests(settings: CorpusSettings) -> dict[str, str]:
@@ -185,7 +168,7 @@ class PretrainSettings:
 
     Attributes:
         trainer: shape, learning rate, steps.
-        backend: a checkout of nanoGPT, or the own engine.
+        backend: a checkout of nanoGPT, or the own executor.
         seed: of weights and batches.
         tracker: who is told about progress.
     """
@@ -202,7 +185,7 @@ class PretrainSettings:
 
 
 def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
-    """Translate the settings into what an engine is told."""
+    """Translate the settings into what an executor is told."""
     trainer = settings.trainer
     shape, steps = trainer.shape, trainer.max_steps or 2000
     checkout = settings.backend.checkout if isinstance(settings.backend, NanogptConfig) else None
@@ -258,7 +241,7 @@ def plan_lines(config: RunConfig) -> list[str]:
         f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
         f"model: {job.n_layer} layers, {job.n_head} heads, {job.n_embd} wide, block {job.block_size}; "
         f"about {weights:,} weights and the embeddings",
-        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own engine'}",
+        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own executor'}",
         "gate: the loss on held-out text lies certainly below that of counted trigrams",
     ]
 
@@ -276,10 +259,14 @@ def pretrain(settings: PretrainSettings, inputs: Inputs, out: Path) -> dict[str,
             explain_end(attempt, out)
     result = backend.collect(out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
     loss = "not finite" if result.final_validation_loss is None else f"{result.final_validation_loss:.3f}"
     speed = f"{result.tokens_per_second:.0f} tokens/s, {result.status}"
-    return {**facts, "headline": f"{result.steps} steps, {result.tokens:,} tokens, validation loss {loss}, {speed}"}
+    record = TrainingRecord(
+        **{**vars(result), "adapter_dir": result.adapter_dir.relative_to(out)},
+        learned_from=objective_of(settings.trainer).loss,
+        headline=f"{result.steps} steps, {result.tokens:,} tokens, validation loss {loss}, {speed}",
+    )
+    return record.as_dict()
 
 
 def _is_finished(job: PretrainJob, directory: Path) -> bool:
@@ -345,5 +332,5 @@ def decide_pretrained(settings: None, inputs: Inputs, out: Path) -> dict[str, An
     """Pass what certainly predicts held-out text better than trigrams; gates.json tells the comparison."""
     results = read_results(inputs["evaluate"].path / RESULTS)
     decision = decide(results, [GateCheck(LearnedGate(), HELD_OUT, 0.0)])
-    diverged = inputs["train"].summary["status"] == "diverged"
+    diverged = training_record(inputs).status == "diverged"
     return write_decision(decision, out, ["the training diverged"] if diverged else [])

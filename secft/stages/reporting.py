@@ -21,6 +21,7 @@ from secft.reports.pretrain_card import PretrainFacts, pretrain_card
 from secft.reports.report import report
 from secft.stage import Inputs
 from secft.stages.dataset import DATASET
+from secft.stages.training import training_record
 from secft.train.backends.nanogpt.corpus import published
 from secft.versions import MANIFEST
 
@@ -38,12 +39,12 @@ def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> d
         model=find_base_model(config.model).as_dict(),
         dataset=read_json(inputs["dataset"].path / DATASET / "manifest.json"),
         dataset_path=record.dataset or "",
-        train=train.summary,
+        train=training_record(inputs),
         metrics=list(read_jsonl(train.path / "metrics.jsonl")),
         results=read_results(evaluate.path / RESULTS),
         gates=read_decision(inputs["gates"].path / GATES),
         samples=list(read_jsonl(evaluate.path / "samples.jsonl")),
-        adapter=tree_digests(train.path / train.summary["adapter_dir"]),
+        adapter=tree_digests(train.path / training_record(inputs).adapter_dir),
         environment=record.environment,
         stages=record.stages,
     )
@@ -66,10 +67,10 @@ def pretrained_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> 
         trainer=plain(config.trainer),
         data=published.check_data(corpus.path / corpus.summary["place"]),
         data_path=record.dataset or "",
-        train=train.summary,
+        train=training_record(inputs),
         results=read_results(inputs["evaluate"].path / RESULTS),
         gates=read_decision(inputs["gates"].path / GATES),
-        model=tree_digests(train.path / train.summary["adapter_dir"]),
+        model=tree_digests(train.path / training_record(inputs).adapter_dir),
         environment=record.environment,
     )
     return {CARD: pretrain_card(facts)}
@@ -107,7 +108,7 @@ def register_model(inputs: Inputs, card: str, models: Path, backend: str, name: 
     """
     train = inputs["train"]
     return register(
-        train.path / train.summary["adapter_dir"],
+        train.path / training_record(inputs).adapter_dir,
         card,
         read_decision(inputs["gates"].path / GATES),
         models,

@@ -12,6 +12,7 @@ from secft.config.distributed import DistributedConfig
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
 from secft.config.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
+from secft.documents.train_result import TrainingRecord
 from secft.files import plain
 from secft.log import warn
 from secft.stage import INTERNAL, Inputs
@@ -86,7 +87,6 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     # Checkpoints have served once the adapter is written; kept, they would be most of the cache.
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     shutil.rmtree(out / VIEWS, ignore_errors=True)
-    facts = {**result.as_dict(), "adapter_dir": result.adapter_dir.relative_to(out).as_posix()}
     rows = read_metrics(out / "metrics.jsonl")
     rewards, warnings = mean_rewards(rows), []
     if rewards and not any(row.get("reward") for row in rows):
@@ -94,12 +94,21 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
         warn(UNREWARDED)
     learned = f"loss {result.train_loss:.3f}" if rewards is None else f"reward {rewards[0]:.3f} to {rewards[1]:.3f}"
     speed = f"{result.tokens_per_second:.0f} tokens/s, {result.status}"
-    return {
-        **facts,
-        "rewards": rewards,
-        "warnings": warnings,
-        "headline": f"{result.steps} steps, {result.tokens:,} tokens, {learned}, {speed}",
-    }
+    record = TrainingRecord(
+        **{**vars(result), "adapter_dir": result.adapter_dir.relative_to(out)},
+        adapter=job.adapter,
+        learned_from=job.objective.loss,
+        scores_answers=job.objective.scores,
+        rewards=rewards,
+        warnings=warnings,
+        headline=f"{result.steps} steps, {result.tokens:,} tokens, {learned}, {speed}",
+    )
+    return record.as_dict()
+
+
+def training_record(inputs: Inputs) -> TrainingRecord:
+    """Return what the stage of training left for later ones."""
+    return TrainingRecord.from_dict(inputs["train"].summary)
 
 
 def chosen_backend(settings: TrainSettings) -> Backend[TrainJob]:

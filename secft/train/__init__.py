@@ -3,11 +3,11 @@
 Importing this package loads neither torch nor transformers.
 """
 
+from secft.documents.train_result import TrainResult
 from secft.train.backends.backend import Backend, backend_named
 from secft.train.job import TrainJob
 from secft.train.launch import run_training
 from secft.train.objectives import trainer_named
-from secft.train.result import TrainResult
 
 __all__ = [
     "Backend",

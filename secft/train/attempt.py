@@ -1,6 +1,6 @@
 """One start of an engine: its process, its signals, its progress, its end.
 
-The engine runs in a process group of its own. Ctrl-C and SIGTERM are passed on, and the engine writes a checkpoint and
+The runner runs in a process group of its own. Ctrl-C and SIGTERM are passed on, and the runner writes a checkpoint and
 leaves. Nothing of it outlives the process that started it.
 """
 
@@ -28,14 +28,14 @@ from secft.train.watching import StoppedByWatcher, show_watchers
 
 POLL_SECONDS = 0.25
 STOP_SECONDS = 120.0
-"""How long an engine that is asked to stop may take for its checkpoint."""
+"""How long a runner that is asked to stop may take for its checkpoint."""
 MAX_TEXT = 1 << 20
-"""Bytes at the end of what an engine printed that are looked at."""
+"""Bytes at the end of what a runner printed that are looked at."""
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """How one start of an engine ended.
+class RunnerEnd:
+    """How one start of a runner ended.
 
     Attributes:
         command: what was started.
@@ -55,11 +55,11 @@ def start(
     directory: Path,
     variables: Mapping[str, str] | None,
     on_progress: Callable[[StepProgress], None] | None,
-) -> Attempt:
-    """Start an engine and follow it to its end.
+) -> RunnerEnd:
+    """Start a runner and follow it to its end.
 
     Args:
-        command: the engine's command line.
+        command: the runner's command line.
         directory: of the run; receives ``engine.log``.
         variables: environment of the process; None is this process's, with this very secft on the path.
         on_progress: see ``secft.train.launch.run_training``.
@@ -85,27 +85,24 @@ def start(
         _follow_or_stop(process, directory, report)
     if received or process.returncode == INTERRUPTED_EXIT:
         raise Interrupted(f"training was stopped; start it again to go on from its last checkpoint ({directory})")
-    return Attempt(command, process.returncode, _text_from(log, offset), memory_kills() > kills)
+    with log.open("rb") as handle:
+        handle.seek(max(offset, log.stat().st_size - MAX_TEXT))
+        text = handle.read().decode("utf-8", errors="replace")
+    return RunnerEnd(command, process.returncode, text, memory_kills() > kills)
 
 
 def _own_variables() -> dict[str, str]:
-    """The engine imports the same secft."""
+    """The runner imports the same secft."""
     root = str(Path(secft.__file__).parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _text_from(log: Path, offset: int) -> str:
-    with log.open("rb") as handle:
-        handle.seek(max(offset, log.stat().st_size - MAX_TEXT))
-        return handle.read().decode("utf-8", errors="replace")
-
-
 @contextmanager
 def _forwarded_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the engine; outside the main thread signals cannot be caught and are not.
+    """Pass SIGINT and SIGTERM on to the runner; outside the main thread signals cannot be caught and are not.
 
-    On any other exception the engine's process group is killed, so that none is left behind.
+    On any other exception the runner's process group is killed, so that none is left behind.
     """
     received: list[int] = []
 
@@ -131,13 +128,13 @@ def _forwarded_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
 
 
 def _follow_or_stop(process: subprocess.Popen[bytes], directory: Path, report: Callable[[StepProgress], None]) -> None:
-    """Follow the engine; one that a watcher gave up writes a checkpoint first."""
+    """Follow the runner; one that a watcher gave up writes a checkpoint first."""
     try:
         _follow(process, directory, report)
     except StoppedByWatcher:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            # An engine that does not leave in time is killed by the caller.
+            # A runner that does not leave in time is killed by the caller.
             with _timeout_ignored():
                 process.wait(STOP_SECONDS)
         raise
@@ -152,7 +149,7 @@ def _timeout_ignored() -> Iterator[None]:
 
 
 def _follow(process: subprocess.Popen[bytes], directory: Path, report: Callable[[StepProgress], None]) -> None:
-    """Report every new row of metrics.jsonl until the engine ends."""
+    """Report every new row of metrics.jsonl until the runner ends."""
     metrics, plan = directory / "metrics.jsonl", directory / "started.json"
     seen, total, first = 0, 0, 0
     began = time.monotonic()

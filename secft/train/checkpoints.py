@@ -64,7 +64,7 @@ def keep_rows_until(metrics: Path, step: int) -> None:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if row["step"] <= step or "kind" in row:  # what was changed on the way stays told
+        if row["step"] <= step or "kind" in row:  # what was changed on the way is kept
             kept.append(line)
     temporary = metrics.with_suffix(".tmp")
     temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -111,12 +111,12 @@ def worse_answers(row: Mapping[str, Any], rivals: Rivals, seed: int) -> Iterator
         seed: of the choice among equals.
     """
     right = same(answer_of(row))
-    told = {right}
+    used = {right}
     for candidate in _candidates(row, rivals, seed):
         said = same(candidate)
-        # Facts that were swapped are told apart by signs too: "-1" and "1" are the same words.
-        if said and said not in told and not rivals.is_right(row, candidate):
-            told.add(said)
+        # Facts that were swapped are used apart by signs too: "-1" and "1" are the same words.
+        if said and said not in used and not rivals.is_right(row, candidate):
+            used.add(said)
             yield candidate
 
 

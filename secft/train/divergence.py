@@ -27,11 +27,11 @@ SMALLEST_RISE = 0.5
 """Nats per token."""
 DIVERGED = "diverged.json"
 ROLLBACK_EXIT = 76
-"""What an engine's process ends with when it leaves ``diverged.json`` and wants to be started again."""
+"""What a runner's process ends with when it leaves ``diverged.json`` and wants to be started again."""
 
 
 class RollbackWanted(Exception):
-    """An engine has left ``diverged.json`` and is to be started again from an earlier checkpoint."""
+    """A runner has left ``diverged.json`` and is to be started again from an earlier checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Divergence:
     reason: str
 
     def write(self, directory: Path) -> None:
-        """Leave it for the process that started the engine."""
+        """Leave it for the process that started the runner."""
         write_json(directory / DIVERGED, asdict(self))
 
     @classmethod
     def read(cls, directory: Path) -> Divergence | None:
-        """Return what an engine left, or None."""
+        """Return what a runner left, or None."""
         path = directory / DIVERGED
         return cls(**read_json(path)) if path.is_file() else None
 
@@ -101,10 +101,10 @@ class LossWatch:
         if len(self._spike) < self.settings.patience:
             return None
         usual = median(self._window)
-        told = (
+        message = (
             f"the loss {loss:.3g} at step {step} is above {self.settings.spike:g} times its running median {usual:.3g}"
         )
-        return Divergence(self._onset, step, f"{told}, {len(self._spike)} times in a row")
+        return Divergence(self._onset, step, f"{message}, {len(self._spike)} times in a row")
 
     def _bound(self) -> float | None:
         if self.settings.spike <= 0 or len(self._window) < FEWEST:

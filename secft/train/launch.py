@@ -1,7 +1,7 @@
-"""Launching a training engine, again where another attempt can succeed, and explaining where none can.
+"""Launching a training, again where another attempt can succeed, and explaining where none can.
 
 Starting the same job in the same directory again goes on from its last checkpoint. A finished directory is not trained
-twice. What is changed between attempts is told in recovery.py.
+twice. What is changed between attempts stands in recovery.py.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from secft.documents.train_result import TrainResult
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import read_json, write_json
-from secft.train.attempt import Attempt, start
+from secft.train.attempt import RunnerEnd, start
 from secft.train.backends.backend import Backend
 from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, described, last_step, memory_reason, record
-from secft.train.result import TrainResult
+from secft.train.result import RESULT
 
 LOG_LINES = 25
 FULL_DISK = ("No space left on device", "Disk quota exceeded")
@@ -29,7 +30,7 @@ FULL_BELOW = 1 << 20
 FAILED_WRITES = ("file write failed", "PytorchStreamWriter failed", "SafetensorError", "OSError")
 LIKELY_CAUSES = (
     ("Permission denied", "a file or directory may not be read or written"),
-    ("ModuleNotFoundError", "a library of the engine is missing; install the extra secft[train]"),
+    ("ModuleNotFoundError", "a library of the runner is missing; install the extra secft[train]"),
 )
 
 
@@ -54,17 +55,20 @@ def run_training(
     Raises:
         InputError: the job cannot be trained as it is (bad data, bad settings).
         StorageError: the disk is full; the last checkpoint is kept.
-        TrainingError: the engine failed.
+        TrainingError: the runner failed.
         Interrupted: a signal stopped the training; a checkpoint was written if a step was done.
         StoppedByWatcher: a watcher ended it (see watching.py).
     """
     job.check()
     directory.mkdir(parents=True, exist_ok=True)
     state = RecoveryState.read(directory, job)
-    if not _is_finished(job, directory):
+    path = directory / RESULT
+    if not path.is_file() or read_json(path).get("job_digest") != job.fingerprint():
         backend.prepare(_say)
         state = _train_to_the_end(job, backend, directory, state, on_progress)
-    _tell_in_result(directory, state)
+    if state.events and path.is_file():
+        # A runner knows only of its own attempt.
+        write_json(path, {**read_json(path), "recoveries": list(state.events)})
     return backend.collect(directory)
 
 
@@ -75,9 +79,12 @@ def _train_to_the_end(
     state: RecoveryState,
     on_progress: Callable[[StepProgress], None] | None,
 ) -> RecoveryState:
-    """Start the engine until it succeeds; change what can be changed in between."""
+    """Start the runner until it succeeds; change what can be changed in between."""
     while True:
-        attempt = _attempt(state.applied_to(job), backend, directory, on_progress)
+        for name in (RESULT, "started.json", DIVERGED):
+            (directory / name).unlink(missing_ok=True)
+        backend.render(state.applied_to(job), directory)
+        attempt = start(backend.command(directory), directory, backend.environment(directory), on_progress)
         if attempt.code == 0:
             return state
         following = state.after(job, directory, attempt.code, attempt.text, attempt.killed_for_memory)
@@ -90,36 +97,15 @@ def _train_to_the_end(
             _say(described(state.events[-1]))
 
 
-def _attempt(
-    job: TrainJob, backend: Backend[TrainJob], directory: Path, on_progress: Callable[[StepProgress], None] | None
-) -> Attempt:
-    for name in ("result.json", "started.json", DIVERGED):
-        (directory / name).unlink(missing_ok=True)
-    backend.render(job, directory)
-    return start(backend.command(directory), directory, backend.environment(directory), on_progress)
-
-
 def _say(text: str) -> None:
     print(f"train: {text}", file=sys.stderr, flush=True)
 
 
-def _is_finished(job: TrainJob, directory: Path) -> bool:
-    path = directory / "result.json"
-    return path.is_file() and bool(read_json(path).get("job_digest") == job.fingerprint())
-
-
-def _tell_in_result(directory: Path, state: RecoveryState) -> None:
-    """Add to the result what was changed on the way; engines know only of their own attempt."""
-    path = directory / "result.json"
-    if state.events and path.is_file():
-        write_json(path, {**read_json(path), "recoveries": list(state.events)})
-
-
-def explain_end(attempt: Attempt, directory: Path) -> None:
-    """Turn the engine's end into an error.
+def explain_end(attempt: RunnerEnd, directory: Path) -> None:
+    """Turn the runner's end into an error.
 
     Raises:
-        InputError: the engine itself found the input at fault (exit code 2).
+        InputError: the runner itself found the input at fault (exit code 2).
         StorageError: the disk is full.
         TrainingError: anything else.
     """
@@ -143,7 +129,7 @@ def explain_end(attempt: Attempt, directory: Path) -> None:
     )
 
 
-def _likely_cause(attempt: Attempt) -> str:
+def _likely_cause(attempt: RunnerEnd) -> str:
     memory = memory_reason(attempt.code, attempt.text, attempt.killed_for_memory)
     if memory:
         return f"{memory} with a micro batch of one row; lower trainer.max_length or use trainer=qlora"

@@ -19,19 +19,28 @@ def support_of(method: Method, backend: str) -> Support:
     return method.support.get(backend) or no(BACKENDS[backend].otherwise)
 
 
-def supported(method: str, backend: str) -> bool:
-    """Return whether a backend does a method; unknown names are not supported."""
-    return method in METHODS and backend in BACKENDS and support_of(METHODS[method], backend).supported
+def supported(method: str, backend: str, *, cuda: bool = True) -> bool:
+    """Return whether a backend does a method; unknown names are not supported.
+
+    Args:
+        method: value of ``trainer=``.
+        backend: value of ``backend=``.
+        cuda: whether there is a CUDA device.
+    """
+    if method not in METHODS or backend not in BACKENDS:
+        return False
+    support = support_of(METHODS[method], backend)
+    return support.supported and (cuda or not support.gpu_only)
 
 
-def backends_of(method: str) -> list[str]:
+def backends_of(method: str, *, cuda: bool = True) -> list[str]:
     """Return the backends that do a method, in the order of the table."""
-    return [backend for backend in BACKENDS if supported(method, backend)]
+    return [backend for backend in BACKENDS if supported(method, backend, cuda=cuda)]
 
 
-def methods_of(backend: str) -> list[str]:
+def methods_of(backend: str, *, cuda: bool = True) -> list[str]:
     """Return the methods that a backend does, in the order of the table."""
-    return [method for method in METHODS if supported(method, backend)]
+    return [method for method in METHODS if supported(method, backend, cuda=cuda)]
 
 
 def refusal(method: str, backend: str, *, cuda: bool = True) -> str:
@@ -46,25 +55,15 @@ def refusal(method: str, backend: str, *, cuda: bool = True) -> str:
         return f"{method!r} is no training method. There are: {', '.join(METHODS)}"
     if backend not in BACKENDS:
         return f"{backend!r} is no backend. There are: {', '.join(BACKENDS)}"
-    support = support_of(METHODS[method], backend)
-    if support.supported and (cuda or not support.gpu_only):
+    if supported(method, backend, cuda=cuda):
         return ""
+    support = support_of(METHODS[method], backend)
+    reason = f"backend={backend} does not do {method} ({support.note})"
     if support.supported:
         reason = f"backend={backend} does {method} on a CUDA device only ({support.note}), and there is none"
-    else:
-        reason = f"backend={backend} does not do {method} ({support.note})"
-    return f"{reason}. {_instead(method, backend, cuda=cuda)}"
-
-
-def _instead(method: str, backend: str, *, cuda: bool) -> str:
-    def usable(other_method: str, other_backend: str) -> bool:
-        support = support_of(METHODS[other_method], other_backend)
-        return support.supported and (cuda or not support.gpu_only)
-
-    others = [other for other in BACKENDS if usable(method, other)]
-    own = [other for other in METHODS if usable(other, backend)]
-    with_method = f"{method} is done by: {', '.join(others)}" if others else f"{method} is done by no backend here"
-    return f"{with_method}; backend={backend} does: {', '.join(own) or 'nothing here'}"
+    others, own = backends_of(method, cuda=cuda), methods_of(backend, cuda=cuda)
+    instead = f"{method} is done by: {', '.join(others)}" if others else f"{method} is done by no backend here"
+    return f"{reason}. {instead}; backend={backend} does: {', '.join(own) or 'nothing here'}"
 
 
 def as_rows() -> list[list[str]]:

@@ -59,8 +59,3 @@ def pack_rows(lengths: Sequence[int], max_length: int, seed: int) -> list[list[i
 def unpacked_rows(count: int) -> list[list[int]]:
     """Give every example a row of its own."""
     return [[index] for index in range(count)]
-
-
-def fill_rate(lengths: Sequence[int], rows: Sequence[Sequence[int]], max_length: int) -> float:
-    """Return the share of row capacity that holds tokens, in [0, 1]."""
-    return sum(lengths) / (max_length * len(rows)) if rows else 0.0

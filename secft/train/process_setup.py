@@ -1,4 +1,4 @@
-"""What the engine's process sets up before the heavy libraries load."""
+"""What the runner's process sets up before the heavy libraries load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs of engines have in common: exit codes, and leaving when a signal says so."""
+"""What the programs of runners have in common: exit codes, and leaving when a signal says so."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stop_on_signals(loop: Stoppable) -> Callable[[], None]:
         loop.stop_requested = True
 
     previous: dict[int, Any] = {}
-    # Ray runs an engine in a thread, where signals cannot be caught: there the supervisor's file asks to stop.
+    # Ray runs a runner in a thread, where signals cannot be caught: there the supervisor's file asks to stop.
     with suppress(ValueError):
         for number in (signal.SIGINT, signal.SIGTERM):
             previous[number] = signal.signal(number, handle)

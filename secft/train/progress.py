@@ -96,7 +96,7 @@ def _bar() -> Iterator[Callable[[StepProgress], None]]:
 
     columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"))
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("train", total=None, state="starting the engine")
+        task = bar.add_task("train", total=None, state="starting")
 
         def show(progress: StepProgress) -> None:
             state = progress.line().partition("  ")[2]

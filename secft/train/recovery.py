@@ -88,8 +88,8 @@ class RecoveryState:
         Args:
             job: as it was given.
             directory: of the run; checkpoints from after the onset of a divergence are removed.
-            code: exit code of the engine.
-            text: what the engine printed in this attempt.
+            code: exit code of the runner.
+            text: what the runner printed in this attempt.
             killed: the system killed a process for want of memory in the meantime.
         """
         # What starts several processes may hide the code of one of them; the file was not there before this attempt.
@@ -138,12 +138,12 @@ def smaller_micro_batch(micro: int) -> int | None:
 
 
 def memory_reason(code: int, text: str, killed: bool) -> str:
-    """Return why an engine lacked memory, or an empty string where nothing says that it did.
+    """Return why a runner lacked memory, or an empty string where nothing says that it did.
 
     A process killed by SIGKILL lacked memory only if the kernel counted such a kill; somebody may have killed it.
     """
     if code == -signal.SIGKILL:
-        return "the system killed the engine because memory ran out" if killed else ""
+        return "the system killed the runner because memory ran out" if killed else ""
     for marker, reason in OUT_OF_MEMORY:
         if marker in text and (marker != "DefaultCPUAllocator" or any(word in text for word in ALLOCATION_WORDS)):
             return reason

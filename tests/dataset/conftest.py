@@ -19,7 +19,7 @@ from secft.dataset.curation.screening import Screening
 from secft.dataset.sources.attack import AttackSource
 from secft.dataset.sources.cwe import CweSource
 from secft.dataset.synthesise import synthesise
-from secft.engine import InProcess, Workplace
+from secft.executor import InProcess, Workplace
 from secft.files import plain, read_jsonl, write_jsonl
 from secft.records import Document, Example, Message, Provenance, example_from_record
 

@@ -18,8 +18,8 @@ from secft.dataset.clean import comparable
 from secft.dataset.curate import curate
 from secft.dataset.curation.screening import Screening
 from secft.dataset.split import TEST, TRAIN, assign, balance_key, over_cap, rank
-from secft.engine import InProcess, Workplace
 from secft.errors import InputError
+from secft.executor import InProcess, Workplace
 from secft.files import digest
 from secft.records import Example
 

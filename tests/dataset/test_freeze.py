@@ -19,8 +19,8 @@ from secft.dataset import freeze as freezing
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.screening import Screening
 from secft.dataset.freeze import FORMAT, DatasetDescription, publish
-from secft.engine import InProcess, Workplace
 from secft.errors import InputError, StorageError
+from secft.executor import InProcess, Workplace
 from secft.files import read_jsonl, tree_digests
 from secft.records import Example
 from secft.versions import check_files

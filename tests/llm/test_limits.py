@@ -1,4 +1,4 @@
-"""Limits of a server and of a purse, by a clock that the test moves."""
+"""RequestLimits of a server and of a purse, by a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from secft.config.llm import LlmConfig
 from secft.llm.budget import Budget, Price, Use
 from secft.llm.errors import BudgetError, RateLimitedError, ServerFaultError, TransientError
-from secft.llm.limits import Bucket, Limits, prompt_estimate
+from secft.llm.limits import RateLimit, RequestLimits, prompt_estimate
 from secft.llm.protocol import Request
 from secft.llm.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff, persist
 
@@ -38,7 +38,7 @@ def most_in_a_minute(moments: list[tuple[float, float]]) -> float:
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 1000])
 def test_no_minute_sees_more_requests_than_allowed(per_minute: int) -> None:
     clock = Clock()
-    bucket = Bucket(per_minute, clock, clock.sleep)
+    bucket = RateLimit(per_minute, clock, clock.sleep)
     moments = []
     burst, count = max(1.0, per_minute / 60), 3 * per_minute + 1
     for _ in range(count):
@@ -50,7 +50,7 @@ def test_no_minute_sees_more_requests_than_allowed(per_minute: int) -> None:
 
 def test_idle_time_buys_no_burst() -> None:
     clock = Clock()
-    bucket = Bucket(60, clock, clock.sleep)
+    bucket = RateLimit(60, clock, clock.sleep)
     clock.now = 3600
     for _ in range(11):
         bucket.take(1)
@@ -59,7 +59,7 @@ def test_idle_time_buys_no_burst() -> None:
 
 def test_tokens_are_settled_when_they_are_known() -> None:
     clock = Clock()
-    limits = Limits(LlmConfig(name="x", max_tokens=100, tokens_per_minute=600), clock, clock.sleep)
+    limits = RequestLimits(LlmConfig(name="x", max_tokens=100, tokens_per_minute=600), clock, clock.sleep)
     use = Use(prompt_tokens=20, completion_tokens=100)
     limits.wait(use)
     limits.settle(use, 20, 10)  # 30 of 120 were used
@@ -70,7 +70,7 @@ def test_tokens_are_settled_when_they_are_known() -> None:
 
 def test_requests_and_tokens_are_limited_together() -> None:
     clock = Clock()
-    limits = Limits(
+    limits = RequestLimits(
         LlmConfig(name="x", max_tokens=16, requests_per_minute=30, tokens_per_minute=60), clock, clock.sleep
     )
     for _ in range(3):

@@ -19,7 +19,7 @@ from secft.config.llm import OpenAiLlm
 from secft.errors import InputError
 from secft.llm.errors import AccessError, BudgetError, FatalError
 from secft.llm.protocol import Failure, Reply, Request
-from secft.llm.session import LOOK_AHEAD, Progress, open_llm
+from secft.llm.session import LOOK_AHEAD, AskingProgress, open_llm
 from tests.llm.servers import Double, Seen, chat, fault, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def test_answers_come_in_the_order_of_the_requests(tmp_path: Path) -> None:
     def slow_first(seen: Seen, number: int) -> object:
         return chat(f"answer to {seen.question}", delay=0.3 if seen.question == "question 0" else 0.02)
 
-    told: list[Progress] = []
+    told: list[AskingProgress] = []
     with serving(slow_first) as server, open_llm(config(server, concurrency=4), tmp_path) as llm:  # type: ignore[arg-type]
         answers = texts(llm.ask_all([question(n) for n in range(30)], told.append))
         assert server.most_under_way == 4

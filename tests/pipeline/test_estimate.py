@@ -6,7 +6,7 @@ import pytest
 
 from secft.config.compose import read_config
 from secft.estimate import estimate, lora_parameters, parameters
-from secft.planning.setup import setup_of
+from secft.planning.situation import Situation
 
 
 @pytest.mark.parametrize(("model", "weights"), [("smollm2", 134_515_008), ("llama31", 8_030_261_248), ("tiny", None)])
@@ -24,20 +24,20 @@ def test_lora_parameters_are_those_of_peft() -> None:
 
 
 def test_time_grows_with_tokens_and_epochs() -> None:
-    once = estimate(setup_of(read_config([])), 100_000).seconds or 0
-    assert estimate(setup_of(read_config(["trainer.epochs=3"])), 100_000).seconds == pytest.approx(3 * once)
-    assert estimate(setup_of(read_config([])), 200_000).seconds == pytest.approx(2 * once)
-    assert estimate(setup_of(read_config([])), None).seconds is None
+    once = estimate(Situation(read_config([])).setup, 100_000).seconds or 0
+    assert estimate(Situation(read_config(["trainer.epochs=3"])).setup, 100_000).seconds == pytest.approx(3 * once)
+    assert estimate(Situation(read_config([])).setup, 200_000).seconds == pytest.approx(2 * once)
+    assert estimate(Situation(read_config([])).setup, None).seconds is None
 
 
 def test_max_steps_bound_the_time() -> None:
-    few = estimate(setup_of(read_config(["trainer.max_steps=1"])), 10**9).seconds or 0
+    few = estimate(Situation(read_config(["trainer.max_steps=1"])).setup, 10**9).seconds or 0
     assert few < 60
 
 
 def test_qlora_needs_less_memory_than_lora_and_lora_less_than_full() -> None:
     needs = [
-        estimate(setup_of(read_config(["model=llama31", f"trainer={name}"])), None)
+        estimate(Situation(read_config(["model=llama31", f"trainer={name}"])).setup, None)
         for name in ("qlora", "lora", "full")
     ]
     assert needs[0].total_bytes < needs[1].total_bytes < needs[2].total_bytes

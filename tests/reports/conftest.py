@@ -11,6 +11,7 @@ import pytest
 from secft.documents.document import as_json
 from secft.documents.results import EvaluationResults, results_from_json
 from secft.documents.run_record import StageRecord
+from secft.documents.train_result import TrainingRecord
 from secft.evaluate.gates import GatesConfig, checks_of, decide
 from secft.evaluate.tasks import TASKS
 from secft.reports.facts import RunFacts
@@ -147,20 +148,29 @@ def make_facts(**changes: Any) -> RunFacts:
         },
         "dataset": dataset(),
         "dataset_path": "data/template/attack-cwe-v1",
-        "train": {
-            "status": "completed",
-            "steps": 150,
-            "epochs": 1.0,
-            "tokens": 282179,
-            "supervised_tokens": 80123,
-            "seconds": 412.3,
-            "train_loss": 1.2345,
-            "best_validation_loss": 1.31,
-            "tokens_per_second": 690.0,
-            "precision": "bf16",
-            "engine": "fast+native",
-            "trainable_parameters": 4_884_480,
-        },
+        "train": TrainingRecord(
+            adapter_dir=Path("adapter"),
+            status="completed",
+            steps=150,
+            epochs=1.0,
+            examples=2685,
+            dropped=0,
+            truncated=0,
+            tokens=282179,
+            supervised_tokens=80123,
+            seconds=412.3,
+            train_loss=1.2345,
+            best_validation_loss=1.31,
+            final_validation_loss=1.31,
+            tokens_per_second=690.0,
+            peak_memory_gib=1.2,
+            precision="bf16",
+            engine="fast+native",
+            trainable_parameters=4_884_480,
+            versions={},
+            adapter="lora",
+            learned_from="Loss on assistant tokens only.",
+        ),
         "metrics": [
             {"step": 1, "loss": 4.0},
             {"step": 2, "loss": 3.0},

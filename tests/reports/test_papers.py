@@ -4,6 +4,7 @@ import datetime
 import html.parser
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from secft.reports.facts import RunFacts
 from secft.reports.figures import clock, decimal, result_rows
 from secft.reports.rendering import code, markdown
 from secft.reports.report import report
+from secft.train.objectives import OBJECTIVES
 from tests.reports.conftest import make_facts, results, titled
 
 Golden = Callable[[str, str], None]
@@ -47,7 +49,8 @@ def test_evidence_has_the_parts_of_the_template(failed_facts: RunFacts) -> None:
 
 
 def test_reports_of_rewarded_answers_tell_rewards() -> None:
-    train = {**make_facts().train, "rewards": [0.43, 0.77], "best_validation_loss": -0.7625}
+    rewards, loss = (0.43, 0.77), OBJECTIVES["ppo"].loss
+    train = replace(make_facts().train, rewards=rewards, best_validation_loss=-0.7625, learned_from=loss)
     rows = [{"step": 1, "loss": 0.01, "reward": 0.4}, {"step": 2, "loss": 0.01, "reward": 0.8}]
     told = make_facts(train=train, metrics=rows, config={"seed": 7, "trainer": {"name": "ppo"}})
     card = model_card(told)
@@ -77,8 +80,10 @@ def test_hub_reads_the_card(facts: RunFacts, failed_facts: RunFacts) -> None:
 
 
 def test_metadata_of_a_full_fine_tune_and_an_unknown_licence() -> None:
-    facts = make_facts(config={"seed": 7, "trainer": {"name": "full"}})
-    facts = make_facts(config=facts.config, model={**facts.model, "license": "Custom-1", "hub_id": ""})
+    facts = make_facts()
+    facts = make_facts(
+        train=replace(facts.train, adapter="none"), model={**facts.model, "license": "Custom-1", "hub_id": ""}
+    )
     values = yaml.safe_load(metadata(facts))
     assert values["base_model_relation"] == "finetune"
     assert values["library_name"] == "transformers"

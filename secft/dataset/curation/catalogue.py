@@ -16,7 +16,7 @@ import numpy as np
 from secft.dataset.dedup.words import Hashes, distinct, text_hash
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates.mapping import primary_impact
-from secft.engine import Workplace
+from secft.executor import Workplace
 from secft.files import canonical_json, storage_errors
 from secft.records import Document
 from secft.security.identifiers import named
@@ -140,5 +140,5 @@ def catalogue(documents: Path, place: Workplace) -> DocumentCatalogue:
     parts = (_Part(store, start, start + place.shard_size) for start in starts)
     path = directory / "names.npy"
     with storage_errors(path):
-        np.save(path, distinct(place.engine.map(_hashes_of, parts)))
+        np.save(path, distinct(place.executor.map(_hashes_of, parts)))
     return DocumentCatalogue(StoredFacts(store), StoredNames(path))

@@ -15,9 +15,9 @@ from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.label_noise import contradicts
 from secft.dataset.curation.screens import judged, normalised, scrubbed, without_injection
 from secft.dataset.curation.table import ExampleTable, read_table
-from secft.engine import Workplace
-from secft.engine.shards import Rows, Shard, ShardTask, run_shards
 from secft.errors import InputError
+from secft.executor import Workplace
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
 from secft.records import Example, Message, example_from_record
 
@@ -100,7 +100,7 @@ def screened(screening: Screening, place: Workplace, funnel: Funnel) -> ExampleT
              "known": screening.known is not None}  # fmt: skip
     tasks = (ShardTask({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
     shards: list[Shard] = []
-    for shard in run_shards(place.engine, screen_piece, tasks, place.directory / SCREENED):
+    for shard in run_shards(place.executor, screen_piece, tasks, place.directory / SCREENED):
         funnel.add(shard.summary["funnel"])
         shards.append(shard)
     return read_table(shards, sum(shard.rows for shard in shards), screening.examples_file)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from secft.documents.train_result import TrainResult
 from secft.errors import InputError, did_you_mean
 from secft.train.backends import BACKENDS
-from secft.train.result import TrainResult, read_result
+from secft.train.result import read_result
 
 JobType = TypeVar("JobType", contravariant=True)
 

@@ -10,6 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from secft.documents.train_result import TrainResult
 from secft.environment import cpu_computes_bf16, cuda_devices
 from secft.errors import InputError
 from secft.files import read_json, write_json, write_text
@@ -26,7 +29,6 @@ from secft.train.environments import BackendEnvironment, ensure, in_use, variabl
 from secft.train.job import TrainJob
 from secft.train.methods import refusal, support_of
 from secft.train.objective import Support
-from secft.train.result import TrainResult
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "runners"
 CONFIG, RUNNER, JOB = "config.yml", "runner.json", "job.json"
@@ -120,7 +122,8 @@ class SeparateBackend(Backend[TrainJob]):
         unknown = sorted(set(values) - keys_of(self.name))
         if unknown:
             raise InputError(f"backend {self.name} of this version has no settings {', '.join(unknown)}")
-        write_text(directory / CONFIG, _yaml({**values, **self.extra}))
+        text = yaml.safe_dump({**values, **self.extra}, sort_keys=True, allow_unicode=True, width=120)
+        write_text(directory / CONFIG, text)
         write_json(directory / RUNNER, self.runner_facts(job, rows, progress, precision))
         files = [directory / CONFIG, directory / RUNNER, rows.train, *([rows.validation] if rows.validation else [])]
         replace(job, distributed=settings).write(directory / JOB)
@@ -206,9 +209,3 @@ class SeparateBackend(Backend[TrainJob]):
             "truncated": rows.truncated,
             "expected": rows.expected,
         }
-
-
-def _yaml(values: Mapping[str, Any]) -> str:
-    import yaml
-
-    return str(yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True, width=120))

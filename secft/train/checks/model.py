@@ -58,8 +58,8 @@ def vocabulary_problems(model_dir: Path, tokens: dict[str, int], highest_used: i
     if not beyond and highest_used < rows:
         return []
     used = highest_used >= rows
-    told = f"{', '.join(map(repr, beyond[:SHOWN]))}{' ...' if len(beyond) > SHOWN else ''}"
-    reason = f"its tokenizer has {len(beyond):,} ids that its {rows:,} embeddings do not cover ({told})" + (
+    names = f"{', '.join(map(repr, beyond[:SHOWN]))}{' ...' if len(beyond) > SHOWN else ''}"
+    reason = f"its tokenizer has {len(beyond):,} ids that its {rows:,} embeddings do not cover ({names})" + (
         "; training data uses them" if used else "; training data does not use them"
     )
     remedy = "Take the tokenizer that belongs to these weights, or resize the embeddings of the base model."

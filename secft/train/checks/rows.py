@@ -1,7 +1,7 @@
 """Whether the rows of a dataset can be trained on: masks, lengths, what the objective needs.
 
 A dataset may be large and a check must be quick, so at most ``LOOKED_AT`` rows are tokenised, evenly spread over the
-file: the same ones every time. The engine checks every row again before its first step.
+file: the same ones every time. The runner checks every row again before its first step.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFUSED = "template refuses"
 ALL_MASKED = "all masked"
 ALL_TRAINED = "all trained"
 NO_END = "end of turn"
-TOLD = {
+DESCRIBED = {
     NO_ANSWER: "have no answer of the assistant at their end",
     REFUSED: "cannot be rendered by the chat template",
     ALL_MASKED: "have no trained token, so nothing is learned from them",
@@ -118,7 +118,7 @@ def _closing(tokenizer: Any) -> frozenset[int]:
     try:
         return end_of_turn_ids(tokenizer)
     except InputError:
-        return frozenset()  # told about the template itself, once
+        return frozenset()  # reported with the template itself, once
 
 
 def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any, closing: frozenset[int]) -> None:
@@ -181,7 +181,7 @@ def row_problems(seen: SeenRows, place: Path) -> list[Problem]:
         of = f"{len(names):,} of {seen.looked_at:,} rows looked at"
         shown = f"(first: {', '.join(names[:SHOWN])})"
         why = f": {seen.reasons[kind]}" if seen.reasons[kind] else ""
-        found.append(Problem("dataset", f"{of} {TOLD[kind]} {shown}{why}", place.name, code=kind))
+        found.append(Problem("dataset", f"{of} {DESCRIBED[kind]} {shown}{why}", place.name, code=kind))
     return found
 
 
@@ -213,9 +213,9 @@ def length_problems(
     share = 1 - (1 - before) * (1 - here)
     if share == 0:
         return []
-    told = [f"{too_long_before:,} of {examples_before:,} examples in curation"] if too_long_before else []
-    told += [f"{over:,} of {len(seen.lengths):,} rows looked at"] if over else []
-    reason = f"{share:.1%} of the examples are longer than {trainer.max_length} tokens ({' and '.join(told)})"
+    parts = [f"{too_long_before:,} of {examples_before:,} examples in curation"] if too_long_before else []
+    parts += [f"{over:,} of {len(seen.lengths):,} rows looked at"] if over else []
+    reason = f"{share:.1%} of the examples are longer than {trainer.max_length} tokens ({' and '.join(parts)})"
     if share > trainer.max_dropped_share:
         remedy = "Raise trainer.max_length or trainer.max_dropped_share."
         limit = f"at most {trainer.max_dropped_share:.1%} (trainer.max_dropped_share)"

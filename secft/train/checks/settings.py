@@ -117,7 +117,8 @@ def _hardware(setup: TrainingSetup, machine: Machine) -> list[Problem]:
         who = f"{setup.backend.name} on a CPU" if fp32_only else "the hardware"
         reason = f"{who} does not compute in bf16 ({machine.summary})"
         found.append(Problem("trainer.precision", reason, "bf16", "auto, fp32", code="precision"))
-    if trainer.attention == "flash_attention_2" and (machine.device != "cuda" or (machine.here and not _flash())):
+    absent = machine.device != "cuda" or (machine.here and find_spec("flash_attn") is None)
+    if trainer.attention == "flash_attention_2" and absent:
         lacks = "the package flash-attn" if machine.device == "cuda" else "a CUDA device"
         found.append(Problem("trainer.attention", f"needs {lacks}", trainer.attention, "auto, sdpa", code="attention"))
     return [*found, *_kernels(setup, machine)]
@@ -136,7 +137,3 @@ def _kernels(setup: TrainingSetup, machine: Machine) -> list[Problem]:
     elif not record.separate and machine.here and find_spec("liger_kernel") is None:
         lacks = "the package liger-kernel: pip install 'secft[liger]'"
     return [Problem("trainer.kernels", f"needs {lacks}", "liger", "auto, none", code="kernels")] if lacks else []
-
-
-def _flash() -> bool:
-    return find_spec("flash_attn") is not None

@@ -79,9 +79,9 @@ def _serving(tokenizer: Any, model_dir: Path, name: str, served: Path | None) ->
     found = []
     templates, broken = served_templates(model_dir, served)
     for template in templates:
-        told = _difference(tokenizer, template)
-        if told:
-            reason = f"{template.place} renders another prompt than the tokenizer's chat template: {told}"
+        difference = _difference(tokenizer, template)
+        if difference:
+            reason = f"{template.place} renders another prompt than the tokenizer's chat template: {difference}"
             remedy = "Serve the model with the template that it is trained with."
             found.append(Problem("model", reason, name, remedy=remedy, code="serving template"))
     found += [Problem("model.served_template", text, code="serving template", stops=False) for text in broken]
@@ -123,7 +123,7 @@ def rendered(
                 [dict(message) for message in messages], tokenize=False, add_generation_prompt=prompt, **chosen
             )
         )
-    except Exception:  # templates raise errors of many types, their own raise_exception among them
+    except Exception:  # noqa: BLE001  # templates raise errors of many types, their own raise_exception among them
         return None
 
 

@@ -13,14 +13,14 @@ def spread_settings(job: TrainJob) -> dict[str, Any]:
     settings = job.distributed
     if settings.world == 1:
         return {}
-    told: dict[str, Any] = {"ddp_timeout": settings.timeout}
+    values: dict[str, Any] = {"ddp_timeout": settings.timeout}
     if settings.device == "cpu":
-        told["ddp_backend"] = "gloo"
+        values["ddp_backend"] = "gloo"
     if settings.zero_stage:
-        told["deepspeed"] = deepspeed_json(settings)
+        values["deepspeed"] = deepspeed_json(settings)
     if settings.strategy == "fsdp2":
-        told["fsdp"] = True
-        told["fsdp_config"] = fsdp_config(settings, checkpointing=job.trainer.gradient_checkpointing)
+        values["fsdp"] = True
+        values["fsdp_config"] = fsdp_config(settings, checkpointing=job.trainer.gradient_checkpointing)
         # FSDP recomputes activations itself.
-        told["gradient_checkpointing"] = False
-    return told
+        values["gradient_checkpointing"] = False
+    return values

@@ -69,10 +69,10 @@ def supervised(command: Sequence[str], python: str, directory: Path) -> list[str
 def process_environment(settings: DistributedSettings) -> dict[str, str]:
     """Return the variables that the processes of one machine need; a user's own settings come first."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    told = {"OMP_NUM_THREADS": str(max(cores // settings.processes, 1))}
+    variables = {"OMP_NUM_THREADS": str(max(cores // settings.processes, 1))}
     if settings.device == "cpu":
-        told["ACCELERATE_USE_CPU"] = "true"
+        variables["ACCELERATE_USE_CPU"] = "true"
     if settings.nodes == 1 and settings.address == "127.0.0.1":
         # Otherwise gloo listens where the machine's own name leads.
-        told["GLOO_SOCKET_IFNAME"] = "lo"
-    return {name: os.environ.get(name, value) for name, value in told.items()}
+        variables["GLOO_SOCKET_IFNAME"] = "lo"
+    return {name: os.environ.get(name, value) for name, value in variables.items()}

@@ -59,8 +59,8 @@ def write_launch_files(
         write_text(directory / FOLDER / name, text)
     if settings.nodes > 1 and settings.launcher in ("torchrun", "accelerate"):
         script = shlex.quote(str(directory / FOLDER / "node.sh"))
-        told = f"train: start the other machines with NODE_RANK=<1 to {settings.nodes - 1}> bash {script}"
-        print(told, file=sys.stderr, flush=True)
+        message = f"train: start the other machines with NODE_RANK=<1 to {settings.nodes - 1}> bash {script}"
+        print(message, file=sys.stderr, flush=True)
     return [directory / FOLDER / name for name in texts]
 
 
@@ -91,18 +91,18 @@ def _variables(settings: DistributedSettings) -> dict[str, str]:
 
 def slurm_script(settings: DistributedSettings, directory: Path) -> str:
     """Return the batch script: one task on each machine, which starts that machine's processes."""
-    told: dict[str, Any] = settings.slurm
-    cores = settings.processes * int(told.get("cpus_per_process", 1))
+    slurm: dict[str, Any] = settings.slurm
+    cores = settings.processes * int(slurm.get("cpus_per_process", 1))
     options = {
         "job-name": "secft",
         "nodes": settings.nodes,
         "ntasks-per-node": 1,
         "cpus-per-task": cores,
         "gpus-per-node": settings.processes if settings.device == "cuda" else None,
-        "time": told.get("time"),
-        "partition": told.get("partition"),
-        "account": told.get("account"),
-        "signal": f"B:TERM@{told.get('grace_seconds', 300)}",
+        "time": slurm.get("time"),
+        "partition": slurm.get("partition"),
+        "account": slurm.get("account"),
+        "signal": f"B:TERM@{slurm.get('grace_seconds', 300)}",
         "output": directory / FOLDER / "slurm-%j.log",
     }
     head = "".join(f"#SBATCH --{name}={value}\n" for name, value in options.items() if value is not None)

@@ -28,13 +28,13 @@ def deepspeed_json(settings: DistributedSettings) -> dict[str, Any]:
         }
         if settings.offload == "all":
             zero["offload_param"] = {"device": "cpu", "pin_memory": settings.device == "cuda"}
-    told: dict[str, Any] = dict.fromkeys(AUTO_SIZES, "auto")
-    told |= {"bf16": {"enabled": "auto"}, "zero_optimization": zero, "zero_allow_untested_optimizer": True}
+    values: dict[str, Any] = dict.fromkeys(AUTO_SIZES, "auto")
+    values |= {"bf16": {"enabled": "auto"}, "zero_optimization": zero, "zero_allow_untested_optimizer": True}
     if settings.offload != "none":
         # Only DeepSpeed's own optimizer steps where the states are; it is compiled on first use.
         names = ("lr", "betas", "eps", "weight_decay")
-        told["optimizer"] = {"type": "AdamW", "params": dict.fromkeys(names, "auto")}
-    return told
+        values["optimizer"] = {"type": "AdamW", "params": dict.fromkeys(names, "auto")}
+    return values
 
 
 def fsdp_config(settings: DistributedSettings, *, checkpointing: bool) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def accelerate_config(settings: DistributedSettings, precision: str, deepspeed_f
         precision: bf16 or fp32.
         deepspeed_file: DeepSpeed's configuration; "" without DeepSpeed.
     """
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "compute_environment": "LOCAL_MACHINE",
         # accelerate starts several processes on a CPU by MPI only, unless it is told that these are GPUs.
         "distributed_type": "MULTI_GPU",
@@ -81,10 +81,10 @@ def accelerate_config(settings: DistributedSettings, precision: str, deepspeed_f
     if settings.zero_stage:
         parts = {"deepspeed_config_file": deepspeed_file, "deepspeed_multinode_launcher": "standard"}
         # The file says the precision, and accelerate accepts it in one place only.
-        del told["mixed_precision"]
-        return {**told, "distributed_type": "DEEPSPEED", "deepspeed_config": {**parts, "zero3_init_flag": False}}
+        del values["mixed_precision"]
+        return {**values, "distributed_type": "DEEPSPEED", "deepspeed_config": {**parts, "zero3_init_flag": False}}
     if settings.strategy == "fsdp2":
         parts = {f"fsdp_{key}": value for key, value in fsdp_config(settings, checkpointing=False).items()}
         parts["fsdp_offload_params"] = parts.pop("fsdp_cpu_offload")
-        return {**told, "distributed_type": "FSDP", "fsdp_config": parts}
-    return told
+        return {**values, "distributed_type": "FSDP", "fsdp_config": parts}
+    return values

@@ -1,6 +1,6 @@
 """Train on a Ray cluster: ``python -m secft.train.distributed.ray_train <directory>``.
 
-Ray places one worker for each process and lets them meet; each runs the trl engine on the job of the directory, which
+Ray places one worker for each process and lets them meet; each runs trl on the job of the directory, which
 lies on a disk that all machines share. The launcher's supervision is the same as for torchrun.
 """
 
@@ -73,13 +73,13 @@ def train_rank(settings: dict[str, str]) -> None:
     """Be one process of the training; Ray has told who this is and where the others are.
 
     Raises:
-        RuntimeError: the engine did not end well; its note in the directory says why.
+        RuntimeError: the runner did not end well; its note in the directory says why.
     """
     from secft.train.backends.trl import runner
 
     code = runner.main([settings["directory"]])
     if code:
-        raise RuntimeError(f"the engine ended with exit code {code}")
+        raise RuntimeError(f"the runner ended with exit code {code}")
 
 
 if __name__ == "__main__":

@@ -89,9 +89,9 @@ class World:
         import torch
         from torch import distributed
 
-        told = torch.tensor(values, dtype=torch.float64)
-        distributed.all_reduce(told)
-        return [float(value) for value in told.tolist()]
+        totals = torch.tensor(values, dtype=torch.float64)
+        distributed.all_reduce(totals)
+        return [float(value) for value in totals.tolist()]
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in some process."""

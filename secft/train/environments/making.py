@@ -76,7 +76,9 @@ def make(lock: Lock, root: Path, show: Show, held: int) -> BackendEnvironment:
         program.run([str(interpreter), "-m", "venv", str(directory)])
         with meter(lock.name, 2 * len(lock.versions), "packages") as progress:
             _install(lock, directory, program, progress)
-        _add_modules(lock, directory)
+        for module in lock.added:
+            for packages in directory.glob("lib/python*/site-packages"):
+                shutil.copyfile(module, packages / module.name)
     inside = look_inside(python_of(directory))
     _check_versions(lock, inside, log)
     Record("ready", lock.digest, str(directory), inside.python, inside.versions).write(directory)
@@ -147,14 +149,14 @@ class _Counter:
     """Tells a meter how many packages were found and how many are installed."""
 
     def __init__(self, log: Path, directory: Path, progress: Meter) -> None:
-        self._log, self._directory, self._progress, self._told = log, directory, progress, 0
+        self._log, self._directory, self._progress, self._shown = log, directory, progress, 0
 
     def __call__(self) -> None:
         found = self._log.read_bytes().count(b"Collecting ")
         installed = sum(1 for _ in self._directory.glob("lib/python*/site-packages/*.dist-info"))
         done = found + installed
-        self._progress.advance(max(0, done - self._told))
-        self._told = max(done, self._told)
+        self._progress.advance(max(0, done - self._shown))
+        self._shown = max(done, self._shown)
 
 
 class _Program:
@@ -188,7 +190,11 @@ class _Program:
                 if during is not None:
                     during()
         finally:
-            _end(child)
+            if child.poll() is None:
+                # With all that it started.
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
         if child.returncode != 0:
             raise self._failure(command, child.returncode)
 
@@ -196,25 +202,11 @@ class _Program:
         text = self.log.read_text(encoding="utf-8", errors="replace")
         last = [line for line in text.splitlines() if line.strip() and "Location 'file:" not in line][-_LOG_LINES:]
         cause = next((cause for sign, cause in _LIKELY_CAUSES if sign in text), "")
-        told = f"The environment of {self._name} could not be made" + (f": {cause}." if cause else ".")
-        lines = [told, f"  command    {' '.join(command)}", f"  exit code  {code}", f"  log        {self.log}"]
+        summary = f"The environment of {self._name} could not be made" + (f": {cause}." if cause else ".")
+        lines = [summary, f"  command    {' '.join(command)}", f"  exit code  {code}", f"  log        {self.log}"]
         lines += ["  last lines:", *(f"    {line}" for line in last), _REMEDY.format(name=self._name)]
         kind = StorageError if cause == "the disk is full" else TrainingError
         return kind("\n".join(lines))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill a program and all that it started, if it still runs."""
-    if child.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _add_modules(lock: Lock, directory: Path) -> None:
-    for module in lock.added:
-        for packages in directory.glob("lib/python*/site-packages"):
-            shutil.copyfile(module, packages / module.name)
 
 
 def _check_versions(lock: Lock, inside: Inside, log: Path) -> None:

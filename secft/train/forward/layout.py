@@ -17,7 +17,7 @@ def round_up(value: int, step: int = LENGTH_STEP) -> int:
 
 
 @dataclass(frozen=True)
-class Bucket:
+class LengthBucket:
     """Examples of one padded length, stored one after the other.
 
     Attributes:
@@ -53,7 +53,7 @@ class Layout:
     offset: torch.Tensor
     rows: int
     tokens: int
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[LengthBucket, ...]
 
     @classmethod
     def of(cls, lengths: Sequence[int]) -> Layout:
@@ -66,13 +66,13 @@ class Layout:
         offsets = [0]
         for rows in padded:
             offsets.append(offsets[-1] + rows)
-        buckets: list[Bucket] = []
+        buckets: list[LengthBucket] = []
         for index, rows in enumerate(padded):
             if buckets and buckets[-1].padded == rows:
                 last = buckets[-1]
-                buckets[-1] = Bucket(last.offset, last.count + 1, rows, range(last.examples.start, index + 1))
+                buckets[-1] = LengthBucket(last.offset, last.count + 1, rows, range(last.examples.start, index + 1))
             else:
-                buckets.append(Bucket(offsets[index], 1, rows, range(index, index + 1)))
+                buckets.append(LengthBucket(offsets[index], 1, rows, range(index, index + 1)))
         return cls(
             start=torch.tensor([begins[i] for i in order]),
             length=torch.tensor([lengths[i] for i in order]),

@@ -1,4 +1,4 @@
-"""What every engine tells about itself and its end, in whatever environment it runs; the standard library alone."""
+"""What every runner tells about itself and its end, in whatever environment it runs; the standard library alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 MARKER = "complete.json"
 """Written last into a checkpoint, with its progress."""
 INTERRUPTED_EXIT = 130
-"""Exit code of an engine that was asked to stop, and did with a checkpoint."""
+"""Exit code of a runner that was asked to stop, and did with a checkpoint."""
 PARENT_VARIABLE = "SECFT_PARENT_PID"
 PR_SET_PDEATHSIG = 1
 

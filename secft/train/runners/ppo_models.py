@@ -40,7 +40,7 @@ class Question:
         return float(reward(said, self.answer, self.choices))
 
 
-class Tokens(nn.Module):
+class TokenIds(nn.Module):
     """A backbone whose last hidden state is the token ids, NOTHING in place of padding."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> Any:
@@ -67,7 +67,7 @@ class CheckedReward(nn.Module):
                 counts.
         """
         super().__init__()
-        self.tokens = Tokens()
+        self.tokens = TokenIds()
         self.tokenizer = tokenizer
         self.questions: dict[tuple[int, ...], list[Question]] = {}
         for question in questions:
@@ -96,7 +96,7 @@ class CheckedReward(nn.Module):
         raise KeyError("a row does not begin with a prompt that is asked")
 
 
-class Trunk(nn.Module):
+class PolicyTrunk(nn.Module):
     """The policy without its head, and without gradients: what values are read from."""
 
     def __init__(self, policy: Any) -> None:
@@ -124,7 +124,7 @@ class TokenValues(nn.Module):
 
     def __init__(self, policy: Any) -> None:
         super().__init__()
-        self.trunk = Trunk(policy)
+        self.trunk = PolicyTrunk(policy)
         self.head = ValueHead(policy.config, summary_dropout_prob=0.0)
         nn.init.zeros_(self.head.summary.weight)
         nn.init.zeros_(self.head.summary.bias)

@@ -127,7 +127,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         self._step_began = self._last
         self._weights = (0, 0)
         self._watching = False
-        self._told = False
+        self._answers_counted = False
 
     def watch(self, trainer: Any) -> None:
         """Count tokens in what the trainer's steps are given instead of what its model is given."""
@@ -148,12 +148,14 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
     def add_supervised(self, tokens: int) -> None:
         """Count tokens that carry loss; from the first call on, forward passes are not asked for them."""
         self._step.supervised += tokens
-        self._told = True
+        self._answers_counted = True
 
     def _hook(self, module: Any, args: Any, kwargs: Any) -> None:
         if module.training and torch.is_grad_enabled():
             # A trainer of a model's own answers may give it labels only to have their probabilities.
-            self._count({name: value for name, value in kwargs.items() if not (self._told and name == "labels")})
+            self._count(
+                {name: value for name, value in kwargs.items() if not (self._answers_counted and name == "labels")}
+            )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Say how many steps there will be."""
@@ -299,7 +301,7 @@ def final_train_loss(metrics: Path) -> float:
     return sum(tail) / len(tail) if tail else math.nan
 
 
-def write_result(
+def write_result(  # noqa: PLR0913  # facts of one record, all by name
     directory: Path,
     metrics: MetricsCallback,
     *,

@@ -2,7 +2,7 @@
 
 A question with choices is answered right by naming the right choice and no other. Any other answer is measured by its
 facts: the identifiers and numbers of the right answer that it gives, and those that it makes up. Only the standard
-library is used here: engines in other environments import this file by its path.
+library is used here: runners in other environments import this file by its path.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _references(values: Iterable[Any]) -> tuple[str, ...]:
     return tuple(word for word in kept if word)[:MAX_REFERENCES]
 
 
-def finding(
+def finding(  # noqa: PLR0913  # facts of one record, all by name
     tool: str,
     rule: Any,
     title: str,

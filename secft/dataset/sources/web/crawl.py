@@ -162,10 +162,12 @@ class _Crawl:
             canonical = self._canonicals.get(outcome.url, "") if not outcome.reason else ""
             original = self._finals.get(canonical, "")
             if canonical and original and not self._canonicals.get(original, canonical):
-                outcome = outcome.without("copy of its canonical page", canonical)
-            elif canonical and canonical in kept:
-                outcome = outcome.without("copy of its canonical page", f"{canonical}, as {kept[canonical]}")
-            elif canonical:
+                result.append(outcome.without("copy of its canonical page", canonical))
+                continue
+            if canonical and canonical in kept:
+                result.append(outcome.without("copy of its canonical page", f"{canonical}, as {kept[canonical]}"))
+                continue
+            if canonical:
                 kept[canonical] = outcome.url
             result.append(outcome)
         return result

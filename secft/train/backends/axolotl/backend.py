@@ -79,7 +79,7 @@ class AxolotlBackend(SeparateBackend):
             **_weights(job),
             **support.settings(job),
             **_steps(job, rows),
-            **({**_precision_cuda(job), **_kernels(job)} if cuda else CPU),
+            **(_cuda(job) if cuda else CPU),
             "attn_implementation": "sdpa",
             # Rows are drawn in the trainer's own order, as with every other backend.
             "shuffle_merged_datasets": False,
@@ -180,17 +180,14 @@ def _steps(job: TrainJob, rows: ExportedRows) -> dict[str, Any]:
     }
 
 
-def _kernels(job: TrainJob) -> dict[str, Any]:
-    """Return the kernels of a GPU: Liger's, which Axolotl comes with, and its own for adapters, which it turns on."""
+def _cuda(job: TrainJob) -> dict[str, Any]:
+    """Return precision and kernels of a GPU: Liger's, which Axolotl comes with, and its own, which it turns on."""
+    values: dict[str, Any] = {"bf16": True if job.trainer.precision == "bf16" else "auto"}
+    if job.trainer.precision == "fp32":
+        values = {"bf16": False, "fp16": False}
     if job.trainer.kernels == "none":
-        return dict.fromkeys(LORA_KERNELS, False)
+        return {**values, **dict.fromkeys(LORA_KERNELS, False)}
     fused = {"liger_rope": True, "liger_rms_norm": True, "liger_glu_activation": True}
     if job.objective.rows.packs:
         fused["liger_fused_linear_cross_entropy"] = True
-    return {"plugins": [PLUGIN, LIGER_PLUGIN], **fused}
-
-
-def _precision_cuda(job: TrainJob) -> dict[str, Any]:
-    if job.trainer.precision == "fp32":
-        return {"bf16": False, "fp16": False}
-    return {"bf16": True if job.trainer.precision == "bf16" else "auto"}
+    return {**values, "plugins": [PLUGIN, LIGER_PLUGIN], **fused}

@@ -15,7 +15,7 @@ from secft.train.backends.nanogpt.job import PretrainJob
 
 
 @dataclass(frozen=True)
-class Hardware:
+class ComputeDevice:
     """What a job runs on.
 
     Attributes:
@@ -31,7 +31,7 @@ class Hardware:
     threads: int
 
 
-def choose(job: PretrainJob) -> Hardware:
+def choose(job: PretrainJob) -> ComputeDevice:
     """Decide for a job, and set torch's threads and precision in this process.
 
     Raises:
@@ -53,7 +53,7 @@ def choose(job: PretrainJob) -> Hardware:
         raise InputError("compile=true: torch.compile needs a C++ compiler here; use compile=auto or false.")
     # On a CPU compilation takes longer than it saves at these sizes.
     compiled = job.compile == "true" or (job.compile == "auto" and device == "cuda")
-    return Hardware(device, precision, compiled, threads)
+    return ComputeDevice(device, precision, compiled, threads)
 
 
 def _cpu_products(wanted: str) -> str:
@@ -71,7 +71,7 @@ def _cpu_products(wanted: str) -> str:
 
 
 @contextmanager
-def compute_precision(hardware: Hardware) -> Iterator[None]:
+def compute_precision(hardware: ComputeDevice) -> Iterator[None]:
     """Compute in bfloat16 on a GPU that was chosen for it; a CPU's products are set once, by choose."""
     if hardware.device == "cpu":
         yield

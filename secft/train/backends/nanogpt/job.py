@@ -58,7 +58,7 @@ class PretrainJob:
         threads: CPU threads; 0 means all cores.
         keep_best: end with the weights of the lowest validation loss instead of the last.
         experiments: names of bespoke blocks; none by default.
-        checkout: directory of a nanoGPT checkout whose train.py is to train; "" trains with the embedded engine.
+        checkout: directory of a nanoGPT checkout whose train.py is to train; "" trains with the embedded trainer.
     """
 
     data_dir: str
@@ -130,7 +130,7 @@ class PretrainJob:
         return digest({**asdict(self), "data_dir": data, "checkout": program, "threads": 0})
 
     def check(self) -> None:
-        """Refuse values that no engine could train with.
+        """Refuse values that nothing could train with.
 
         Raises:
             InputError: with every problem found.
@@ -175,7 +175,7 @@ class PretrainJob:
         if self.checkout and self.seed != 1337:
             found.append(f"seed={self.seed!r}: nanoGPT's train.py has a fixed seed, 1337")
         if self.checkout and self.experiments:
-            found.append("experiments are blocks of the embedded engine; a checkout has none of them")
+            found.append("experiments are blocks of the embedded trainer; a checkout has none of them")
         return found
 
     def _places(self) -> list[str]:

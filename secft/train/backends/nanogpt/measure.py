@@ -25,7 +25,7 @@ SAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Measured:
+class TextMeasurement:
     """What a finished training predicts of held-out text.
 
     Attributes:
@@ -45,7 +45,7 @@ class Measured:
     samples: list[str]
 
 
-def measure(directory: Path, data: Path, seed: int) -> Measured:
+def measure(directory: Path, data: Path, seed: int) -> TextMeasurement:
     """Compare a finished training with trigrams counted on the same training text.
 
     Args:
@@ -63,7 +63,7 @@ def measure(directory: Path, data: Path, seed: int) -> Measured:
     places = np.arange(own.size)[:, None] * job.block_size + np.arange(1, job.block_size + 1)
     theirs = np.nanmean(np.concatenate([[np.nan, np.nan], counted])[places], axis=1)
     characters = read_json(data / "manifest.json")["vocabulary"].get("level") == "character"
-    return Measured(own, theirs, job.block_size, vocabulary, characters, _samples(model, data, seed))
+    return TextMeasurement(own, theirs, job.block_size, vocabulary, characters, _samples(model, data, seed))
 
 
 @torch.no_grad()

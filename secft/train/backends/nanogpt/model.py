@@ -111,7 +111,7 @@ class FeedForward(nn.Module):
         return F.dropout(projected, self.dropout, self.training) if self.dropout else projected
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """Attention and feed-forward, each behind a layer norm and beside a residual connection."""
 
     def __init__(self, shape: GPTShape) -> None:
@@ -127,7 +127,7 @@ class Block(nn.Module):
         return cast(Tensor, hidden + self.mlp(self.ln_2(hidden)))
 
 
-class Trunk(nn.Module):
+class Decoder(nn.Module):
     """Embeddings, blocks and the last layer norm."""
 
     def __init__(self, shape: GPTShape) -> None:
@@ -135,7 +135,7 @@ class Trunk(nn.Module):
         self.dropout = shape.dropout
         self.wte = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.wpe = nn.Embedding(shape.block_size, shape.n_embd)
-        self.h = nn.ModuleList([Block(shape) for _ in range(shape.n_layer)])
+        self.h = nn.ModuleList([DecoderBlock(shape) for _ in range(shape.n_layer)])
         self.ln_f = nn.LayerNorm(shape.n_embd, bias=shape.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class GPT(nn.Module):
         self.shape = shape
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.transformer = Trunk(shape)
+            self.transformer = Decoder(shape)
             self._initialise()
 
     def _initialise(self) -> None:

@@ -1,4 +1,4 @@
-"""The embedded engine: ``python -m secft.train.backends.nanogpt.runner <directory>`` runs the job.json in a directory.
+"""The embedded trainer: ``python -m secft.train.backends.nanogpt.runner <directory>`` runs the job.json in a directory.
 
 It leaves metrics.jsonl, ``weights/`` (for secft), ``model/`` (for transformers, where GPT-2 has a place for every
 weight) and, last, result.json with the keys of ``secft.train.job.TrainResult``.
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secft.files import read_json, write_json
+from secft.files import write_json
 from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.process_setup import prepare
 from secft.train.program import exit_code, stop_on_signals
@@ -130,12 +130,6 @@ def _result(trainer: Trainer, saved: str, whole: float) -> dict[str, Any]:
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters()),
         "versions": library_versions(LIBRARIES),
     }
-
-
-def read_result(directory: Path) -> dict[str, Any]:
-    """Return the result of a finished run as plain values."""
-    values: dict[str, Any] = read_json(directory / "result.json")
-    return values
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The training loop of the embedded engine."""
+"""The training loop of the embedded trainer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from secft.train.backends.nanogpt.batches import batch, open_tokens, windows
-from secft.train.backends.nanogpt.hardware import Hardware, choose, compute_precision
+from secft.train.backends.nanogpt.hardware import ComputeDevice, choose, compute_precision
 from secft.train.backends.nanogpt.job import PretrainJob
 from secft.train.backends.nanogpt.meta import read_meta
 from secft.train.backends.nanogpt.model import GPT, GPTShape
@@ -52,7 +52,7 @@ class Trainer:
         shape = GPTShape(
             vocab_size, job.block_size, job.n_layer, job.n_head, job.n_embd, job.dropout, job.bias, job.experiments
         )
-        self.hardware: Hardware = choose(job)
+        self.hardware: ComputeDevice = choose(job)
         self.model = GPT(shape, seed=job.seed).to(self.hardware.device)
         self._weights = count_weights(self.model)
         self.optimizer = self._optimizer()

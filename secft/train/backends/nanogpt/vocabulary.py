@@ -19,7 +19,7 @@ NANOGPT_DEFAULT = 50304
 _ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
 
-class Vocabulary(Protocol):
+class TokenVocabulary(Protocol):
     """Encodes text and writes what a reader needs to decode it."""
 
     @property

@@ -140,7 +140,9 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
 
     def finish_step(self) -> dict[str, float | None]:
         """Add the step of all processes to the progress and return its timing; agree on whether to stop."""
-        mine = (self.step_loss, self._step_tokens, self._step_supervised, self._is_asked_to_stop())
+        # The supervisor of several processes leaves a file instead of a signal.
+        asked = self.stop_requested or (self.world.size > 1 and (self.metrics.parent / STOP).exists())
+        mine = (self.step_loss, self._step_tokens, self._step_supervised, asked)
         loss, tokens, supervised, stops = self.world.sums(mine)
         self.step_loss, self.stop_requested = loss / self.world.size, stops > 0
         self._step_tokens, self._step_supervised = int(tokens), int(supervised)
@@ -158,10 +160,6 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
             "supervised_tokens_per_second": round(self._step_supervised / seconds, 1),
             "mfu": flops_utilisation(*self._weights, self._step_tokens / seconds),
         }
-
-    def _is_asked_to_stop(self) -> bool:
-        """Tell whether a signal came, or the supervisor of several processes left its file."""
-        return self.stop_requested or (self.world.size > 1 and (self.metrics.parent / STOP).exists())
 
     def write_row(self, row: Mapping[str, Any]) -> None:
         """Append one row to metrics.jsonl."""

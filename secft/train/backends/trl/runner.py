@@ -76,7 +76,8 @@ def train(job: TrainJob, directory: Path) -> bool:
         guard.found.write(directory)
         raise RollbackWanted(guard.found.reason)
     guard.restore_last_good()
-    status = _status(trainer)
+    reached = "completed" if trainer.state.global_step >= trainer.state.max_steps else "early_stopped"
+    status = "diverged" if trainer.diverged else reached
     final_loss = _final_validation(trainer, job)
     adapter = _save_final(trainer, job, directory)
     result = _result(trainer, job, loaded, adapter, status, final_loss)
@@ -95,12 +96,6 @@ def _last_checkpoint(
         keep_rows_until(metrics, resumed[1].step if resumed else -1)
     world.barrier()
     return last_complete(directory / "checkpoints", job_digest)
-
-
-def _status(trainer: ObservedTrainer) -> str:
-    if trainer.diverged:
-        return "diverged"
-    return "completed" if trainer.state.global_step >= trainer.state.max_steps else "early_stopped"
 
 
 def _final_validation(trainer: ObservedTrainer, job: TrainJob) -> float | None:

@@ -23,7 +23,7 @@ from secft.train.backends.nanogpt.corpus.partition import SPLITS, Staged, partit
 from secft.train.backends.nanogpt.corpus.published import FORMAT, publish
 from secft.train.backends.nanogpt.corpus.text import Reading, lines, text_files
 from secft.train.backends.nanogpt.recipe import nanogpt_config
-from secft.train.backends.nanogpt.vocabulary import Characters, Tokenizer, Vocabulary
+from secft.train.backends.nanogpt.vocabulary import Characters, Tokenizer, TokenVocabulary
 from secft.versions import MANIFEST, check_name
 
 BLOCK = 2**20
@@ -107,7 +107,7 @@ def prepare(
             out.mkdir()
             reading = Reading()
             staged, characters = _stage(sources, stage, reading, settings.most_bytes, obfuscator)
-            vocabulary: Vocabulary = tokenizer or Characters(characters)
+            vocabulary: TokenVocabulary = tokenizer or Characters(characters)
             manifest = _write(out, staged, vocabulary, settings)
             shutil.rmtree(stage)
             manifest["refused"] = [[writable(Path(name).name), reason] for name, reason in reading.refused]
@@ -159,7 +159,7 @@ def _stage(
     return staged, characters
 
 
-def _write(out: Path, staged: list[Staged], vocabulary: Vocabulary, settings: DataSettings) -> dict[str, Any]:
+def _write(out: Path, staged: list[Staged], vocabulary: TokenVocabulary, settings: DataSettings) -> dict[str, Any]:
     parts = partition(staged, settings.split, settings.validation_share, settings.seed)
     splits = {}
     for part in PARTS:
@@ -191,7 +191,7 @@ def _write(out: Path, staged: list[Staged], vocabulary: Vocabulary, settings: Da
     }
 
 
-def _encode(path: Path, pieces: Iterable[Any], vocabulary: Vocabulary) -> int:
+def _encode(path: Path, pieces: Iterable[Any], vocabulary: TokenVocabulary) -> int:
     """Write the tokens of pieces of text, block by block; return how many."""
     count = 0
     with path.open("wb") as out:

@@ -30,7 +30,7 @@ class Staged:
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """A stretch of a staged file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Piece:
                     yield line[max(self.start - begin, 0) : self.end - begin]
 
 
-def partition(staged: Sequence[Staged], rule: str, share: float, seed: int) -> dict[str, list[Piece]]:
+def partition(staged: Sequence[Staged], rule: str, share: float, seed: int) -> dict[str, list[TextPiece]]:
     """Divide text into ``train`` and ``val``.
 
     Args:
@@ -77,7 +77,7 @@ def partition(staged: Sequence[Staged], rule: str, share: float, seed: int) -> d
     return _cut(staged, cut)
 
 
-def _by_file(staged: Sequence[Staged], share: float, seed: int) -> dict[str, list[Piece]]:
+def _by_file(staged: Sequence[Staged], share: float, seed: int) -> dict[str, list[TextPiece]]:
     if len(staged) < 2:
         raise InputError("split=file needs at least two files; use split=time.")
     total = sum(source.characters for source in staged)
@@ -93,7 +93,7 @@ def _by_file(staged: Sequence[Staged], share: float, seed: int) -> dict[str, lis
         taken += source.characters
     # Equal files stay together, or validation would be a copy of training.
     held |= {source.place for source in staged if source.sha256 in digests}
-    whole = [Piece(source, 0, source.characters) for source in staged]
+    whole = [TextPiece(source, 0, source.characters) for source in staged]
     return {
         "train": [piece for piece in whole if piece.source.place not in held],
         "val": [piece for piece in whole if piece.source.place in held],
@@ -108,7 +108,7 @@ def _line_start(staged: Sequence[Staged], cut: int) -> int:
             before += source.characters
             continue
         position = before
-        for line in Piece(source, 0, source.characters).text():
+        for line in TextPiece(source, 0, source.characters).text():
             if position >= cut:
                 return position
             position += len(line)
@@ -116,14 +116,14 @@ def _line_start(staged: Sequence[Staged], cut: int) -> int:
     return before
 
 
-def _cut(staged: Sequence[Staged], cut: int) -> dict[str, list[Piece]]:
-    parts: dict[str, list[Piece]] = {"train": [], "val": []}
+def _cut(staged: Sequence[Staged], cut: int) -> dict[str, list[TextPiece]]:
+    parts: dict[str, list[TextPiece]] = {"train": [], "val": []}
     before = 0
     for source in staged:
         middle = min(max(cut - before, 0), source.characters)
         if middle:
-            parts["train"].append(Piece(source, 0, middle))
+            parts["train"].append(TextPiece(source, 0, middle))
         if middle < source.characters:
-            parts["val"].append(Piece(source, middle, source.characters))
+            parts["val"].append(TextPiece(source, middle, source.characters))
         before += source.characters
     return parts

@@ -33,7 +33,7 @@ class Reading:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class _Refused(Exception):
+class _UnreadableText(Exception):
     """A file that is left out."""
 
 
@@ -79,7 +79,7 @@ def lines(path: Path, reading: Reading, most_bytes: int) -> Iterator[str]:
     try:
         with _opened(path) as stream:
             yield from _lines(stream, reading, most_bytes)
-    except _Refused as refusal:
+    except _UnreadableText as refusal:
         reading.refused.append((str(path), str(refusal)))
     except (OSError, EOFError, zlib.error):
         reading.refused.append((str(path), "damaged"))
@@ -93,10 +93,10 @@ def _lines(stream: IO[bytes], reading: Reading, most_bytes: int) -> Iterator[str
     total = 0
     while raw := stream.readline(LONGEST_LINE):
         if total < HEAD and b"\x00" in raw:
-            raise _Refused("binary")
+            raise _UnreadableText("binary")
         total += len(raw)
         if total > most_bytes:
-            raise _Refused("too large")
+            raise _UnreadableText("too large")
         raw = _whole(raw, stream, reading)
         try:
             text = raw.decode("utf-8")
@@ -105,7 +105,7 @@ def _lines(stream: IO[bytes], reading: Reading, most_bytes: int) -> Iterator[str
             text = raw.decode("utf-8", "replace")
         yield text.replace("\r\n", "\n").replace("\r", "\n")
     if total == 0:
-        raise _Refused("empty")
+        raise _UnreadableText("empty")
 
 
 def _whole(raw: bytes, stream: IO[bytes], reading: Reading) -> bytes:

