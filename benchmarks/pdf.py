@@ -20,7 +20,7 @@ import pypdfium2
 
 from secft.dataset import collect
 from secft.dataset.sources.pdf import PdfSource
-from secft.dataset.sources.pdf.extract import Task, extract
+from secft.dataset.sources.pdf.extract import ExtractionTask, extract
 from secft.dataset.sources.reading.paths import expand_paths
 from secft.dataset.sources.source import ReadLog
 
@@ -52,13 +52,13 @@ def main() -> None:
     print("| file | pages | blocks | PDFium alone, pages/s | extraction, pages/s |\n|---|---|---|---|---|")
     pages, alone, whole = 0, 0.0, 0.0
     for path in expand_paths(paths, (".pdf",)):
-        found = extract(Task(path, 100_000))
+        found = extract(ExtractionTask(path, 100_000))
         if found.reason:
             print(f"| {Path(path).name} | {found.pages} | {found.reason} | | |")
             continue
         bare, full = (
             seconds(partial(pdfium_alone, path)),
-            seconds(partial(extract, Task(path, 10**5))),
+            seconds(partial(extract, ExtractionTask(path, 10**5))),
         )
         print(
             f"| {Path(path).name} | {found.pages} | {len(found.blocks)} "

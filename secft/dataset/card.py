@@ -91,8 +91,8 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
         rows.append([name, *values, dropped + tagged])
     own = contents.own
     if own is not None:
-        told = [own["source_version"], len(contents.own_entities), own["license"]]
-        rows.append([own["source"], *told, "original texts of secft", "-"])
+        details = [own["source_version"], len(contents.own_entities), own["license"]]
+        rows.append([own["source"], *details, "original texts of secft", "-"])
     return table(["source", "version", "documents", "licence", "where from", "records left out"], rows)
 
 
@@ -122,8 +122,8 @@ def _more(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = []
     for step in funnel:
         for name in ("changed", "flagged"):
-            told = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
-            parts += [f"{reason_text(step['step'])}, {name}: {told}."] if told else []
+            details = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
+            parts += [f"{reason_text(step['step'])}, {name}: {details}."] if details else []
     return parts
 
 

@@ -38,7 +38,7 @@ def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
     rows: list[list[object]] = [[task, count, accepted.get(task, 0)] for task, count in asked.items()]
     rows.append(["**all**", sum(asked.values()), sum(accepted.values())])
     reasons = sorted(teacher["rejected"].items(), key=lambda pair: (-pair[1], reason_text(pair[0])))
-    told = (
+    lines = (
         table(["rejected because", "pairs"], [[reason_text(why), count] for why, count in reasons[:_REASONS]])
         if reasons
         else ""
@@ -46,7 +46,7 @@ def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
     more = len(reasons) - _REASONS
     rest = f"\n\n{more} more reasons are in `manifest.json`." if more > 0 else ""
     first = "What a model wrote was checked by rules against its passage; only what passed is in the dataset."
-    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), told) if part) + rest
+    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), lines) if part) + rest
 
 
 def _lengths(rows: Sequence[Mapping[str, Any]], table: Table) -> str:
@@ -78,13 +78,13 @@ def _balance(mixture: Sequence[Mapping[str, Any]], table: Table) -> str:
 
 def _clusters(funnel: Sequence[Mapping[str, Any]]) -> str:
     """Return one line for each step that found duplicates: how many clusters of which size."""
-    told = []
+    lines = []
     for step in funnel:
         name = read_reason(step["step"])
         if name.code.endswith("duplicates") and step.get("details"):
             sizes = ", ".join(f"{row['clusters']} of {row['size']}" for row in step["details"])
-            told.append(f"- {name.text()}, clusters by size: {sizes}")
-    return "\n".join([*told, "", "Some of them stand in `duplicates.jsonl`."]) if told else ""
+            lines.append(f"- {name.text()}, clusters by size: {sizes}")
+    return "\n".join([*lines, "", "Some of them stand in `duplicates.jsonl`."]) if lines else ""
 
 
 def _guards(manifest: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]], table: Table) -> str:

@@ -24,7 +24,7 @@ Refuse = Callable[[Mapping[str, str]], None]
 """Told of each record that becomes no document: ``record``, ``reason``, and ``detail`` where there is one."""
 
 
-class Found:
+class ShardContents:
     """What a piece holds; filled while its documents pass by."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Found:
         }
 
 
-class Account:
+class SourceSummary:
     """What became of the records of one source; filled while its documents pass by."""
 
     def __init__(self, key: str, config: SourceConfig, refuse: Refuse) -> None:

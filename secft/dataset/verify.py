@@ -153,9 +153,9 @@ def _parquet_faults(directory: Path) -> Iterator[str]:
 
 def _count_faults(manifest: Mapping[str, Any], rows: _Rows) -> Iterator[str]:
     for split in SPLITS:
-        told, counted = manifest["splits"][split]["examples"], rows.tasks[split].total()
-        if told != counted:
-            yield f"{MANIFEST}: says {told} rows in {split}, there are {counted}"
+        stated, counted = manifest["splits"][split]["examples"], rows.tasks[split].total()
+        if stated != counted:
+            yield f"{MANIFEST}: says {stated} rows in {split}, there are {counted}"
         tasks = rows.tasks[split]
         counts = {task: numbers[split] for task, numbers in manifest["counts"].items() if numbers[split]}
         wrong = [task for task in sorted({*tasks, *counts}) if tasks[task] != counts.get(task, 0)]
@@ -200,8 +200,8 @@ def _told(directory: Path, suspects: Mapping[str, set[int]], across: Mapping[int
         yield f"ids come more than once: {_some(repeated)}"
     for kind in (kind for kind in places if kind != "id"):
         shared = {name: sorted(set(where)) for name, where in places[kind].items()}
-        told = [f"{name} ({' and '.join(where)})" for name, where in shared.items() if len(where) > 1]
-        if told:
-            yield f"the same {kind} stands in two splits: {_some(told)}"
+        stated = [f"{name} ({' and '.join(where)})" for name, where in shared.items() if len(where) > 1]
+        if stated:
+            yield f"the same {kind} stands in two splits: {_some(stated)}"
     if across:
         yield f"the same text stands in two splits: {_some([f'{named[a]} and {named[b]}' for a, b in across.items()])}"

@@ -27,7 +27,7 @@ SHARD_LAYOUT = 2
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _WritingShard:
     """The documents that one worker writes about.
 
     Attributes:
@@ -75,7 +75,9 @@ def write_in_shards(
     """
     file, content = str(store.path.absolute()), sha256_file(store.path)
     near = _saved_neighbours(store, config, place.directory) if config else ""
-    whole = _Piece(file, str(store.directory.absolute()), content, config, near, only_records, seed, 0, len(store))
+    whole = _WritingShard(
+        file, str(store.directory.absolute()), content, config, near, only_records, seed, 0, len(store)
+    )
     facts = {
         "version": (SYNTHESIS_VERSION, SHARD_LAYOUT),
         "documents": content,
@@ -98,12 +100,12 @@ def _saved_neighbours(store: DocumentStore, config: TemplateSynthesis, directory
     return str(path)
 
 
-def _cut(piece: _Piece, size: int) -> Iterator[_Piece]:
+def _cut(piece: _WritingShard, size: int) -> Iterator[_WritingShard]:
     for start in range(piece.start, piece.stop, size):
         yield replace(piece, start=start, stop=min(start + size, piece.stop))
 
 
-def _write_piece(piece: _Piece) -> Rows:
+def _write_piece(piece: _WritingShard) -> Rows:
     """Write the examples of a piece; runs in any process."""
     tallies: Tallies = {}
     per_task: Counter[str] = Counter()
@@ -116,7 +118,7 @@ def _write_piece(piece: _Piece) -> Rows:
     return rows(), lambda: {"tallies": tallies, "per_task": per_task}
 
 
-def _examples(piece: _Piece, tallies: Tallies) -> Iterator[Example]:
+def _examples(piece: _WritingShard, tallies: Tallies) -> Iterator[Example]:
     store = _opened(piece.documents, piece.index, piece.content)
     mine = store.rows(piece.start, piece.stop)
     if piece.config is None:

@@ -18,7 +18,7 @@ from secft.config.run import RunConfig
 from secft.config.synthesis import SynthesisConfig
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
-from secft.dataset.curation.screening import Screening, Tokens
+from secft.dataset.curation.screening import Screening, TokenCounter
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.tokens import AboutTokens, ModelTokens
@@ -103,7 +103,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     return f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
 
 
-def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: Tokens) -> dict[str, Any]:
+def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: TokenCounter) -> dict[str, Any]:
     shards = out / "shards"
     description = DatasetDescription(
         name=settings.name,

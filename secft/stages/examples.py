@@ -12,7 +12,7 @@ from secft.config.executor import ExecutorConfig
 from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.run import RunConfig
 from secft.config.synthesis import SynthesisConfig
-from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthesise
+from secft.dataset.synthesise import SynthesisContext, asks_a_model, prompt_digests, synthesise
 from secft.executor.open import open_executor
 from secft.files import sha256_file
 from secft.models.resolve import packaged_gguf
@@ -65,7 +65,7 @@ def write_examples(settings: ExamplesSettings, inputs: Inputs, out: Path) -> dic
     """Turn documents into examples.jsonl."""
     with open_executor(settings.executor) as executor:
         spread, shard_size = settings.executor.name == "ray", settings.executor.shard_size
-        context = Means(settings.llm or LlmConfig(), settings.replies, executor, spread, shard_size)
+        context = SynthesisContext(settings.llm or LlmConfig(), settings.replies, executor, spread, shard_size)
         summary = synthesise(settings.synthesis, inputs["documents"].path / DOCUMENTS, out, settings.seed, context)
     return {**summary, "headline": _headline(settings, summary)}
 

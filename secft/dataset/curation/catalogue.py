@@ -48,7 +48,7 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class DocumentCatalogue:
     """What all documents of a run say.
 
     Attributes:
@@ -73,8 +73,8 @@ def document_facts(document: Document) -> DocumentFacts:
 
 def named_in(document: Document) -> frozenset[str]:
     """Return every identifier that a document is or names."""
-    told = named(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
-    return told | {document.id}
+    names = named(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
+    return names | {document.id}
 
 
 class StoredFacts:
@@ -123,7 +123,7 @@ def _hashes_of(part: _Part) -> Hashes:
     return np.unique(np.fromiter(map(text_hash, names), np.uint64, len(names)))
 
 
-def catalogue(documents: Path, place: Workplace) -> Catalogue:
+def catalogue(documents: Path, place: Workplace) -> DocumentCatalogue:
     """Make a catalogue of the documents of a file.
 
     Args:
@@ -141,4 +141,4 @@ def catalogue(documents: Path, place: Workplace) -> Catalogue:
     path = directory / "names.npy"
     with storage_errors(path):
         np.save(path, distinct(place.executor.map(_hashes_of, parts)))
-    return Catalogue(StoredFacts(store), StoredNames(path))
+    return DocumentCatalogue(StoredFacts(store), StoredNames(path))

@@ -1,4 +1,4 @@
-"""The account of curation: ordered steps, where what one keeps is what the next one sees."""
+"""What curation did: ordered steps, where what one keeps is what the next one sees."""
 
 from __future__ import annotations
 

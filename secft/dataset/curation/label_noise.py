@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from secft.config.curation import LabelConfig
 from secft.dataset.clean import comparable
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.dedup.words import Hashes, Rows
 from secft.dataset.text import squeeze
 from secft.reasons import Reason
@@ -108,7 +108,7 @@ def _losers(rows: Rows, labels: Hashes, policy: str) -> dict[int, Reason]:
     return dict.fromkeys(rows[labels != np.uint64(first)].tolist(), MINORITY)
 
 
-def contradicts(example: Example, known: Catalogue | None) -> bool:
+def contradicts(example: Example, known: DocumentCatalogue | None) -> bool:
     """Tell whether the right answer of a choice is not what the fields of its document say.
 
     Checked are tactics of techniques, consequence classes of weaknesses, and titles of what is described.

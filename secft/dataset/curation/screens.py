@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from secft.config.curation import CurationConfig
 from secft.dataset.clean import clean_example, clean_text, fault
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.coherence import coherence_fault
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.injection import injection_fault, neutralised
@@ -59,7 +59,7 @@ def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funn
 
 
 def judged(
-    examples: Sequence[Example], settings: CurationConfig, known: Catalogue | None, funnel: Funnel
+    examples: Sequence[Example], settings: CurationConfig, known: DocumentCatalogue | None, funnel: Funnel
 ) -> list[Example]:
     """Drop examples by language, quality, toxicity and coherence; each is a step of its own."""
     steps: list[tuple[str, bool, Fault]] = [

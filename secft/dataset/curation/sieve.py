@@ -1,4 +1,4 @@
-"""What is left of a table of examples, step by step, with the account of what was dropped."""
+"""What is left of a table of examples, step by step, with counts of what was dropped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sieve:
 
     Attributes:
         alive: shape (n,).
-        funnel: told of every step.
+        funnel: notes every step.
     """
 
     def __init__(self, size: int, funnel: Funnel) -> None:

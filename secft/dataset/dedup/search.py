@@ -146,7 +146,7 @@ def same_sets(store: Store, digests: Hashes, engine: Executor) -> Rows:
     return first
 
 
-class Progress(Protocol):
+class SearchProgress(Protocol):
     """Keeps what a search has found, so that a killed one goes on where it was."""
 
     def load(self) -> tuple[int, Rows] | None:
@@ -170,7 +170,7 @@ class Forgetful:
 
 
 def connected(
-    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, engine: Executor, progress: Progress
+    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, engine: Executor, progress: SearchProgress
 ) -> Rows:
     """Return a number for each text that is the same for all texts of a cluster, shape (n,).
 

@@ -217,12 +217,12 @@ def _wants_the_good_prevented(pair: Pair, passage: Passage) -> bool:
 
 
 def _tells_something(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
-    asked, told = set(content_words(pair.question)), set(content_words(pair.answer))
-    new = told - asked
-    if len(new) < NEW_WORDS or len(new) < NEW_SHARE * len(told):
+    asked, answered = set(content_words(pair.question)), set(content_words(pair.answer))
+    new = answered - asked
+    if len(new) < NEW_WORDS or len(new) < NEW_SHARE * len(answered):
         return Reason("answerability.given_away")
     subject = set(content_words(passage.subject))
-    return None if asked & (told | subject) else Reason("answerability.no_word")
+    return None if asked & (answered | subject) else Reason("answerability.no_word")
 
 
 CHECKS: Mapping[str, Check] = {

@@ -1,4 +1,4 @@
-"""Ask a teacher about passages, check what it writes, and keep the account of both."""
+"""Ask a teacher about passages, check what it writes, and keep a log of both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class PairAttempt:
     """One thing that was asked and what became of it.
 
     Attributes:
@@ -75,7 +75,7 @@ class Attempt:
 
 
 @dataclass
-class Account:
+class TeacherLog:
     """What was asked, accepted and rejected.
 
     Attributes:
@@ -104,7 +104,7 @@ Planned = list[tuple[str, Passage, Prompt]]
 
 
 def plan_requests(
-    documents: Mapping[str, Document], settings: WritingConfig, seed: int, account: Account | None = None
+    documents: Mapping[str, Document], settings: WritingConfig, seed: int, log: TeacherLog | None = None
 ) -> Planned:
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
@@ -119,8 +119,8 @@ def plan_requests(
             "or sources, or allow longer passages (synthesis.writing.passage_characters)."
         )
     kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
-    if account is not None and len(kept) < len(chosen):
-        account.rejected[INJECTED] += len(chosen) - len(kept)
+    if log is not None and len(kept) < len(chosen):
+        log.rejected[INJECTED] += len(chosen) - len(kept)
     return kept
 
 
@@ -135,7 +135,7 @@ def write_pairs(
     system_prompt: str,
     seed: int,
     llm: Asker,
-    account: Account,
+    log: TeacherLog,
     on_progress: Callable[[Any], None] | None = None,
     planned: Planned | None = None,
 ) -> list[Example]:
@@ -147,21 +147,21 @@ def write_pairs(
         system_prompt: the system message of every example.
         seed: decides which passages are chosen.
         llm: who is asked.
-        account: filled here.
+        log: filled here.
         on_progress: told how far the asking is.
-        planned: what plan_requests returned for the same documents and account; None plans here.
+        planned: what plan_requests returned for the same documents and log; None plans here.
 
     Raises:
         InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
     """
     if planned is None:
-        planned = plan_requests(documents, settings, seed, account)
+        planned = plan_requests(documents, settings, seed, log)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
     requests = (prompt.fill(passage) for _, passage, prompt in planned)
-    attempts: list[Attempt] = []
+    attempts: list[PairAttempt] = []
     for (task, passage, prompt), answer in zip(planned, llm.ask_all(requests, on_progress), strict=True):
-        account.asked[task] += 1
+        log.asked[task] += 1
         rules = Rules(settings.grounded, known, shown[prompt.name])
         attempts.append(_judged_by_rules(task, passage, prompt, answer, settings, rules))
     attempts = _without_repetitions(attempts)
@@ -169,13 +169,13 @@ def write_pairs(
         attempts = list(_judged_by_model(attempts, settings, llm, on_progress))
     for attempt in attempts:
         if attempt.reason:
-            account.rejected[attempt.reason] += 1
-            account.rows.append(attempt.row())
+            log.rejected[attempt.reason] += 1
+            log.rows.append(attempt.row())
         else:
-            account.accepted[attempt.task] += 1
+            log.accepted[attempt.task] += 1
     accepted = [_example(attempt, system_prompt) for attempt in attempts if not attempt.reason]
     if not accepted:
-        raise InputError(_nothing_accepted(account))
+        raise InputError(_nothing_accepted(log))
     return accepted
 
 
@@ -186,16 +186,16 @@ def _runs_shown(prompt: Prompt) -> frozenset[str]:
 
 def _judged_by_rules(
     task: str, passage: Passage, prompt: Prompt, answer: Reply | Failure, settings: WritingConfig, rules: Rules
-) -> Attempt:
+) -> PairAttempt:
     if isinstance(answer, Failure):
-        return Attempt(task, passage, prompt.purpose, None, None, Reason("teacher.no_reply", answer.reason))
+        return PairAttempt(task, passage, prompt.purpose, None, None, Reason("teacher.no_reply", answer.reason))
     if answer.finish == "length":
-        return Attempt(task, passage, prompt.purpose, None, answer, Reason("teacher.cut_off"))
+        return PairAttempt(task, passage, prompt.purpose, None, answer, Reason("teacher.cut_off"))
     try:
         wrote = written(task, settings.answers, parse_json_reply(answer.text, prompt.schema), passage)
     except (ReplyFormatError, KeyError, TypeError) as error:
-        return Attempt(task, passage, prompt.purpose, None, answer, Reason("teacher.format", _class_of(error)))
-    return Attempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
+        return PairAttempt(task, passage, prompt.purpose, None, answer, Reason("teacher.format", _class_of(error)))
+    return PairAttempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
 
 
 def _class_of(error: Exception) -> str:
@@ -221,7 +221,7 @@ def _why_not(wrote: Written, passage: Passage, rules: Rules) -> Reason | None:
     return None
 
 
-def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
+def _without_repetitions(attempts: Sequence[PairAttempt]) -> list[PairAttempt]:
     """Reject questions that were accepted before, whatever their passage."""
     seen: set[str] = set()
     result = []
@@ -235,15 +235,15 @@ def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
     return result
 
 
-def _with(attempt: Attempt, reason: Reason | None, score: int | None = None) -> Attempt:
-    return Attempt(
+def _with(attempt: PairAttempt, reason: Reason | None, score: int | None = None) -> PairAttempt:
+    return PairAttempt(
         attempt.task, attempt.passage, attempt.prompt, attempt.written, attempt.reply, reason, score or attempt.score
     )
 
 
 def _judged_by_model(
-    attempts: Sequence[Attempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
-) -> Iterator[Attempt]:
+    attempts: Sequence[PairAttempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
+) -> Iterator[PairAttempt]:
     prompt = load_prompt(JUDGE, "free", settings.prompts)
     asked = [attempt for attempt in attempts if not attempt.reason and attempt.written]
     requests = (_judge_request(prompt, attempt) for attempt in asked)
@@ -262,12 +262,12 @@ def _judged_by_model(
         yield _with(attempt, reason, score)
 
 
-def _judge_request(prompt: Prompt, attempt: Attempt) -> Request:
+def _judge_request(prompt: Prompt, attempt: PairAttempt) -> Request:
     wrote = attempt.written
     assert wrote is not None  # only attempts that wrote something are judged
     asked = "\n".join(pair.question for pair in wrote.pairs)
-    told = "\n".join(pair.answer for pair in wrote.pairs)
-    return prompt.fill(attempt.passage, question=f"{wrote.opening} {asked}".strip(), answer=told)
+    answers = "\n".join(pair.answer for pair in wrote.pairs)
+    return prompt.fill(attempt.passage, question=f"{wrote.opening} {asked}".strip(), answer=answers)
 
 
 def _messages(wrote: Written, system: str) -> tuple[Message, ...]:
@@ -278,7 +278,7 @@ def _messages(wrote: Written, system: str) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def _example(attempt: Attempt, system: str) -> Example:
+def _example(attempt: PairAttempt, system: str) -> Example:
     passage, reply, wrote = attempt.passage, attempt.reply, attempt.written
     assert reply is not None  # an accepted attempt has both
     assert wrote is not None
@@ -305,10 +305,10 @@ def _example(attempt: Attempt, system: str) -> Example:
     )
 
 
-def _nothing_accepted(account: Account) -> str:
-    worst = ", ".join(f"{reason.text()} ({count})" for reason, count in account.rejected.most_common(_SHOWN_REASONS))
+def _nothing_accepted(log: TeacherLog) -> str:
+    worst = ", ".join(f"{reason.text()} ({count})" for reason, count in log.rejected.most_common(_SHOWN_REASONS))
     return (
-        f"of {sum(account.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
+        f"of {sum(log.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
         "(llm=openai, llm=gemini), synthesis.writing.answers=quoted, other tasks, or more passages; synthesis=template "
         "needs no model at all."
     )

