@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from secft.config.command_line import read_command_line
 from secft.config.compose import read_config
-from secft.config.sweep import SweepConfig
+from secft.config.schemas.sweep import SweepConfig
 from secft.errors import ConfigError
 from secft.reports.leaderboard import leaderboard
 from secft.sweeping.objective import objective
