@@ -31,7 +31,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from dedup_texts import real_texts, variations, with_near_duplicates  # noqa: E402
 
-from secft.config.dedup import DedupConfig  # noqa: E402
+from secft.config.schemas.dedup import DedupConfig  # noqa: E402
 from secft.dataset.clean import comparable  # noqa: E402
 from secft.dataset.dedup import IMPLEMENTATIONS, Text, bands_and_rows, clusters, shingles  # noqa: E402
 from secft.dataset.dedup.disk import clusters_on_disk  # noqa: E402

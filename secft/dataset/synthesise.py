@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from secft.config.llm import LlmConfig
-from secft.config.synthesis import (
+from secft.chat.session import AskingProgress, Llm, open_llm
+from secft.chat.spread import SpreadLlm
+from secft.config.schemas.llm import LlmConfig
+from secft.config.schemas.synthesis import (
     HybridSynthesis,
     LlmSynthesis,
     NoSynthesis,
@@ -28,8 +30,6 @@ from secft.dataset.writing_shards import write_in_shards
 from secft.errors import InputError
 from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
-from secft.llm.session import AskingProgress, Llm, open_llm
-from secft.llm.spread import SpreadLlm
 from secft.lookup import pick
 from secft.progress import meter
 from secft.records import Document, Example

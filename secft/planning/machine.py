@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from secft.base import find_base_model
+from secft.chat.clients import problems as llm_problems
 from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -14,7 +15,6 @@ from secft.dataset.synthesise import asks_a_model
 from secft.environment import missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
-from secft.llm.clients import problems as llm_problems
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
 from secft.train.distributed.choice import missing_here

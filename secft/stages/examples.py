@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.executor import ExecutorConfig
-from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
-from secft.config.run import RunConfig
-from secft.config.synthesis import SynthesisConfig
+from secft.chat.hf import describe
+from secft.config.roots import RunConfig
+from secft.config.schemas.executor import ExecutorConfig
+from secft.config.schemas.llm import HfLlm, LlamaCppLlm, LlmConfig
+from secft.config.schemas.synthesis import SynthesisConfig
 from secft.dataset.synthesise import SynthesisContext, asks_a_model, prompt_digests, synthesise
 from secft.executor.open import open_executor
 from secft.files import sha256_file
-from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
 from secft.stage import INTERNAL, Inputs
 from secft.stages.documents import DOCUMENTS

@@ -7,7 +7,13 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from secft.config.training import AdaptedTrainer, LoraConfig, QuantisedTrainer, QuantizationConfig, TrainerConfig
+from secft.config.schemas.training import (
+    AdaptedTrainer,
+    LoraConfig,
+    QuantisedTrainer,
+    QuantizationConfig,
+    TrainerConfig,
+)
 from secft.errors import InputError
 from secft.files import digest, plain, read_json, sha256_file, write_json
 from secft.lookup import pick

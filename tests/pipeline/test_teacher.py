@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.llm import LlamaCppLlm
-from secft.llm.llama_cpp import LlamaCppClient
-from secft.llm.llama_process import LlamaProcess
-from tests.llm.servers import Answer, Seen, chat, fault, gemini, serving
+from secft.chat.llama_cpp import LlamaCppClient
+from secft.chat.llama_process import LlamaProcess
+from secft.config.schemas.llm import LlamaCppLlm
+from tests.chat.servers import Answer, Seen, chat, fault, gemini, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "SECFT_TEST_KEY"

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, compared_group, compared_text, jaccard, shingles
 from secft.dataset.dedup.disk import clusters_on_disk, read_clusters

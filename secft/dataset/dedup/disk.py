@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import connected
 from secft.dataset.dedup.shards import FORMAT, Shards, flush, write_shard

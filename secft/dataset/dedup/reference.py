@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, jaccard, shingles

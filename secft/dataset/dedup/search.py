@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.buckets import BATCH, WINDOW, Links, Runs, batched, first_with_others, neighbours, runs_of
 from secft.dataset.dedup.forest import Forest

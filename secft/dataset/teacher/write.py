@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from secft.config.synthesis import WritingConfig
+from secft.chat.errors import ReplyFormatError
+from secft.chat.protocol import Failure, Reply, Request
+from secft.chat.schema import parse_json_reply
+from secft.config.schemas.synthesis import WritingConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject
@@ -17,9 +20,6 @@ from secft.dataset.teacher.prompts import Prompt, has_prompt, load_prompt
 from secft.dataset.teacher.replies import Written, written
 from secft.dataset.teacher.words import word_runs
 from secft.errors import InputError
-from secft.llm.errors import ReplyFormatError
-from secft.llm.protocol import Failure, Reply, Request
-from secft.llm.schema import parse_json_reply
 from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance
 
@@ -29,7 +29,7 @@ _SHOWN_REASONS = 3
 
 
 class Asker(Protocol):
-    """Asks many questions; see secft.llm.session."""
+    """Asks many questions; see secft.chat.session."""
 
     def ask_all(self, requests: Iterable[Request], on_progress: Any = None) -> Iterator[Reply | Failure]:
         """Yield a reply or a failure for every request, in order."""

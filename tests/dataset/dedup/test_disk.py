@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset import dedup
 from secft.dataset.dedup import IMPLEMENTATIONS, Text
 from secft.dataset.dedup import search as searching

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.dedup import IMPLEMENTATIONS, Text, clusters, jaccard, shingles
 from secft.dataset.dedup.buckets import runs_of
