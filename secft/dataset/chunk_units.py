@@ -109,7 +109,7 @@ def pack(units: Sequence[Unit], limit: int, count: Callable[[str], int]) -> list
     piece: list[Unit] = []
     size = 0
     for unit in units:
-        if piece and (size + unit.size + _closing(unit, count) > limit or size >= goal):
+        if piece and (size + unit.size + (count(unit.tail) + 1 if unit.tail else 0) > limit or size >= goal):
             kept, carried = _split_off_announcement(piece, limit - unit.size)
             pieces.append(kept if carried else _closed(kept, unit))
             piece = carried or _opening(kept, unit, limit, count)
@@ -117,10 +117,6 @@ def pack(units: Sequence[Unit], limit: int, count: Callable[[str], int]) -> list
         piece.append(unit)
         size += unit.size
     return [*pieces, piece] if piece else pieces
-
-
-def _closing(unit: Unit, count: Callable[[str], int]) -> int:
-    return count(unit.tail) + 1 if unit.tail else 0
 
 
 def _split_off_announcement(piece: list[Unit], room: int) -> tuple[list[Unit], list[Unit]]:

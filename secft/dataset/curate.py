@@ -34,7 +34,7 @@ from secft.dataset.split import SPLITS, TEST, assign, only_first_phrasings, over
 from secft.errors import InputError
 from secft.executor import Workplace
 from secft.files import storage_errors
-from secft.reasons import Reason
+from secft.reasons import Reason, reason_text
 from secft.records import Example
 
 CURATION_VERSION = 4
@@ -311,5 +311,9 @@ def curate_dataset(
 
 
 def _dropped(funnel: list[dict[str, Any]]) -> str:
-    lost = {f"{step['step']}: {reason}": count for step in funnel for reason, count in step["dropped"].items()}
+    lost = {
+        f"{reason_text(step['step'])}: {reason_text(reason)}": count
+        for step in funnel
+        for reason, count in step["dropped"].items()
+    }
     return ", ".join(f"{reason} ({count})" for reason, count in lost.items()) or "there was none"

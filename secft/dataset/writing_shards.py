@@ -74,7 +74,10 @@ def write_in_shards(
         only_records: where records are passed on: other documents are passed over, not dropped.
     """
     file, content = str(store.path.absolute()), sha256_file(store.path)
-    near = _saved_neighbours(store, config, place.directory) if config else ""
+    near = ""
+    if config:
+        near = str(place.directory.absolute() / NEIGHBOURS)
+        write_json(Path(near), near_ones(store, config))
     whole = _WritingShard(
         file, str(store.directory.absolute()), content, config, near, only_records, seed, 0, len(store)
     )
@@ -92,12 +95,6 @@ def write_in_shards(
         per_task.update(shard.summary["per_task"])
         with shard.path.open(encoding="utf-8", newline="\n") as stream:
             yield from (line.rstrip("\n") for line in stream)
-
-
-def _saved_neighbours(store: DocumentStore, config: TemplateSynthesis, directory: Path) -> str:
-    path = directory.absolute() / NEIGHBOURS
-    write_json(path, near_ones(store, config))
-    return str(path)
 
 
 def _cut(piece: _WritingShard, size: int) -> Iterator[_WritingShard]:

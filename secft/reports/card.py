@@ -59,7 +59,7 @@ def metadata(facts: RunFacts) -> str:
         "base_model_relation": "adapter" if facts.train.is_adapter else "finetune",
         "library_name": "peft" if facts.train.is_adapter else "transformers",
         "pipeline_tag": _pipeline(facts),
-        "language": list(facts.dataset.get("language", ["en"])),
+        "language": list(facts.dataset.language),
         "license": license_id if known else "other",
         **({} if known else {"license_name": license_id}),
         "datasets": [facts.dataset_id],

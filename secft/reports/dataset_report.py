@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from secft.documents.dataset_manifest import FunnelStep
 from secft.reasons import read_reason, reason_text
 from secft.reports.charts import funnel
 from secft.reports.dataset_facts import SPLITS, DatasetFacts
@@ -35,7 +36,10 @@ def dataset_report(facts: DatasetFacts) -> str:
             "tiles": _tiles(facts),
             "sources": _sources(facts),
             "written": sorted(facts.written.items()),
-            "funnel": funnel(steps, title="Examples that each step let through"),
+            "funnel": funnel(
+                [FunnelStep(step["step"], step["seen"], step["kept"]) for step in steps],
+                title="Examples that each step let through",
+            ),
             "reasons": [
                 (reason_text(step["step"]), reason_text(why), count)
                 for step in steps
@@ -169,7 +173,7 @@ def _balance(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _balanced(number: int, task: str, classes: Mapping[str, Sequence[int]], *, by_class: bool) -> dict[str, Any]:
     rows = sorted(classes.items(), key=lambda pair: (-pair[1][0], pair[0]))
     before, after = (sum(counts[side] for counts in classes.values()) for side in (0, 1))
-    steps = [{"step": name, "seen": first, "kept": last} for name, (first, last) in rows]
+    steps = [FunnelStep(name, first, last) for name, (first, last) in rows]
     chart: Markup = funnel(steps, f"balance-{number}", f"Training examples of {task} before and after balancing")
     kept = [last for _, (_, last) in rows if last]
     kind = ("class" if by_class else "source") + ("" if len(rows) == 1 else "es" if by_class else "s")

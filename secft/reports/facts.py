@@ -1,4 +1,4 @@
-"""Everything that the papers of a run tell, gathered in one record of plain values."""
+"""Everything that the reports of a run tell, gathered in one record of plain values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from secft.documents.dataset_manifest import DatasetManifest
 from secft.documents.decision import Decision
 from secft.documents.results import EvaluationResults
 from secft.documents.run_record import StageRecord
@@ -20,12 +21,11 @@ class RunFacts:
     Attributes:
         run_id: name of the run.
         command: the command line that a person would repeat.
-        created: when the papers were written; the only time that they show.
+        created: when the reports were written; the only time that they show.
         config: the resolved configuration, plain values, without secrets.
         model: BaseModel.as_dict(): name, hub_id, source, license, digest, tokenizer_digest,
             chat_template_digest, parameters.
-        dataset: manifest.json of the frozen dataset: name, provider, digest, splits, counts, funnel, sources,
-            licenses, language.
+        dataset: the frozen dataset.
         dataset_path: where a reader finds it, for example ``data/template/attack-cwe-v1``.
         train: what came out of the training.
         metrics: rows of metrics.jsonl.
@@ -42,7 +42,7 @@ class RunFacts:
     created: datetime.datetime
     config: Mapping[str, Any]
     model: Mapping[str, Any]
-    dataset: Mapping[str, Any]
+    dataset: DatasetManifest
     dataset_path: str
     train: TrainingRecord
     metrics: Sequence[Mapping[str, Any]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from secft.documents.dataset_manifest import CorpusManifest
 from secft.documents.decision import Decision
 from secft.documents.results import EvaluationResults
 from secft.documents.train_result import TrainingRecord
@@ -25,7 +26,7 @@ class PretrainFacts:
         run_id: name of the run.
         created: when the card was written.
         trainer: settings, plain values.
-        data: manifest of the corpus.
+        data: the corpus.
         data_path: where a reader finds it.
         train: what came out of the training.
         results: of the evaluation; its only task is held-out text.
@@ -37,7 +38,7 @@ class PretrainFacts:
     run_id: str
     created: datetime.datetime
     trainer: Mapping[str, Any]
-    data: Mapping[str, Any]
+    data: CorpusManifest
     data_path: str
     train: TrainingRecord
     results: EvaluationResults
@@ -60,6 +61,6 @@ def pretrain_card(facts: PretrainFacts) -> str:
         "task": next(iter(facts.results.tasks.values())),
         "settings": leaves(facts.trainer),
         "git": git_line(facts.environment.get("git", {})),
-        "obfuscated": facts.data.get("obfuscated", {}),
+        "obfuscated": facts.data.obfuscated,
     }
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{render('pretrain_card.md.jinja', values)}"

@@ -42,7 +42,7 @@ def report(facts: RunFacts) -> str:
             "shares": before_after([row for row in rows if row.share], "shares"),
             "perplexities": before_after([row for row in rows if not row.share], "perplexities"),
             "loss": training_curve(facts.metrics),
-            "funnel": funnel(facts.dataset.get("funnel", ())),
+            "funnel": funnel(facts.dataset.funnel),
             "confidence": f"{100 * facts.results.confidence:g}\u00a0%",
             "run_facts": _run_facts(facts),
         },
@@ -53,10 +53,10 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
     """Return the numbers on top: label, value, small print."""
     gates = facts.gates.gates
     passed = sum(gate.verdict == "pass" for gate in gates)
-    splits, train = facts.dataset["splits"], facts.train
+    splits, train = facts.dataset.splits, facts.train
     return [
         ("Gates passed", f"{passed} of {len(gates)}", "one target task is enough"),
-        ("Training examples", f"{splits['train']['examples']:,}", f"{splits['train']['tokens']:,} tokens"),
+        ("Training examples", f"{splits['train'].examples:,}", f"{splits['train'].tokens:,} tokens"),
         (
             "Training time",
             clock(train.seconds),
@@ -79,7 +79,7 @@ def _run_facts(facts: RunFacts) -> list[tuple[str, str]]:
         ("Packages", ", ".join(f"{name} {version}" for name, version in packages.items())),
         ("Stages", ", ".join(stages)),
         ("Base weights", str(facts.model.get("digest", ""))),
-        ("Dataset", f"{facts.dataset_path}, {facts.dataset.get('digest', '')}"),
+        ("Dataset", f"{facts.dataset_path}, {facts.dataset.digest}"),
         *((name, digest) for name, digest in facts.adapter.items()),
         *((f"trainer.{key}", value) for key, value in leaves(facts.trainer)),
     ]

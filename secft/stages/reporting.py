@@ -9,10 +9,11 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.roots import RunConfig
+from secft.documents.dataset_manifest import read_corpus_manifest, read_dataset_manifest
 from secft.documents.decision import GATES, read_decision
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_record import RunRecord
-from secft.files import plain, read_json, read_jsonl, tree_digests
+from secft.files import plain, read_jsonl, tree_digests
 from secft.registry.entries import register
 from secft.reports.card import model_card
 from secft.reports.evidence import evidence, evidence_name
@@ -22,8 +23,6 @@ from secft.reports.report import report
 from secft.stage import Inputs
 from secft.stages.dataset import DATASET
 from secft.stages.training import training_record
-from secft.train.backends.nanogpt.corpus import published
-from secft.versions import MANIFEST
 
 CARD, REPORT = "MODEL_CARD.md", "report.html"
 
@@ -37,7 +36,7 @@ def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> d
         created=datetime.datetime.now(datetime.UTC),
         config=plain(config),
         model=find_base_model(config.model).as_dict(),
-        dataset=read_json(inputs["dataset"].path / DATASET / "manifest.json"),
+        dataset=read_dataset_manifest(inputs["dataset"].path / DATASET),
         dataset_path=record.dataset or "",
         train=training_record(inputs),
         metrics=list(read_jsonl(train.path / "metrics.jsonl")),
@@ -65,7 +64,7 @@ def pretrained_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> 
         run_id=record.run,
         created=datetime.datetime.now(datetime.UTC),
         trainer=plain(config.trainer),
-        data=published.check_data(corpus.path / corpus.summary["place"]),
+        data=read_corpus_manifest(corpus.path / corpus.summary["place"]),
         data_path=record.dataset or "",
         train=training_record(inputs),
         results=read_results(inputs["evaluate"].path / RESULTS),
@@ -84,15 +83,14 @@ def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         "base_digest": base.digest,
         "tokenizer_digest": base.tokenizer_digest,
         "chat_template_digest": base.chat_template_digest,
-        "dataset_digest": read_json(inputs["dataset"].path / DATASET / "manifest.json")["digest"],
+        "dataset_digest": read_dataset_manifest(inputs["dataset"].path / DATASET).digest,
     }
 
 
 def pretrained_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Return what the registry keeps about a pretrained model: it has no base."""
     corpus = inputs["corpus"]
-    manifest = read_json(corpus.path / corpus.summary["place"] / MANIFEST)
-    return {"base_model": "", "dataset_digest": manifest["digest"]}
+    return {"base_model": "", "dataset_digest": read_corpus_manifest(corpus.path / corpus.summary["place"]).digest}
 
 
 def register_model(inputs: Inputs, card: str, models: Path, backend: str, name: str, origin: Mapping[str, Any]) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from secft.documents.document import as_json
+from secft.documents.dataset_manifest import DatasetManifest
+from secft.documents.document import as_json, from_json
 from secft.documents.results import EvaluationResults, results_from_json
 from secft.documents.run_record import StageRecord
 from secft.documents.train_result import TrainingRecord
@@ -146,7 +147,7 @@ def make_facts(**changes: Any) -> RunFacts:
             "chat_template_digest": "c" * 64,
             "parameters": 134_515_008,
         },
-        "dataset": dataset(),
+        "dataset": from_json(DatasetManifest, dataset(), "manifest"),
         "dataset_path": "data/template/attack-cwe-v1",
         "train": TrainingRecord(
             adapter_dir=Path("adapter"),

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from secft.documents.dataset_manifest import FunnelStep
 from secft.reports.charts import before_after, funnel, nice_ticks, smoothed, training_curve
 from secft.reports.figures import result_rows
 from tests.reports.conftest import results, titled
@@ -30,7 +31,7 @@ def test_charts_are_well_formed_and_tell_their_numbers() -> None:
         before_after([row for row in rows if row.share], "shares"),
         before_after([row for row in rows if not row.share], "perplexities"),
         training_curve([{"step": step, "loss": 4 / step} for step in range(1, 30)] + [{"step": 29, "eval_loss": 0.3}]),
-        funnel([{"step": "a & b <c>", "seen": 10, "kept": 4, "dropped": {"x": 6}}]),
+        funnel([FunnelStep("a & b <c>", 10, 4, {"x": 6})]),
     ]
     for chart in charts:
         tree = ET.fromstring(str(chart))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from secft.documents.dataset_manifest import FunnelStep
 from secft.reports.card import metadata, model_card
 from secft.reports.evidence import evidence, evidence_name
 from secft.reports.facts import RunFacts
@@ -94,13 +95,13 @@ def test_metadata_of_a_full_fine_tune_and_an_unknown_licence() -> None:
 
 def hostile_facts() -> RunFacts:
     base = make_facts()
-    source = {**base.dataset["sources"]["attack"], "license": HOSTILE, "version": HOSTILE}
-    step = {"step": HOSTILE, "seen": 3, "kept": 1, "dropped": {HOSTILE: 2}}
+    source = replace(base.dataset.sources["attack"], license=HOSTILE, version=HOSTILE)
+    step = FunnelStep(HOSTILE, 3, 1, {HOSTILE: 2})
     sample = {**base.samples[0], "question": HOSTILE, "base": HOSTILE, "candidate": HOSTILE, "id": HOSTILE}
     return make_facts(
         run_id=HOSTILE,
         command=f"python -m secft name={HOSTILE}",
-        dataset={**base.dataset, "sources": {HOSTILE: source}, "licenses": [HOSTILE], "funnel": [step]},
+        dataset=replace(base.dataset, sources={HOSTILE: source}, licenses=[HOSTILE], funnel=[step]),
         samples=[sample],
         model={**base.model, "hub_id": HOSTILE},
     )

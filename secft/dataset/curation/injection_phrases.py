@@ -184,15 +184,11 @@ _START = 4
 _SPACES = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
-def _start(trigger: str) -> str:
-    """Return how the longest word of a trigger begins; every text with the trigger has a word that begins so."""
-    return max(trigger.translate(_SPACES).split(), key=len)[:_START]
-
-
 _BY_START: dict[str, list[tuple[int, str]]] = {}
 for _number, _rule in enumerate(PHRASES):
     for _trigger in _rule.triggers:
-        _BY_START.setdefault(_start(_trigger), []).append((_number, _trigger))
+        # Every text with the trigger has a word that begins as the longest word of the trigger does.
+        _BY_START.setdefault(max(_trigger.translate(_SPACES).split(), key=len)[:_START], []).append((_number, _trigger))
 _STARTS = frozenset(_BY_START)
 """How words begin that a text must have before anything else is looked at; most texts have few of them."""
 

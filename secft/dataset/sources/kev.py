@@ -77,16 +77,13 @@ def _fields(entry: dict[str, Any], cve: str) -> dict[str, Any]:
     }
 
 
-def _affected(fields: dict[str, Any]) -> str:
-    vendor, product = fields["vendor"], fields["product"]
-    return product if product.casefold().startswith(vendor.casefold()) else f"{vendor} {product}"
-
-
 def _text(fields: dict[str, Any]) -> str:
     ransomware = "Known to be used in ransomware campaigns." if fields["known_ransomware_use"] == "Known" else ""
+    vendor, product = fields["vendor"], fields["product"]
+    affected = product if product.casefold().startswith(vendor.casefold()) else f"{vendor} {product}"
     parts = [
         fields["description"],
-        f"Affected: {_affected(fields)} ({fields['cve']}).",
+        f"Affected: {affected} ({fields['cve']}).",
         f"Exploited in the wild: added to the catalogue on {fields['date_added']}. {ransomware}".strip(),
         f"Required action, due on {fields['due_date']}: {fields['required_action']}",
         fields["notes"],

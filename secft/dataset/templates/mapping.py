@@ -84,11 +84,6 @@ def tactic_hidden(text: str, names: list[str]) -> str:
     return re.sub(rf"\b(tactics?)\s*(?:[:=]|is|of|are)\s*(?:{pattern})\b", r"\1", text, flags=re.IGNORECASE)
 
 
-def _title(document: Document) -> str:
-    parent = document.fields.get("parent_name")
-    return f"{parent}: {document.title}" if parent else document.title
-
-
 def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the tactic of a technique; techniques of one tactic give a choice among all fourteen."""
     if document.kind != "technique":
@@ -97,9 +92,11 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExam
     if not names or any(name not in TACTICS for name in names):
         return Skip("no tactic of enterprise ATT&CK")
     single = len(names) == 1
+    parent = document.fields.get("parent_name")
+    title = f"{parent}: {document.title}" if parent else document.title
     forms = dice.sample(_TACTIC if single else _TACTICS, 2)
     questions = [
-        form.format(title=_title(document), text=tactic_hidden(view, names))
+        form.format(title=title, text=tactic_hidden(view, names))
         for form, view in zip(forms, _views(document, 300), strict=True)
     ]
     if not single:

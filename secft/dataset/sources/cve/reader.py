@@ -33,10 +33,6 @@ _OTHER = {"CVE_Items": "NVD JSON 1.x, which NVD no longer publishes", "data_type
 _NUMBERS = re.compile(r"\d+")
 
 
-def _files(config: CveSource) -> list[str]:
-    return expand_paths(config.paths, SUFFIXES) if config.paths else []
-
-
 def _pages(config: CveSource) -> dict[str, tuple[Path, str]]:
     """Return name -> (file, when it was fetched) of the pages of the API; empty where the API is not asked."""
     return kept_pages(query_of(config)) if config.api else {}
@@ -53,7 +49,7 @@ def _entry(where: str, record: Any, path: str, fetched: str, log: ReadLog) -> En
 
 
 def _entries(config: CveSource, log: ReadLog) -> Iterator[Entry]:
-    inputs = [(path, "") for path in _files(config)]
+    inputs = [(path, "") for path in (expand_paths(config.paths, SUFFIXES) if config.paths else [])]
     inputs += [(str(path), fetched) for path, fetched in _pages(config).values()]
     for path, fetched in inputs:
         for where, record in records_of_file(path, log):

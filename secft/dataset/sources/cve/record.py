@@ -38,13 +38,11 @@ def _containers(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [mapping(containers, "cna"), *mappings(containers, "adp")]
 
 
-def _provider(container: dict[str, Any]) -> str:
-    return string(mapping(container, "providerMetadata"), "shortName")
-
-
 def _scores(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return preferred(
-        read_score(mapping(metric, key), version, _provider(container), place == 0)
+        read_score(
+            mapping(metric, key), version, string(mapping(container, "providerMetadata"), "shortName"), place == 0
+        )
         for place, container in enumerate(containers)
         for metric in mappings(container, "metrics")
         for key, version in _METRICS.items()

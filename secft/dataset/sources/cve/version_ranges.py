@@ -50,17 +50,13 @@ def cpe_versions(match: dict[str, Any], version: str, update: str) -> str:
     return f"{version} {update}" if update not in ("", "*", "-") else version
 
 
-def _single(version: str) -> str:
-    if version.lower() in ("*", "all"):
-        return "all versions"
-    return "" if version.lower() in _UNSTATED else version
-
-
 def _record_range(item: dict[str, Any]) -> str:
     start = string(item, "version")
     below, through = string(item, "lessThan"), string(item, "lessThanOrEqual")
     if not below and not through:
-        return _single(start)
+        if start.lower() in ("*", "all"):
+            return "all versions"
+        return "" if start.lower() in _UNSTATED else start
     end = through or below
     first = "" if start.lower() in _UNSTATED + _FIRST else start
     if end == "*":

@@ -59,10 +59,6 @@ def _fault(packed: Packed, config: OwaspSource) -> str:
     return "not a guide by its name" if _NO_GUIDE.fullmatch(PurePosixPath(packed.name).stem) else ""
 
 
-def _blocks(packed: Packed) -> list[TextBlock]:
-    return without_sections(blocks_of(packed.text), _LINKS)[0]
-
-
 def _moved(title: str, blocks: list[TextBlock]) -> str:
     """Return why a text is of no use although it can be read, or an empty string."""
     if title.upper().startswith("DEPRECATED"):
@@ -145,7 +141,7 @@ def _controls(
 def _guide(packed: Packed, part: str, config: OwaspSource, log: ReadLog, seen: set[str]) -> Iterator[Document]:
     """Yield the requirements and the sections of a Markdown text."""
     try:
-        blocks = _blocks(packed)
+        blocks = without_sections(blocks_of(packed.text), _LINKS)[0]
     except InputError as error:
         log.refuse(packed.name, "too long a text", str(error))
         return

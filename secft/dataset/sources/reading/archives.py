@@ -166,11 +166,6 @@ def _lines(path: Path, shown: str, expected: str, log: ReadLog) -> Iterator[Pack
             yield Packed(name, record=row)
 
 
-def _starts_with(path: Path, expected: str, length: int) -> bytes:
-    with opened(path, expected) as stream:
-        return stream.read(length)
-
-
 def read_packed(
     path: Path, suffixes: Collection[str], expected: str, log: ReadLog, shown: str = ""
 ) -> Iterator[Packed]:
@@ -186,7 +181,9 @@ def read_packed(
     Raises:
         InputError: the file cannot be read, is a broken archive, or is larger than allowed.
     """
-    name, start = path.name.lower(), _starts_with(path, expected, 512)
+    name = path.name.lower()
+    with opened(path, expected) as stream:
+        start = stream.read(512)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         yield from _zip_members(path, suffixes, expected, log)
     elif start[257:262] == b"ustar" or name.endswith(ARCHIVES):

@@ -177,7 +177,8 @@ def _list(element: Any, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
     """Yield a list as one block; code and tables of its items interrupt it and keep their shape."""
     lines: list[str] = []
     for number, item in enumerate(element.iterchildren("item"), start=1):
-        mark = _mark(element, item, number)
+        mark = f"{number}. " if element.get("rend") == "ol" else "- "
+        mark = "  " if item.get("rend", "").startswith("dd") else mark
         for block in _blocks(item, lifted):
             if block.kind in ("code", "table"):
                 yield from _list_block(lines)
@@ -188,12 +189,6 @@ def _list(element: Any, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
                 lines += [("  " if block.kind == "list" else mark) + first, *("  " + line for line in rest)]
                 mark = "  "
     yield from _list_block(lines)
-
-
-def _mark(element: Any, item: Any, number: int) -> str:
-    if item.get("rend", "").startswith("dd"):
-        return "  "
-    return f"{number}. " if element.get("rend") == "ol" else "- "
 
 
 def _list_block(lines: list[str]) -> Iterator[TextBlock]:
