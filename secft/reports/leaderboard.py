@@ -26,7 +26,7 @@ class JobRow:
         status: passed, failed, inconclusive (its gates), pruned (stopped early), or error.
         message: the error's first line, or an empty string.
         results: what was measured, or nothing.
-        run_dir: where its papers are, or an empty string.
+        run_dir: where its reports are, or an empty string.
         objective: ``metric``, ``direction`` and ``value`` of what the sweep looks for, or empty.
     """
 

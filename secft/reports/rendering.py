@@ -1,4 +1,4 @@
-"""Jinja templates of the papers. Values are escaped for what they are put into; a missing value is an error."""
+"""Jinja templates of the reports. Values are escaped for what they are put into; a missing value is an error."""
 
 from __future__ import annotations
 
