@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from secft.config.training import AdaptedTrainer, LoraConfig, QuantisedTrainer, QuantizationConfig, TrainerConfig
+from secft.config.training import (
+    AdaptedTrainer,
+    Adapter,
+    LoraConfig,
+    QuantisedTrainer,
+    QuantizationConfig,
+    TrainerConfig,
+)
 from secft.errors import InputError
 from secft.files import digest, plain, read_json, sha256_file, write_json
 from secft.lookup import pick
@@ -94,8 +101,8 @@ class TrainJob:
         return objective_of(self.trainer)
 
     @property
-    def adapter(self) -> str:
-        """Which weights are trained: lora, qlora (quantised base), dora, or all (none)."""
+    def adapter(self) -> Adapter:
+        """Which weights are trained."""
         return adapter_of(self.trainer)
 
     @property
