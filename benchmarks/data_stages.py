@@ -83,7 +83,7 @@ def _proportional(process: int) -> int:
 
 def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     """Run the three stages over so many documents."""
-    from secft.artifact import ArtifactStore
+    from secft.artifact import Artifact, ArtifactStore
     from secft.config.compose import read_config
     from secft.pipelines import FINETUNE_STAGES
     from secft.stage import run_stage
@@ -91,12 +91,14 @@ def one_size(count: int, workers: int, place: Path) -> dict[str, Any]:
     source = place / "notes.jsonl"
     words = write_records(source, count)
     config = read_config(
-        ["source=[jsonl]", f"source.jsonl.path={source}", "synthesis=none", f"engine.workers={workers}",
+        ["source=[jsonl]", f"source.jsonl.path={source}", "synthesis=none", f"executor.workers={workers}",
          f"paths.cache={place / 'cache'}"]
     )  # fmt: skip
     memory = Memory(os.getpid())
     memory.start()
-    store, artifacts, told = ArtifactStore(place / "cache" / "stages"), {}, {}
+    store = ArtifactStore(place / "cache" / "stages")
+    artifacts: dict[str, Artifact] = {}
+    told: dict[str, dict[str, float]] = {}
     for stage in FINETUNE_STAGES[:3]:
         start = time.perf_counter()
         artifacts[stage.name] = run_stage(stage, config, artifacts, store).artifact
@@ -114,7 +116,7 @@ def table(results: list[dict[str, Any]], workers: int) -> list[str]:
         "# All data stages on one machine", "",
         f"`python benchmarks/data_stages.py {' '.join(str(one['count']) for one in results)} --workers {workers}`",
         "", str(__doc__).split("\n\n")[2].strip().replace("\n", " "), "",
-        f"{workers} worker processes, shards of 2,000; {results[-1]['words']:.0f} words a document; engine=local, "
+        f"{workers} worker processes, shards of 2,000; {results[-1]['words']:.0f} words a document; executor=local, "
         "synthesis=none, everything else as configured by default (scrubbing, quality, near-duplicates, "
         "decontamination).", "",
         "| documents | stage | time | documents/s | peak memory | on disk |", "| --- | --- | --- | --- | --- | --- |",

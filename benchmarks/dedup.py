@@ -36,8 +36,8 @@ from secft.dataset.clean import comparable  # noqa: E402
 from secft.dataset.dedup import ENGINES, Text, bands_and_rows, clusters, shingles  # noqa: E402
 from secft.dataset.dedup.disk import clusters_on_disk  # noqa: E402
 from secft.dataset.dedup.join import exact_join  # noqa: E402
-from secft.engine import InProcess  # noqa: E402
-from secft.engine.local import LocalEngine  # noqa: E402
+from secft.executor import InProcess  # noqa: E402
+from secft.executor.local import LocalExecutor  # noqa: E402
 
 RESULTS = HERE / "results" / "dedup.md"
 SETTINGS = DedupConfig()
@@ -154,7 +154,7 @@ def _same(rows: list[Text]) -> list[str]:
     results = {"shuffled": ENGINES["fast"](shuffled, SETTINGS, InProcess()) == expected}
     with tempfile.TemporaryDirectory() as place:
         for workers in (1, 2, 4):
-            engine = LocalEngine(workers)
+            engine = LocalExecutor(workers)
             try:
                 results[f"{workers} worker(s)"] = ENGINES["fast"](rows, SETTINGS, engine) == expected
                 path = clusters_on_disk(rows, SETTINGS, Path(place) / str(workers), 2000, engine)
@@ -243,7 +243,7 @@ def one_size(size: int, workers: int, shard_size: int) -> dict[str, Any]:
     """Find the clusters of so many variations in a directory of its own; runs in a process of its own."""
     import pyarrow.parquet as pq
 
-    engine = LocalEngine(workers) if workers > 1 else InProcess()
+    engine = LocalExecutor(workers) if workers > 1 else InProcess()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as place:
         read_by: list[float] = []
         start = time.perf_counter()
@@ -255,7 +255,7 @@ def one_size(size: int, workers: int, shard_size: int) -> dict[str, Any]:
 
         path = clusters_on_disk(rows(), SETTINGS, Path(place), shard_size, engine)
         seconds = time.perf_counter() - start
-        if isinstance(engine, LocalEngine):
+        if isinstance(engine, LocalExecutor):
             engine.close()
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if workers > 1 else 0

@@ -29,10 +29,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from cwe_examples import cwe_examples  # noqa: E402
 
+from secft.chat.chat_api import read_response, request_body  # noqa: E402
+from secft.chat.llama_process import LlamaProcess  # noqa: E402
+from secft.chat.protocol import Reply, Request  # noqa: E402
 from secft.environment import cores, hardware  # noqa: E402
-from secft.llm.chat_api import read_response, request_body  # noqa: E402
-from secft.llm.llama_process import LlamaProcess  # noqa: E402
-from secft.llm.protocol import Reply, Request  # noqa: E402
 from secft.models.resolve import packaged_gguf  # noqa: E402
 
 SCHEMA = {

@@ -51,7 +51,8 @@ def main() -> None:
         kept = work / "rows.json"
         rows = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
         for method in options.methods.split(","):
-            rows[method] = measure(work, *method.split(":"), options)
+            backend, _, trainer = method.partition(":")
+            rows[method] = measure(work, backend, trainer, options)
             kept.write_text(json.dumps(rows), encoding="utf-8")
             report([rows[name] for name in METHODS.split(",") if name in rows], options)
 

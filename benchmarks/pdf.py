@@ -13,13 +13,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pypdfium2
 
 from secft.dataset import collect
 from secft.dataset.sources.pdf import PdfSource
-from secft.dataset.sources.pdf.extract import Task, extract
+from secft.dataset.sources.pdf.extract import ExtractionTask, extract
 from secft.dataset.sources.reading.paths import expand_paths
 from secft.dataset.sources.source import ReadLog
 
@@ -51,13 +52,13 @@ def main() -> None:
     print("| file | pages | blocks | PDFium alone, pages/s | extraction, pages/s |\n|---|---|---|---|---|")
     pages, alone, whole = 0, 0.0, 0.0
     for path in expand_paths(paths, (".pdf",)):
-        found = extract(Task(path, 100_000))
+        found = extract(ExtractionTask(path, 100_000))
         if found.reason:
             print(f"| {Path(path).name} | {found.pages} | {found.reason} | | |")
             continue
         bare, full = (
-            seconds(lambda path=path: pdfium_alone(path)),
-            seconds(lambda path=path: extract(Task(path, 10**5))),
+            seconds(partial(pdfium_alone, path)),
+            seconds(partial(extract, ExtractionTask(path, 10**5))),
         )
         print(
             f"| {Path(path).name} | {found.pages} | {len(found.blocks)} "

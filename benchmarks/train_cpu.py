@@ -208,7 +208,7 @@ def run_peft(work: Path, target: Path) -> dict[str, Any]:
         hidden = model.base_model.model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         logits = model.base_model.model.lm_head(hidden[labels != -100])
         loss = functional.cross_entropy(logits.float(), labels[labels != -100])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # of torch
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import secft.commands
 from secft import __version__
 from secft.errors import ConfigError, InputError, Interrupted, Problem, SecftError, did_you_mean, unique
-from secft.log import complain
+from secft.log import complain, warn
 from secft.threads import wait_gently
 
 if TYPE_CHECKING:
@@ -72,8 +72,12 @@ def _dispatch(arguments: list[str]) -> int:
 def _call(command: Command, arguments: list[str], shown: str) -> int:
     """Read a command line as a whole, and do one job or several."""
     from secft.config.command_line import read_command_line, split
+    from secft.config.renamed import with_new_names
 
     flags, overrides, words = split(arguments)
+    overrides, messages = with_new_names(overrides)
+    for message in messages:
+        warn(message)
     line = read_command_line(flags, overrides, command.root)
     if line.shows_only and not line.problems:
         return show(command, line.arguments)

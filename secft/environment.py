@@ -123,7 +123,8 @@ def environment() -> dict[str, Any]:
 
 
 def _git(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True, timeout=10, check=True)
+    command = ["git", *arguments]  # the one that the user has
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 
 

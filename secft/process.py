@@ -212,7 +212,7 @@ def _serve(talk: int, lifeline: int) -> None:
     try:
         function, timeout, max_memory = connection.recv()
         connection.send(Outcome(_limit_memory(max_memory)))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # told to the parent process, whatever it is
         connection.send(_failed(error))
     else:
         with suppress(EOFError):
@@ -230,7 +230,7 @@ def _answer(connection: Connection, function: Callable[[Any], Any], timeout: flo
     except MemoryError:
         connection.send(Outcome(failure="out of memory", detail=f"limit {max_memory:,} bytes"))
         return False
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # told to the parent process, whatever it is
         connection.send(_failed(error))
     return True
 

@@ -12,11 +12,12 @@ from typing import Any
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
 from secft.config.roots import PlacesConfig, Root
-from secft.dataset.freeze import MANIFEST
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
 from secft.errors import InputError
 from secft.files import read_jsonl
+from secft.reasons import reason_text
+from secft.versions import MANIFEST
 
 SAMPLE_CHARACTERS = 400
 NAMES = "provider/name-vN, name-vN, name (its latest version), or a directory"
@@ -90,7 +91,12 @@ def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     counts = [[task, *(numbers[split] for split in SPLITS)] for task, numbers in manifest["counts"].items()]
     counts += [[kind, *(manifest["splits"][split][kind] for split in SPLITS)] for kind in ("examples", "tokens")]
     steps = [
-        [step["step"], step["seen"], step["kept"], "; ".join(f"{n} {why}" for why, n in step["dropped"].items())]
+        [
+            reason_text(step["step"]),
+            step["seen"],
+            step["kept"],
+            "; ".join(f"{n} {reason_text(why)}" for why, n in step["dropped"].items()),
+        ]
         for step in manifest["funnel"]
     ]
     sources = [

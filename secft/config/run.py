@@ -9,7 +9,7 @@ from secft.config.curation import CurationConfig
 from secft.config.data import DatasetConfig
 from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
-from secft.config.engine import EngineConfig
+from secft.config.executor import ExecutorConfig
 from secft.config.hardware import HardwareConfig
 from secft.config.llm import LlmConfig
 from secft.config.model import ModelConfig
@@ -48,7 +48,7 @@ class RunConfig:
     source: dict[str, Any] = field(default_factory=dict)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     llm: LlmConfig = field(default_factory=LlmConfig)
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     dedup: DedupConfig = field(default_factory=DedupConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)

@@ -9,7 +9,7 @@ from hydra.core.config_store import ConfigStore
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.config.distributed import DistributedConfig
-from secft.config.engine import EngineConfig
+from secft.config.executor import ExecutorConfig
 from secft.config.hardware import HardwareConfig, register_resolver
 from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
 from secft.config.model import ModelConfig
@@ -36,7 +36,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "gemini_schema": GeminiLlm,
         "hf_schema": HfLlm,
     },
-    "engine": {"engine_schema": EngineConfig},
+    "executor": {"executor_schema": ExecutorConfig},
     "dedup": {"minhash_schema": DedupConfig},
     "curation": {"standard_schema": CurationConfig},
     "model": {"model_schema": ModelConfig},

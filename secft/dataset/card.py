@@ -13,6 +13,7 @@ from secft.dataset.contents import Contents
 from secft.dataset.rows import features
 from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
+from secft.reasons import reason_text
 
 _HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -90,8 +91,8 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
         rows.append([name, *values, dropped + tagged])
     own = contents.own
     if own is not None:
-        told = [own["source_version"], len(contents.own_entities), own["license"]]
-        rows.append([own["source"], *told, "original texts of secft", "-"])
+        details = [own["source_version"], len(contents.own_entities), own["license"]]
+        rows.append([own["source"], *details, "original texts of secft", "-"])
     return table(["source", "version", "documents", "licence", "where from", "records left out"], rows)
 
 
@@ -111,8 +112,8 @@ def _counts(manifest: Mapping[str, Any]) -> str:
 def _funnel(manifest: Mapping[str, Any]) -> str:
     rows = []
     for step in manifest["funnel"]:
-        reasons = "; ".join(f"{reason}: {count}" for reason, count in step["dropped"].items()) or "-"
-        rows.append([step["step"], step["seen"], step["seen"] - step["kept"], step["kept"], reasons])
+        reasons = "; ".join(f"{reason_text(reason)}: {count}" for reason, count in step["dropped"].items()) or "-"
+        rows.append([reason_text(step["step"]), step["seen"], step["seen"] - step["kept"], step["kept"], reasons])
     return "\n\n".join([table(["step", "in", "dropped", "out", "why"], rows), *_more(manifest["funnel"])])
 
 
@@ -121,8 +122,8 @@ def _more(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = []
     for step in funnel:
         for name in ("changed", "flagged"):
-            told = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
-            parts += [f"{step['step']}, {name}: {told}."] if told else []
+            details = ", ".join(f"{what.replace('<', '&lt;')}: {count}" for what, count in step.get(name, {}).items())
+            parts += [f"{reason_text(step['step'])}, {name}: {details}."] if details else []
     return parts
 
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from secft.reasons import read_reason, reason_text
+
 Table = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
 
 _REASONS = 10
@@ -18,11 +20,11 @@ def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
         manifest: of the dataset.
         table: writes a Markdown table of a header and rows.
     """
-    steps = {step["step"]: step for step in manifest["funnel"]}
+    steps = {read_reason(step["step"]).code: step for step in manifest["funnel"]}
     sections = [
         ("Asked of a model", _teacher(manifest.get("teacher") or {}, table)),
         ("Lengths", _lengths((manifest.get("lengths") or {}).get("rows", ()), table)),
-        ("Balance", _balance(steps.get("balance of tasks", {}).get("details", ()), table)),
+        ("Balance", _balance(steps.get("balance", {}).get("details", ()), table)),
         ("Duplicates", _clusters(manifest["funnel"])),
         ("Kept clear of", _guards(manifest, steps, table)),
     ]
@@ -35,12 +37,16 @@ def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
     asked, accepted = teacher["asked"], teacher["accepted"]
     rows: list[list[object]] = [[task, count, accepted.get(task, 0)] for task, count in asked.items()]
     rows.append(["**all**", sum(asked.values()), sum(accepted.values())])
-    reasons = sorted(teacher["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
-    told = table(["rejected because", "pairs"], [list(pair) for pair in reasons[:_REASONS]]) if reasons else ""
+    reasons = sorted(teacher["rejected"].items(), key=lambda pair: (-pair[1], reason_text(pair[0])))
+    lines = (
+        table(["rejected because", "pairs"], [[reason_text(why), count] for why, count in reasons[:_REASONS]])
+        if reasons
+        else ""
+    )
     more = len(reasons) - _REASONS
     rest = f"\n\n{more} more reasons are in `manifest.json`." if more > 0 else ""
     first = "What a model wrote was checked by rules against its passage; only what passed is in the dataset."
-    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), told) if part) + rest
+    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), lines) if part) + rest
 
 
 def _lengths(rows: Sequence[Mapping[str, Any]], table: Table) -> str:
@@ -72,12 +78,13 @@ def _balance(mixture: Sequence[Mapping[str, Any]], table: Table) -> str:
 
 def _clusters(funnel: Sequence[Mapping[str, Any]]) -> str:
     """Return one line for each step that found duplicates: how many clusters of which size."""
-    told = []
+    lines = []
     for step in funnel:
-        if step["step"].endswith("duplicates") and step.get("details"):
+        name = read_reason(step["step"])
+        if name.code.endswith("duplicates") and step.get("details"):
             sizes = ", ".join(f"{row['clusters']} of {row['size']}" for row in step["details"])
-            told.append(f"- {step['step']}, clusters by size: {sizes}")
-    return "\n".join([*told, "", "Some of them stand in `duplicates.jsonl`."]) if told else ""
+            lines.append(f"- {name.text()}, clusters by size: {sizes}")
+    return "\n".join([*lines, "", "Some of them stand in `duplicates.jsonl`."]) if lines else ""
 
 
 def _guards(manifest: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]], table: Table) -> str:
@@ -87,10 +94,10 @@ def _guards(manifest: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]],
     rows: list[list[object]] = [
         ["own test split", manifest["splits"]["test"]["examples"], _hits(own), sum(own.values())]
     ]
-    for row in steps.get("evaluation sets", {}).get("details", ()):
+    for row in steps.get("evaluation_sets", {}).get("details", ()):
         rows.append([row["set"], row["items"], _hits(row["hits"]), row["dropped"]])
     return table(["evaluation set", "items", "hits", "examples dropped"], rows)
 
 
 def _hits(hits: Mapping[str, int]) -> str:
-    return "; ".join(f"{rule}: {count}" for rule, count in hits.items()) or "-"
+    return "; ".join(f"{reason_text(rule)}: {count}" for rule, count in hits.items()) or "-"

@@ -28,7 +28,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """One piece of a document in reading order.
 
     Attributes:
@@ -108,7 +108,7 @@ def token_counter(directory: Path | None = None) -> Callable[[str], int]:
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def chunk_blocks(blocks: Iterable[Block], limit: int, count: Callable[[str], int]) -> list[Chunk]:
+def chunk_blocks(blocks: Iterable[TextBlock], limit: int, count: Callable[[str], int]) -> list[Chunk]:
     """Cut a document into chunks of at most ``limit`` tokens.
 
     Args:
@@ -132,13 +132,13 @@ def chunk_blocks(blocks: Iterable[Block], limit: int, count: Callable[[str], int
     return [_chunk(section) for section in _merge(sections, limit, count)]
 
 
-def _outline(blocks: Iterable[Block]) -> list[tuple[tuple[str, ...], int, list[Block]]]:
+def _outline(blocks: Iterable[TextBlock]) -> list[tuple[tuple[str, ...], int, list[TextBlock]]]:
     """Return (path of headings, page of the last one, content) in reading order.
 
     A heading followed by a deeper one may be without content; it lives on in the path of what is below it.
     """
-    found: list[tuple[tuple[str, ...], int, list[Block]]] = [((), 0, [])]
-    stack: list[Block] = []
+    found: list[tuple[tuple[str, ...], int, list[TextBlock]]] = [((), 0, [])]
+    stack: list[TextBlock] = []
     for block in blocks:
         if not block.text.strip():
             continue

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import replace
 
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Example, Message
 
 # Zero-width spaces and joins of no meaning, soft hyphens, directional overrides and tag characters: they are
@@ -43,20 +44,20 @@ def comparable(text: str) -> str:
     return squeeze(re.sub(r"[^\w]+", " ", folded))
 
 
-def fault(example: Example) -> str | None:
+def fault(example: Example) -> Reason | None:
     """Return why an example cannot be trained on, or None.
 
     The last message must be the assistant's and no message may be empty; an example with choices must answer with the
     chosen one, because choices are scored in the form in which they were trained.
     """
     if not example.messages or example.messages[-1]["role"] != "assistant":
-        return "the last message is not the assistant's"
+        return Reason("normalise.last_message")
     if not all(message["content"] for message in example.messages if message["role"] != "system"):
-        return "an empty message"
+        return Reason("normalise.empty")
     if not example.choices:
         return None
     if not 0 <= example.answer < len(example.choices):
-        return "the answer is not among the choices"
+        return Reason("normalise.no_choice")
     if example.choices[example.answer] != example.messages[-1]["content"]:
-        return "the reply is not the chosen choice"
-    return "two equal choices" if len(set(example.choices)) < len(example.choices) else None
+        return Reason("normalise.other_choice")
+    return Reason("normalise.equal_choices") if len(set(example.choices)) < len(example.choices) else None

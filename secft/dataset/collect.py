@@ -21,12 +21,12 @@ from secft.dataset.chunk import token_counter
 from secft.dataset.natural import natural
 from secft.dataset.seen import SeenIds
 from secft.dataset.sorting import merged_rows, row_id, sorted_lines
-from secft.dataset.source_summary import OVER_LIMIT, Account, Found
+from secft.dataset.source_summary import OVER_LIMIT, ShardContents, SourceSummary
 from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.table import reader_of, source_of
-from secft.engine import Engine, InProcess
-from secft.engine.shards import Rows, Shard, Task, run_shards
 from secft.errors import InputError, Problem
+from secft.executor import Executor, InProcess
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import json_line, plain, sha256_file, storage_errors, write_jsonl
 from secft.records import Document
 
@@ -42,7 +42,7 @@ SHARD_LAYOUT = 2
 
 
 @dataclass(frozen=True)
-class Piece:
+class SourceShard:
     """What one shard is made of.
 
     Attributes:
@@ -90,7 +90,7 @@ def refresh(configs: Mapping[str, SourceConfig]) -> None:
 def collect(
     configs: Mapping[str, SourceConfig],
     out: Path,
-    engine: Engine | None = None,
+    engine: Executor | None = None,
     tokenizer: Path | None = None,
 ) -> dict[str, Any]:
     """Read all sources and write ``documents.jsonl`` and ``refused.jsonl``.
@@ -112,7 +112,7 @@ def collect(
     """
     keys, scratch = sorted(configs), (out / SHARDS).absolute()
     pieces = [piece for key in keys for piece in _pieces(key, configs[key], tokenizer, scratch)]
-    tasks = (Task(_facts(piece), piece) for piece in pieces)
+    tasks = (ShardTask(_facts(piece), piece) for piece in pieces)
     made = run_shards(engine or InProcess(), _read_piece, tasks, scratch)
     shards: dict[str, list[Shard]] = {key: [] for key in keys}
     for piece, shard in zip(pieces, made, strict=True):
@@ -122,14 +122,14 @@ def collect(
         def refuse(row: Mapping[str, str]) -> None:
             refused.write(json_line(row) + "\n")
 
-        accounts = {key: Account(key, configs[key], refuse) for key in keys}
-        total = write_jsonl(out / DOCUMENTS, _unique(accounts, shards, scratch))
+        summaries = {key: SourceSummary(key, configs[key], refuse) for key in keys}
+        total = write_jsonl(out / DOCUMENTS, _unique(summaries, shards, scratch))
     for key in keys:
-        if not accounts[key].tally.kept:
-            dropped = accounts[key].tally.dropped or "nothing"
+        if not summaries[key].tally.kept:
+            dropped = summaries[key].tally.dropped or "nothing"
             raise InputError(f"source.{key}: no document is left; dropped: {dropped}.")
     shutil.rmtree(scratch)
-    return {"documents": total, "sources": {key: accounts[key].summary() for key in keys}}
+    return {"documents": total, "sources": {key: summaries[key].summary() for key in keys}}
 
 
 def read_documents(config: SourceConfig, log: ReadLog, key: str | None = None) -> list[Document]:
@@ -148,20 +148,20 @@ def read_documents(config: SourceConfig, log: ReadLog, key: str | None = None) -
     return kept
 
 
-def _unique(accounts: Mapping[str, Account], shards: Mapping[str, list[Shard]], scratch: Path) -> Iterator[str]:
+def _unique(summaries: Mapping[str, SourceSummary], shards: Mapping[str, list[Shard]], scratch: Path) -> Iterator[str]:
     """Yield the documents of all sources, source by source, each in natural order of ids.
 
     Raises:
         InputError: an id comes twice: two such documents cannot be told apart later.
     """
-    seen = SeenIds() if len(accounts) > 1 else None
-    for key, account in accounts.items():
+    seen = SeenIds() if len(summaries) > 1 else None
+    for key, summary in summaries.items():
         for shard in shards[key]:
-            account.add(shard)
+            summary.add(shard)
         rows = merged_rows([(shard.path, shard.summary["documents"]) for shard in shards[key]], natural, scratch)
-        for (_, identifier, line), again in account.passed(rows):
+        for (_, identifier, line), again in summary.passed(rows):
             if again or (seen is not None and not seen.add(identifier)):
-                before = _source_of(identifier, [shard for one in accounts for shard in shards[one]])
+                before = _source_of(identifier, [shard for one in summaries for shard in shards[one]])
                 raise InputError(f"document {identifier} comes twice: from {before} and {json.loads(line)['source']}.")
             yield line
 
@@ -176,18 +176,18 @@ def _source_of(identifier: str, shards: Iterable[Shard]) -> str:
     return "another source"
 
 
-def _pieces(key: str, config: SourceConfig, tokenizer: Path | None, scratch: Path) -> Iterator[Piece]:
+def _pieces(key: str, config: SourceConfig, tokenizer: Path | None, scratch: Path) -> Iterator[SourceShard]:
     reader = reader_of(key, config)
     place = str(tokenizer) if tokenizer else None
     if reader.parts is None:
-        yield Piece(key, config, None, place, str(scratch))
+        yield SourceShard(key, config, None, place, str(scratch))
         return
     parts = reader.parts(config)
     for start in range(0, max(len(parts), 1), FILES_PER_SHARD):
-        yield Piece(key, config, tuple(parts[start : start + FILES_PER_SHARD]), place, str(scratch))
+        yield SourceShard(key, config, tuple(parts[start : start + FILES_PER_SHARD]), place, str(scratch))
 
 
-def _facts(piece: Piece) -> dict[str, Any]:
+def _facts(piece: SourceShard) -> dict[str, Any]:
     """Return everything that decides about the documents of a piece."""
     reader = reader_of(piece.key, piece.config)
     files = {label: str(path) for label, path in reader.external_files(piece.config).items()}
@@ -206,10 +206,10 @@ def _counter(directory: str | None) -> Any:
     return token_counter(Path(directory) if directory else None)
 
 
-def _read_piece(piece: Piece) -> Rows:
+def _read_piece(piece: SourceShard) -> Rows:
     """Read a piece; runs in any process."""
     log = ReadLog(count_tokens=_counter(piece.tokenizer))
-    found = Found()
+    found = ShardContents()
     documents = sorted_lines(found.lines(_documents(piece, log)), natural, Path(piece.scratch))
 
     def rows() -> Iterator[str]:
@@ -219,7 +219,7 @@ def _read_piece(piece: Piece) -> Rows:
     return rows(), found.summary
 
 
-def _documents(piece: Piece, log: ReadLog) -> Iterator[Document]:
+def _documents(piece: SourceShard, log: ReadLog) -> Iterator[Document]:
     reader = reader_of(piece.key, piece.config)
     if piece.parts is None or reader.read_part is None:
         yield from reader.read(piece.config, log)

@@ -31,12 +31,13 @@ from secft.dataset.dedup.words import Rows, distinct
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.lengths import length_table
 from secft.dataset.split import SPLITS, TEST, assign, only_first_phrasings, over_cap
-from secft.engine import Workplace
 from secft.errors import InputError
+from secft.executor import Workplace
 from secft.files import storage_errors
+from secft.reasons import Reason
 from secft.records import Example
 
-CURATION_VERSION = 3
+CURATION_VERSION = 4
 """Raised when the same examples would give another dataset."""
 
 Splits = dict[str, Rows]
@@ -109,8 +110,8 @@ class _Comparing:
     def lengths(self) -> None:
         """Drop examples that are too short or too long."""
         reasons = {
-            ANSWER_TOO_SHORT: f"answer shorter than {self.settings.min_answer_tokens} tokens",
-            TOO_LONG: f"longer than {self.screening.max_tokens} tokens",
+            ANSWER_TOO_SHORT: Reason("length.short", str(self.settings.min_answer_tokens)),
+            TOO_LONG: Reason("length.long", str(self.screening.max_tokens)),
         }
         fault = self.column("fault")
         self.sieve.drop("length", [(np.flatnonzero(fault == code), reason) for code, reason in reasons.items()])
@@ -120,24 +121,24 @@ class _Comparing:
         name, rows = self.dedup.name, self.sieve.rows
         exact = duplicates.exact_duplicates(self.column("text", rows)) if name != "none" else {}
         found = {int(rows[dropped]): int(rows[kept]) for dropped, kept in exact.items()}
-        self._drop_duplicates("exact duplicates", found, "same text as another example")
+        self._drop_duplicates("exact_duplicates", found, Reason("exact_duplicates.same"))
         near = {}
         if name in ("minhash", "semantic"):
             rows = self.sieve.rows
             near = duplicates.near_duplicates(self._texts(rows), rows.size, self.dedup, self.place)
-        reason = f"Jaccard similarity to another example is {self.dedup.threshold:g} or more"
-        self._drop_duplicates("near duplicates", _rows_of(near), reason)
+        reason = Reason("near_duplicates.similar", f"{self.dedup.threshold:g}")
+        self._drop_duplicates("near_duplicates", _rows_of(near), reason)
         if name == "semantic":
             same = duplicates.semantic_duplicates(self._texts(self.sieve.rows), self.dedup)
-            reason = f"cosine to the embedding of another example is {self.dedup.cosine:g} or more"
-            self._drop_duplicates("semantic duplicates", _rows_of(same), reason)
+            reason = Reason("semantic_duplicates.similar", f"{self.dedup.cosine:g}")
+            self._drop_duplicates("semantic_duplicates", _rows_of(same), reason)
 
     def _texts(self, rows: Rows) -> Iterator[Text]:
         """Yield what is compared; the key is the row, so the first of a cluster is the first by natural order."""
         for row, example in zip(rows.tolist(), self.table.examples(rows), strict=True):
             yield compared(example, str(row))
 
-    def _drop_duplicates(self, step: str, found: Mapping[int, int], reason: str) -> None:
+    def _drop_duplicates(self, step: str, found: Mapping[int, int], reason: Reason) -> None:
         self.pairs.extend(shown_pairs(step, found, self._read))
         self.sieve.drop(step, [(np.fromiter(found, np.int64, len(found)), reason)], details=cluster_sizes(found))
 
@@ -153,8 +154,8 @@ class _Comparing:
         repeated = only_first_phrasings(held_out, self.column("subject", held_out), self.column("choices", held_out))
         taught = held_out[self.column("taught", held_out)]
         self.sieve.drop(
-            f"split by {self.settings.split.by}",
-            [(repeated, "another phrasing of a held-out choice"), (taught, "written by a model: not used to measure")],
+            f"split.{self.settings.split.by}",
+            [(repeated, Reason("split.phrasing")), (taught, Reason("split.taught"))],
         )
         return {name: np.flatnonzero(self.sieve.alive & (of == number)) for number, name in enumerate(SPLITS)}
 
@@ -167,14 +168,14 @@ class _Comparing:
         sharing: list[Rows] = []
         look = partial(watch, Watch(words, runs, sets, self.settings.guard))
         parts = self.table.parts(learned, self.place.shard_size)
-        for seen in self.place.engine.map(look, parts):
+        for seen in self.place.executor.map(look, parts):
             sharing.append(seen.sharing)
             for name, found in seen.forbidden.items():
                 hits[name].update(found)
         same = learned[np.isin(self.column("asked", learned), self.column("asked", test))]
         together = np.concatenate([*sharing, np.zeros(0, np.int64)])
-        told = f"shares {words} words in a row with a test answer"
-        self.sieve.drop("decontamination", [(together, told), (same, SAME_QUESTION)])
+        shared = Reason("decontamination.words", str(words))
+        self.sieve.drop("decontamination", [(together, shared), (same, SAME_QUESTION)])
         if sets:
             self._guard(learned[self.sieve.alive[learned]], sets, hits, embed)
         return {name: rows[self.sieve.alive[rows]] for name, rows in splits.items()}
@@ -184,7 +185,7 @@ class _Comparing:
         parts = self.table.parts(test, self.place.shard_size) if words else iter(())
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, distinct(self.place.engine.map(partial(answer_runs, words=words), parts)))
+            np.save(path, distinct(self.place.executor.map(partial(answer_runs, words=words), parts)))
         return path
 
     def _guard(self, learned: Rows, sets: GuardSets, hits: dict[str, dict[int, str]], embed: Embed | None) -> None:
@@ -193,23 +194,23 @@ class _Comparing:
             pairs = zip(learned.tolist(), self.table.examples(learned), strict=True)
             add_similar(pairs, sets, self.settings.guard.similarity, embed, hits)
         found, table = guarded(hits, sets, learned.size)
-        self.sieve.drop("evaluation sets", by_reason(found), details=table)
+        self.sieve.drop("evaluation_sets", by_reason(found), details=table)
 
     def balance(self, splits: Splits) -> Splits:
         """Even out the mixture of the training split, then cap its tasks."""
         train = splits["train"]
         groups, names = self.column("group", train), self.table.names["group"].all()
         over = train[over_share(groups, names, self.column("rank", train), self.settings.balance)]
-        dropped: list[tuple[Rows, str]] = [(over, OVER)]
+        dropped: list[tuple[Rows, Reason]] = [(over, OVER)]
         rest = np.setdiff1d(train, over, assume_unique=True)
         tasks = self.table.names["task"].all()
         for task, cap in self.settings.max_examples_per_task.items():
             own = rest[self.column("task", rest) == tasks.index(task)] if task in tasks else rest[:0]
             beyond = own[over_cap(self.column("label", own), self.column("rank", own), cap)]
-            dropped.append((beyond, f"over the cap of {task}"))
+            dropped.append((beyond, Reason("balance.cap", task)))
         gone = np.concatenate([rows for rows, _ in dropped])
         after = np.setdiff1d(train, gone, assume_unique=True)
-        self.sieve.drop("balance of tasks", dropped, details=mixture(groups, self.column("group", after), names))
+        self.sieve.drop("balance", dropped, details=mixture(groups, self.column("group", after), names))
         return {**splits, "train": after}
 
 

@@ -28,13 +28,14 @@ from secft.dataset.curation.facts import asked_text
 from secft.dataset.curation.table import Places
 from secft.dataset.dedup.words import Hashes, Rows, shingle_hashes, word_hashes
 from secft.files import canonical_json
+from secft.reasons import Reason
 from secft.records import Example
 from secft.security.identifiers import is_vulnerability, named
 
 EMBEDDED = 4096
 """Examples whose questions are embedded at once."""
 
-SAME_QUESTION = "same question as a test example"
+SAME_QUESTION = Reason("decontamination.question")
 
 Embed = Callable[[Sequence[str]], Any]
 GuardSets = Mapping[str, Sequence[str]]
@@ -153,12 +154,12 @@ def _rule(
     example: Example, index: GuardIndex, question: str, words: Sequence[str], named: frozenset[str]
 ) -> str | None:
     if question in index.questions:
-        return "same question"
+        return "question"
     for start, pair in enumerate(pairwise(words)):
         for run in index.runs.get(pair, ()):
             if tuple(words[start : start + len(run)]) == run:
-                return "shared words"
-    return "shared identifier" if named & index.ids or example.entity in index.ids else None
+                return "words"
+    return "identifier" if named & index.ids or example.entity in index.ids else None
 
 
 @cache
@@ -191,7 +192,7 @@ def hits_of(examples: Mapping[int, Example], sets: GuardSets, guard: GuardConfig
 
 def guarded(
     hits: Mapping[str, Mapping[int, str]], sets: GuardSets, checked: int
-) -> tuple[dict[int, str], list[dict[str, Any]]]:
+) -> tuple[dict[int, Reason], list[dict[str, Any]]]:
     """Say which examples go for which set.
 
     Args:
@@ -203,14 +204,15 @@ def guarded(
         Row of an example -> reason, and one row per set: ``set``, ``items``, ``checked``, ``hits`` (rule -> number) and
         ``dropped``. An example that several sets forbid is counted as dropped by the first.
     """
-    found: dict[int, str] = {}
+    found: dict[int, Reason] = {}
     table = []
     for name in sorted(sets):
         new = {row: rule for row, rule in hits[name].items() if row not in found}
-        found.update({row: f"{rule}: {name}" for row, rule in new.items()})
+        found.update({row: Reason(f"evaluation_sets.{rule}", name) for row, rule in new.items()})
+        rules = Counter(f"guard.{rule}" for rule in hits[name].values())
         table.append(
-            {"set": name, "items": len(sets[name]), "checked": checked,
-             "hits": dict(sorted(Counter(hits[name].values()).items())), "dropped": len(new)}
+            {"set": name, "items": len(sets[name]), "checked": checked, "hits": dict(sorted(rules.items())),
+             "dropped": len(new)}
         )  # fmt: skip
     return found, table
 
@@ -239,4 +241,4 @@ def add_similar(
             best = (learned @ vectors).max(axis=1)
             for (row, _), cosine in zip(batch, best, strict=True):
                 if cosine >= threshold:
-                    hits[name].setdefault(row, "similar meaning")
+                    hits[name].setdefault(row, "meaning")

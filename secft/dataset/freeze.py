@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from secft.dataset.card import dataset_card
 from secft.dataset.contents import Contents, Record
 from secft.dataset.croissant import CROISSANT, croissant
 from secft.dataset.rows import write_rows
 from secft.dataset.split import SPLITS
-from secft.errors import InputError
 from secft.files import (
     digest,
     plain,
-    read_json,
     sha256_file,
-    storage_errors,
     tree_digests,
     write_json,
     write_jsonl,
     write_text,
 )
+from secft.versions import MANIFEST, check_name, publish_version
 
 FORMAT = "secft-dataset/1"
-MANIFEST, CARD, DUPLICATES = "manifest.json", "DATASET_CARD.md", "duplicates.jsonl"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+CARD, DUPLICATES = "DATASET_CARD.md", "duplicates.jsonl"
 
 
 @dataclass(frozen=True)
@@ -129,65 +121,10 @@ def freeze(
     return manifest
 
 
-def check_files(directory: Path) -> dict[str, Any]:
-    """Check the files of a dataset against its manifest.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        InputError: the manifest is missing or broken, or a file is missing or differs.
-    """
-    manifest: Any = read_json(directory / MANIFEST)
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{directory / MANIFEST}: not a manifest of the format {FORMAT}.")
-    found = tree_digests(directory, leave_out=(MANIFEST,))
-    changed = sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
-    if changed:
-        raise InputError(
-            f"{directory}: {', '.join(changed)} changed since the dataset was frozen. Datasets are immutable: restore "
-            "the files, or move the directory away to have it written again."
-        )
-    return dict(manifest)
-
-
-def _versions(parent: Path, name: str) -> dict[int, Path]:
-    pattern = re.compile(rf"{re.escape(name)}-v([1-9]\d*)")
-    found = {path: pattern.fullmatch(path.name) for path in parent.iterdir() if path.is_dir()}
-    return {int(match.group(1)): path for path, match in sorted(found.items()) if match}
-
-
-def _has_digest(directory: Path, wanted: str) -> bool:
-    if not (directory / MANIFEST).is_file():
-        return False
-    manifest = read_json(directory / MANIFEST)
-    return isinstance(manifest, dict) and manifest.get("digest") == wanted
-
-
-def _copy(source: Path, names: Iterable[str], target: Path) -> None:
-    """Copy a dataset beside its place and rename it there; the files become read-only."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    temporary.mkdir()
-    try:
-        # One by one: shutil.copytree hides a full disk in an error of its own.
-        for name in names:
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, temporary / name)
-            with (temporary / name).open("rb") as stream:
-                os.fsync(stream.fileno())
-            (temporary / name).chmod(0o444)
-        temporary.rename(target)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
 def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
-    """Make a frozen dataset available as ``data/<provider>/<name>-vN``.
+    """Make a frozen dataset available as ``data/<provider>/<name>-vN``; see secft.versions.
 
-    An equal version (same content digest) is found again; otherwise the next number is taken. Nothing is overwritten.
-    Two processes take turns by a file lock; what a killed one left behind is removed by the next.
+    An equal version (same content digest) is found again; otherwise the next number is taken.
 
     Args:
         directory: what ``freeze`` wrote.
@@ -202,21 +139,5 @@ def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
         InputError: a name is not usable as a directory name, or the found version does not match its manifest.
         StorageError: the disk is full or cannot be written.
     """
-    for part in (provider, name):
-        if not _NAME.fullmatch(part):
-            raise InputError(f"{part!r} cannot name a dataset; use letters, digits and . _ + - (not at the start).")
-    manifest = check_files(directory)
-    parent = data_root / provider
-    with storage_errors(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(parent / f".{name}.lock"):
-            for leftover in parent.glob(f".{name}-v*.tmp"):
-                shutil.rmtree(leftover)
-            versions = _versions(parent, name)
-            for path in versions.values():
-                if _has_digest(path, manifest["digest"]):
-                    check_files(path)
-                    return path
-            target = parent / f"{name}-v{max(versions, default=0) + 1}"
-            _copy(directory, [*manifest["files"], MANIFEST], target)
-    return target
+    check_name(provider)
+    return publish_version(directory, data_root / provider, name, FORMAT)

@@ -11,7 +11,7 @@ from secft.config.source import SourceConfig
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import source_of
-from secft.engine.shards import Shard
+from secft.executor.shards import Shard
 from secft.files import digest, plain, plain_line, writable
 from secft.records import Document, Tally
 
@@ -24,7 +24,7 @@ Refuse = Callable[[Mapping[str, str]], None]
 """Told of each record that becomes no document: ``record``, ``reason``, and ``detail`` where there is one."""
 
 
-class Found:
+class ShardContents:
     """What a piece holds; filled while its documents pass by."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Found:
         }
 
 
-class Account:
+class SourceSummary:
     """What became of the records of one source; filled while its documents pass by."""
 
     def __init__(self, key: str, config: SourceConfig, refuse: Refuse) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from secft.chat.session import AskingProgress, Llm, open_llm
+from secft.chat.spread import SpreadLlm
 from secft.config.llm import LlmConfig
 from secft.config.synthesis import (
     HybridSynthesis,
@@ -21,15 +23,13 @@ from secft.config.synthesis import (
 )
 from secft.dataset.store import DocumentStore
 from secft.dataset.teacher.prompts import prompt_files
-from secft.dataset.teacher.write import Account, plan_requests, write_pairs
+from secft.dataset.teacher.write import TeacherLog, plan_requests, write_pairs
 from secft.dataset.writing import SYNTHESIS_VERSION as SYNTHESIS_VERSION
 from secft.dataset.writing import Tallies, pass_records, write_examples, write_pools, writing_setting
 from secft.dataset.writing_shards import write_in_shards
-from secft.engine import Engine, InProcess, Workplace
 from secft.errors import InputError
+from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
-from secft.llm.session import Llm, Progress, open_llm
-from secft.llm.spread import SpreadLlm
 from secft.lookup import pick
 from secft.progress import meter
 from secft.records import Document, Example
@@ -40,8 +40,8 @@ RECORD = "record"
 
 
 @dataclass
-class Means:
-    """What a synthesis may use: workers, and a model that it may ask, with the account of what it asked.
+class SynthesisContext:
+    """What a synthesis may use: workers, and a model that it may ask, with the log of what it asked.
 
     Attributes:
         llm: which model.
@@ -51,18 +51,18 @@ class Means:
         shard_size: documents that one worker writes about in one go.
         shards: where shards are kept until the examples are written; filled by ``synthesise``.
         per_task: task -> examples that workers wrote; filled by the synthesis.
-        account: what was asked, accepted and rejected; filled by the synthesis.
+        log: what was asked, accepted and rejected; filled by the synthesis.
         spent: what it cost; filled by the synthesis.
     """
 
     llm: LlmConfig
     cache: Path
-    engine: Engine = field(default_factory=InProcess)
+    engine: Executor = field(default_factory=InProcess)
     spread: bool = False
     shard_size: int = 2000
     shards: Path = Path(SHARDS)
     per_task: Counter[str] = field(default_factory=Counter)
-    account: Account = field(default_factory=Account)
+    log: TeacherLog = field(default_factory=TeacherLog)
     spent: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -75,7 +75,7 @@ class Means:
         return len(documents) <= self.shard_size
 
     @contextmanager
-    def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[Progress], None]]]:
+    def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[AskingProgress], None]]]:
         """Open the model and show progress over so many questions."""
         opened = (
             nullcontext(SpreadLlm(self.engine, self.llm, self.cache)) if self.spread else open_llm(self.llm, self.cache)
@@ -91,33 +91,35 @@ class Means:
 Row = Example | str
 """An example, or the line of one that was counted when it was written."""
 
-Synthesiser = Callable[[DocumentStore, Any, int, Tallies, Means], Iterator[Row]]
+Synthesiser = Callable[[DocumentStore, Any, int, Tallies, SynthesisContext], Iterator[Row]]
 
 
 def _template(
-    documents: DocumentStore, config: TemplateSynthesis, seed: int, tallies: Tallies, means: Means
+    documents: DocumentStore, config: TemplateSynthesis, seed: int, tallies: Tallies, context: SynthesisContext
 ) -> Iterator[Row]:
-    if means.few(documents):
+    if context.few(documents):
         yield from write_examples(documents.values(), config, writing_setting(documents, config), seed, tallies)
     else:
-        yield from write_in_shards(documents, config, seed, tallies, means.per_task, means.workplace)
+        yield from write_in_shards(documents, config, seed, tallies, context.per_task, context.workplace)
     yield from write_pools(config, seed, tallies)
     # Records that a user brought beside other sources are conversations already.
     if next(documents.rows_of([RECORD]), None) is not None:
-        yield from _records(documents, seed, tallies, means, only_records=True)
+        yield from _records(documents, seed, tallies, context, only_records=True)
 
 
 def _records(
-    documents: DocumentStore, seed: int, tallies: Tallies, means: Means, only_records: bool = False
+    documents: DocumentStore, seed: int, tallies: Tallies, context: SynthesisContext, only_records: bool = False
 ) -> Iterator[Row]:
-    if means.few(documents):
+    if context.few(documents):
         yield from pass_records(documents.rows_of([RECORD]) if only_records else documents.values(), tallies)
     else:
-        yield from write_in_shards(documents, None, seed, tallies, means.per_task, means.workplace, only_records)
+        yield from write_in_shards(documents, None, seed, tallies, context.per_task, context.workplace, only_records)
 
 
-def _none(documents: DocumentStore, config: NoSynthesis, seed: int, tallies: Tallies, means: Means) -> Iterator[Row]:
-    yield from _records(documents, seed, tallies, means)
+def _none(
+    documents: DocumentStore, config: NoSynthesis, seed: int, tallies: Tallies, context: SynthesisContext
+) -> Iterator[Row]:
+    yield from _records(documents, seed, tallies, context)
 
 
 def _llm(
@@ -125,19 +127,19 @@ def _llm(
     config: LlmSynthesis | HybridSynthesis,
     seed: int,
     tallies: Tallies,
-    means: Means,
+    context: SynthesisContext,
 ) -> Iterator[Row]:
-    writing, account = config.writing, means.account
-    planned = plan_requests(documents, writing, seed, account)
-    with means.session(len(planned)) as (llm, on_progress):
-        yield from write_pairs(documents, writing, config.system_prompt, seed, llm, account, on_progress, planned)
+    writing, log = config.writing, context.log
+    planned = plan_requests(documents, writing, seed, log)
+    with context.session(len(planned)) as (llm, on_progress):
+        yield from write_pairs(documents, writing, config.system_prompt, seed, llm, log, on_progress, planned)
 
 
 def _hybrid(
-    documents: DocumentStore, config: HybridSynthesis, seed: int, tallies: Tallies, means: Means
+    documents: DocumentStore, config: HybridSynthesis, seed: int, tallies: Tallies, context: SynthesisContext
 ) -> Iterator[Row]:
-    yield from _template(documents, config, seed, tallies, means)
-    yield from _llm(documents, config, seed, tallies, means)
+    yield from _template(documents, config, seed, tallies, context)
+    yield from _llm(documents, config, seed, tallies, context)
 
 
 SYNTHESISERS: Mapping[str, tuple[type[SynthesisConfig], Synthesiser]] = {
@@ -196,7 +198,7 @@ def read_documents(path: Path) -> dict[str, Document]:
 
 
 def synthesise(
-    config: SynthesisConfig, documents_file: Path, out: Path, seed: int, means: Means | None = None
+    config: SynthesisConfig, documents_file: Path, out: Path, seed: int, context: SynthesisContext | None = None
 ) -> dict[str, Any]:
     """Write ``examples.jsonl`` from documents, and ``rejected.jsonl`` with what a model wrote and was not accepted.
 
@@ -205,7 +207,7 @@ def synthesise(
         documents_file: what ``sources.collect`` wrote.
         out: an existing or new directory of an unfinished stage.
         seed: seed of the run.
-        means: workers, and the model that may be asked; None writes here and asks none.
+        context: workers, and the model that may be asked; None writes here and asks none.
 
     Returns:
         ``examples`` (number of all), ``per_task`` (task -> examples), ``documents`` (task -> documents seen, kept
@@ -220,20 +222,20 @@ def synthesise(
     schema, write = pick(SYNTHESISERS, config.name, "synthesis.name")
     if not isinstance(config, schema):
         raise InputError(f"synthesis.name: {config.name!r} needs the settings of {schema.__name__}.")
-    if means is None and asks_a_model(config):
+    if context is None and asks_a_model(config):
         raise InputError(f"synthesis={config.name} asks a model, and none is given.")
-    means = replace(means or Means(LlmConfig(name=""), out), shards=out / SHARDS, per_task=Counter())
+    context = replace(context or SynthesisContext(LlmConfig(name=""), out), shards=out / SHARDS, per_task=Counter())
     documents = DocumentStore.build(documents_file, out / SHARDS / INDEX)
-    count = write_jsonl(out / EXAMPLES, _counted(write(documents, config, seed, tallies, means), means.per_task))
+    count = write_jsonl(out / EXAMPLES, _counted(write(documents, config, seed, tallies, context), context.per_task))
     if not count:
         reasons = {task: tally.dropped for task, tally in tallies.items()}
         raise InputError(f"synthesis={config.name} wrote no example; dropped documents: {reasons or 'none'}.")
     shutil.rmtree(out / SHARDS, ignore_errors=True)
-    summary: dict[str, Any] = {"examples": count, "per_task": dict(means.per_task), "documents": tallies}
+    summary: dict[str, Any] = {"examples": count, "per_task": dict(context.per_task), "documents": tallies}
     if not asks_a_model(config):
         return summary
-    write_jsonl(out / REJECTED, means.account.rows)
-    return {**summary, "teacher": means.account.summary(), "spent": means.spent}
+    write_jsonl(out / REJECTED, context.log.rows)
+    return {**summary, "teacher": context.log.summary(), "spent": context.spent}
 
 
 def _counted(rows: Iterable[Row], per_task: Counter[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from secft.models.loading import load_tokenizer
 from secft.records import Message
 
 TURN_TOKENS = 5
@@ -16,9 +17,7 @@ TURN_TOKENS = 5
 
 @lru_cache(maxsize=2)
 def _tokenizer(directory: Path) -> Any:
-    from transformers import AutoTokenizer  # heavy: only when a dataset is made
-
-    return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    return load_tokenizer(directory, template=False)
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from secft.dataset.croissant import CROISSANT
 from secft.dataset.curation.facts import hash64, hash128
 from secft.dataset.dedup import compared_group, compared_text, exact_duplicates
 from secft.dataset.dedup.words import Hashes
-from secft.dataset.freeze import MANIFEST, content_digest
+from secft.dataset.freeze import content_digest
 from secft.dataset.rows import read_parquet
 from secft.dataset.split import SPLITS
 from secft.errors import InputError
 from secft.files import read_json, read_jsonl, tree_digests
 from secft.records import Example, example_from_record
+from secft.versions import MANIFEST
 
 SHOWN = 3
 """Names that are told of each kind of fault."""
@@ -152,9 +153,9 @@ def _parquet_faults(directory: Path) -> Iterator[str]:
 
 def _count_faults(manifest: Mapping[str, Any], rows: _Rows) -> Iterator[str]:
     for split in SPLITS:
-        told, counted = manifest["splits"][split]["examples"], rows.tasks[split].total()
-        if told != counted:
-            yield f"{MANIFEST}: says {told} rows in {split}, there are {counted}"
+        stated, counted = manifest["splits"][split]["examples"], rows.tasks[split].total()
+        if stated != counted:
+            yield f"{MANIFEST}: says {stated} rows in {split}, there are {counted}"
         tasks = rows.tasks[split]
         counts = {task: numbers[split] for task, numbers in manifest["counts"].items() if numbers[split]}
         wrong = [task for task in sorted({*tasks, *counts}) if tasks[task] != counts.get(task, 0)]
@@ -199,8 +200,8 @@ def _told(directory: Path, suspects: Mapping[str, set[int]], across: Mapping[int
         yield f"ids come more than once: {_some(repeated)}"
     for kind in (kind for kind in places if kind != "id"):
         shared = {name: sorted(set(where)) for name, where in places[kind].items()}
-        told = [f"{name} ({' and '.join(where)})" for name, where in shared.items() if len(where) > 1]
-        if told:
-            yield f"the same {kind} stands in two splits: {_some(told)}"
+        stated = [f"{name} ({' and '.join(where)})" for name, where in shared.items() if len(where) > 1]
+        if stated:
+            yield f"the same {kind} stands in two splits: {_some(stated)}"
     if across:
         yield f"the same text stands in two splits: {_some([f'{named[a]} and {named[b]}' for a, b in across.items()])}"

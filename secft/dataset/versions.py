@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.dataset.freeze import FORMAT, MANIFEST
+from secft.dataset.freeze import FORMAT
 from secft.dataset.split import SPLITS
 from secft.errors import InputError, did_you_mean
 from secft.files import read_json
+from secft.versions import MANIFEST
 
 _VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)-v(?P<number>[1-9]\d*)")
 

@@ -9,7 +9,7 @@ from secft.dataset.store import DocumentStore
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
-from secft.dataset.templates.writing import Draft, Setting, Skip, dice
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, dice
 from secft.records import Document, Example, Message, Provenance, Tally
 
 SYNTHESIS_VERSION = 4
@@ -38,7 +38,7 @@ def _provenance(document: Document, fields: tuple[str, ...]) -> Provenance:
     )
 
 
-def _example(document: Document, task: str, number: int, draft: Draft, system: str) -> Example:
+def _example(document: Document, task: str, number: int, draft: DraftExample, system: str) -> Example:
     return Example(
         id=f"{document.source}:{document.id}:{task}:{draft.label or number}",
         task=task,

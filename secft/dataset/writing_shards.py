@@ -16,8 +16,8 @@ from secft.config.synthesis import TemplateSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates.writing import Setting
 from secft.dataset.writing import SYNTHESIS_VERSION, Tallies, near_ones, pass_records, write_examples
-from secft.engine import Workplace
-from secft.engine.shards import Rows, Task, run_shards
+from secft.executor import Workplace
+from secft.executor.shards import Rows, ShardTask, run_shards
 from secft.files import json_line, plain, read_json, sha256_file, write_json
 from secft.records import Example, Tally
 
@@ -27,7 +27,7 @@ SHARD_LAYOUT = 2
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _WritingShard:
     """The documents that one worker writes about.
 
     Attributes:
@@ -75,7 +75,9 @@ def write_in_shards(
     """
     file, content = str(store.path.absolute()), sha256_file(store.path)
     near = _saved_neighbours(store, config, place.directory) if config else ""
-    whole = _Piece(file, str(store.directory.absolute()), content, config, near, only_records, seed, 0, len(store))
+    whole = _WritingShard(
+        file, str(store.directory.absolute()), content, config, near, only_records, seed, 0, len(store)
+    )
     facts = {
         "version": (SYNTHESIS_VERSION, SHARD_LAYOUT),
         "documents": content,
@@ -83,8 +85,8 @@ def write_in_shards(
         "only_records": only_records,
         "seed": seed,
     }
-    tasks = (Task({**facts, "start": one.start, "stop": one.stop}, one) for one in _cut(whole, place.shard_size))
-    for shard in run_shards(place.engine, _write_piece, tasks, place.directory):
+    tasks = (ShardTask({**facts, "start": one.start, "stop": one.stop}, one) for one in _cut(whole, place.shard_size))
+    for shard in run_shards(place.executor, _write_piece, tasks, place.directory):
         for task, counts in shard.summary["tallies"].items():
             tallies.setdefault(task, Tally()).add(Tally(**counts))
         per_task.update(shard.summary["per_task"])
@@ -98,12 +100,12 @@ def _saved_neighbours(store: DocumentStore, config: TemplateSynthesis, directory
     return str(path)
 
 
-def _cut(piece: _Piece, size: int) -> Iterator[_Piece]:
+def _cut(piece: _WritingShard, size: int) -> Iterator[_WritingShard]:
     for start in range(piece.start, piece.stop, size):
         yield replace(piece, start=start, stop=min(start + size, piece.stop))
 
 
-def _write_piece(piece: _Piece) -> Rows:
+def _write_piece(piece: _WritingShard) -> Rows:
     """Write the examples of a piece; runs in any process."""
     tallies: Tallies = {}
     per_task: Counter[str] = Counter()
@@ -116,7 +118,7 @@ def _write_piece(piece: _Piece) -> Rows:
     return rows(), lambda: {"tallies": tallies, "per_task": per_task}
 
 
-def _examples(piece: _Piece, tallies: Tallies) -> Iterator[Example]:
+def _examples(piece: _WritingShard, tallies: Tallies) -> Iterator[Example]:
     store = _opened(piece.documents, piece.index, piece.content)
     mine = store.rows(piece.start, piece.stop)
     if piece.config is None:

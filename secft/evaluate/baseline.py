@@ -9,16 +9,19 @@ from typing import Any
 
 from secft.files import digest, read_json, sha256_file, write_json
 
-_CODE = ("chat_model.py", "trees.py", "prompts.py", "measure.py", "refusals.py", "requests.py")
+_CODE = {
+    "secft.chat.local": ("model.py", "trees.py", "prompts.py"),
+    "secft.evaluate": ("lm_eval_model.py", "prompts.py", "measure.py", "refusals.py", "requests.py"),
+}
 _IDENTITY = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "config.json", "chat_template.jinja")
 
 
 def code_version() -> str:
     """Return the SHA-256 of everything that turns items into answers."""
-    package = files("secft.evaluate")
     hasher = hashlib.sha256()
-    for name in _CODE:
-        hasher.update(package.joinpath(name).read_bytes())
+    for package, names in _CODE.items():
+        for name in names:
+            hasher.update(files(package).joinpath(name).read_bytes())
     return hasher.hexdigest()
 
 

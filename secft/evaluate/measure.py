@@ -41,7 +41,7 @@ def measure(lm: Any, task: Task, items_dir: Path) -> list[dict[str, Any]]:
     """Ask a model all items of one task.
 
     Args:
-        lm: a ChatModel.
+        lm: an LmEvalModel.
         task: what is asked.
         items_dir: where write_prepared wrote.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
-class Request(ABC):
+class AnswerForm(ABC):
     """One form of answer."""
 
     by_score: ClassVar[bool] = False
@@ -36,7 +36,7 @@ class Request(ABC):
         return None
 
 
-class ChooseOne(Request):
+class ChooseOne(AnswerForm):
     """The choice with the largest summed log-likelihood is the answer."""
 
     def settings(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ChooseOne(Request):
         return sum(1 / len(row["choices"]) for row in rows) / len(rows)
 
 
-class HeldOutAnswer(Request):
+class HeldOutAnswer(AnswerForm):
     """How surprised a model is by the held-out answer."""
 
     def settings(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class HeldOutAnswer(Request):
 
 
 @dataclass(frozen=True)
-class Write(Request):
+class Write(AnswerForm):
     """The model writes, and a rule tells whether that is right.
 
     Attributes:
@@ -112,7 +112,7 @@ class Write(Request):
         return {"gold": self.wanted}
 
 
-class ScorePair(Request):
+class ScorePair(AnswerForm):
     """Of two answers the better one is to score higher; measured without lm-eval (secft/evaluate/reward.py)."""
 
     by_score = True

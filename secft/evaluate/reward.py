@@ -10,18 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from secft.chat.local.prompts import continuation, encode_pair, render
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults
 from secft.errors import InputError
 from secft.evaluate.baseline import model_digest
 from secft.evaluate.items import read_test_split
-from secft.evaluate.loading import Hardware, find_hardware, is_adapter, load_tokenizer
 from secft.evaluate.measure import go_offline
 from secft.evaluate.metrics import Bootstrap
-from secft.evaluate.prompts import continuation, encode_pair, render, rows_digest
+from secft.evaluate.prompts import rows_digest
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks.preference import TASK
 from secft.files import read_jsonl, write_json, write_jsonl
+from secft.models.loading import (
+    InferenceHardware,
+    attach,
+    find_hardware,
+    is_adapter,
+    load_model,
+    load_tokenizer,
+)
 from secft.progress import Meter, meter
 
 
@@ -115,35 +123,24 @@ def tokenised(tokenizer: Any, pair: Mapping[str, Any]) -> tuple[list[int], list[
     return both[0], both[1]
 
 
-def load_scorer(base_dir: Path, candidate_dir: Path, hardware: Hardware, tokenizer: Any) -> Any:
+def load_scorer(base_dir: Path, candidate_dir: Path, hardware: InferenceHardware, tokenizer: Any) -> Any:
     """Load a model with a head of one number.
 
     Raises:
         InputError: the candidate is neither an adapter nor a model, or has no such head.
     """
-    import torch
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
     whole = not is_adapter(candidate_dir)
-    dtype = torch.bfloat16 if hardware.precision == "bf16" else torch.float32
-    arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "trust_remote_code": False}
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(candidate_dir if whole else base_dir), num_labels=1, use_safetensors=True, **arguments
-        )
-        if not whole:
-            _refuse_headless(candidate_dir)
-            from secft.evaluate.loading import attach
-
-            model = attach(model, candidate_dir)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{candidate_dir}: no model that scores answers can be loaded ({error}).") from error
+    model = load_model(candidate_dir if whole else base_dir, hardware, AutoModelForSequenceClassification, num_labels=1)
+    if not whole:
+        _refuse_headless(candidate_dir)
+        model = attach(model, candidate_dir)
     pad = tokenizer.pad_token_id
     model.config.pad_token_id = pad if pad is not None else tokenizer.eos_token_id
-    return model.to(hardware.device).eval()
+    return model
 
 
 def _refuse_headless(adapter_dir: Path) -> None:

@@ -17,19 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from secft.chat.local.prompts import render
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult
 from secft.errors import InputError, SecftError
 from secft.evaluate.baseline import Baseline, model_digest
 from secft.evaluate.item import Item
 from secft.evaluate.items import build_items, read_test_split, sample_questions
-from secft.evaluate.loading import Hardware, ModelPair, Side, find_hardware, load_tokenizer
 from secft.evaluate.measure import go_offline, measure, write_prepared
 from secft.evaluate.metrics import Bootstrap
-from secft.evaluate.prompts import prepare, render, rows_digest
+from secft.evaluate.model_pair import ModelPair, Side
+from secft.evaluate.prompts import prepare, rows_digest
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks import TASKS
 from secft.files import read_json, write_json, write_jsonl
+from secft.models.loading import InferenceHardware, find_hardware, load_tokenizer
 from secft.progress import Meter, meter
 
 SAMPLES = "samples"
@@ -179,24 +181,19 @@ class Evaluator:
         return answers
 
     def _one(self, model: Any, task: str) -> list[dict[str, Any]]:
-        from secft.evaluate.chat_model import ChatModel  # heavy: imports torch and lm-eval
+        from secft.chat.local.model import LocalModel  # heavy: imports torch
+        from secft.evaluate.lm_eval_model import LmEvalModel  # heavy: imports lm-eval
 
         settings = self._settings
-        lm = ChatModel(
-            model,
-            self._tokenizer,
-            batch_size=settings.batch_size,
-            max_new_tokens=settings.max_new_tokens,
-            advance=self._show.advance,
-        )
+        local = LocalModel(model, self._tokenizer, batch_size=settings.batch_size, advance=self._show.advance)
         if task != SAMPLES:
-            return measure(lm, TASKS[task], self._items_dir)
+            return measure(LmEvalModel(local, settings.max_new_tokens), TASKS[task], self._items_dir)
         samples = self._questions.samples
-        texts = lm.answer([row["context"] for row in samples], settings.sample_tokens)
+        texts = local.answer([row["context"] for row in samples], settings.sample_tokens)
         return [{"id": row["id"], "text": text} for row, text in zip(samples, texts, strict=True)]
 
 
-def _measuring(base_digest: str, settings: EvalConfig, hardware: Hardware) -> dict[str, Any]:
+def _measuring(base_digest: str, settings: EvalConfig, hardware: InferenceHardware) -> dict[str, Any]:
     """Return what a base answer depends on besides its question."""
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "lm_eval")}
     lengths = {"max_new_tokens": settings.max_new_tokens, "sample_tokens": settings.sample_tokens}

@@ -12,7 +12,7 @@ from secft.documents.document import Words
 from secft.documents.results import Role, TaskResult
 from secft.evaluate.item import Item, from_example
 from secft.evaluate.metrics import Bootstrap, Metric, Row, families_of
-from secft.evaluate.requests import Request
+from secft.evaluate.requests import AnswerForm
 from secft.records import Message
 
 
@@ -101,7 +101,7 @@ class Task:
     title: Words
     role: Role
     source: ItemSource
-    request: Request
+    request: AnswerForm
     metrics: tuple[Metric, ...]
     most: int | None = None
 

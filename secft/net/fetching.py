@@ -43,7 +43,7 @@ class Response:
     fetched: str
 
 
-def fetch(
+def fetch(  # noqa: PLR0913  # facts of one record, all by name
     url: str,
     *,
     allow_hosts: Collection[str] = (),

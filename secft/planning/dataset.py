@@ -11,13 +11,12 @@ from secft.files import read_json, read_jsonl
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
 from secft.planning.steps import step_problems
+from secft.reasons import read_reason
 from secft.train.checks.model import vocabulary_problems
 from secft.train.checks.rows import count_rows, length_problems, objective_problems, row_problems
 from secft.train.checks.settings import empty_validation
 from secft.train.checks.template import template_problems
 from secft.train.objectives import objective_of
-
-LENGTH_STEP, LENGTH_REASON = "length", "longer than "
 
 
 def template_flaws(situation: Situation) -> list[Problem]:
@@ -103,7 +102,7 @@ def dropped_for_length(dataset: Path) -> tuple[int, int]:
     except InputError:
         return 0, 0
     for step in funnel:
-        if step.get("step") == LENGTH_STEP:
-            reasons = step.get("dropped", {})
-            return sum(n for why, n in reasons.items() if why.startswith(LENGTH_REASON)), int(step.get("seen", 0))
+        if read_reason(step.get("step", "")).code == "length":
+            dropped = step.get("dropped", {}).items()
+            return sum(n for why, n in dropped if read_reason(why).code == "length.long"), int(step.get("seen", 0))
     return 0, 0

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from secft.base import find_base_model
+from secft.chat.clients import problems as llm_problems
 from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
-from secft.engine.open import problems as engine_problems
 from secft.environment import missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
-from secft.llm.clients import problems as llm_problems
+from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
 from secft.train.backends import BACKENDS
@@ -49,7 +49,7 @@ def teacher_problems(situation: Situation) -> list[Problem]:
 
 def executor_problems(situation: Situation) -> list[Problem]:
     """Report that shards cannot run where they should."""
-    return engine_problems(situation.config.engine)
+    return missing_executor(situation.config.executor)
 
 
 def curation_needs(situation: Situation) -> list[Problem]:

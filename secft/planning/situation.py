@@ -11,6 +11,7 @@ from secft.base import find_base_model
 from secft.config.run import RunConfig
 from secft.errors import InputError
 from secft.models.base_model import BaseModel
+from secft.models.loading import load_tokenizer
 from secft.planning.steps import Steps, steps_of
 from secft.train.checks import Machine, machine_of
 from secft.train.checks.rows import SeenRows, look_at
@@ -58,7 +59,7 @@ class Situation:
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of the base model, or None where that is not on this machine; no weights are loaded."""
-        return load_tokenizer(self.base.path) if self.base else None
+        return load_tokenizer(self.base.path, template=False) if self.base else None
 
     @cached_property
     def seen(self) -> SeenRows | None:
@@ -71,10 +72,3 @@ class Situation:
     def steps(self) -> Steps | None:
         """The length of the training, or None for the same reason."""
         return steps_of(self.setup, self.config.seed, self.seen) if self.seen and self.seen.lengths else None
-
-
-def load_tokenizer(model_dir: Path) -> Any:
-    """Return the tokenizer of a model's directory; no weights are loaded."""
-    from transformers import AutoTokenizer  # heavy: only when rows are looked at
-
-    return AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)

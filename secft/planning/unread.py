@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from secft.errors import Problem
@@ -22,20 +22,24 @@ def unread_problems(
         read: settings inside of such groups that are read all the same.
     """
     chosen, usual = plain(config), plain(defaults)
-    found = []
-    for key, why in unread.items():
-        now, before = _at(chosen, key), _at(usual, key)
-        if isinstance(now, dict) and isinstance(before, dict) and now.get("name") == before.get("name"):
-            changed = [name for name in now if now[name] != before.get(name) and f"{key}.{name}" not in read]
-            found += [_problem(f"{key}.{name}", now[name], pipeline, why) for name in changed]
-        elif now != before:
-            shown = now.get("name", now) if isinstance(now, dict) else now
-            found.append(_problem(key, shown, pipeline, why))
-    return found
+    return [
+        Problem(key, f"is not read by {pipeline}: {why}", value, remedy="Leave it out.", code="unread")
+        for group, why in unread.items()
+        for key, value in _changed(group, _at(chosen, group), _at(usual, group))
+        if key not in read
+    ]
 
 
-def _problem(key: str, value: Any, pipeline: str, why: str) -> Problem:
-    return Problem(key, f"is not read by {pipeline}: {why}", value, remedy="Leave it out.", code="unread")
+def _changed(key: str, now: Any, before: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (dotted key, value) of what differs; another option of a group is one difference."""
+    if isinstance(now, dict) and isinstance(before, dict):
+        if now.get("name") == before.get("name") and set(now) == set(before):
+            for name in now:
+                yield from _changed(f"{key}.{name}", now[name], before[name])
+        else:
+            yield key, now.get("name", now)
+    elif now != before:
+        yield key, now
 
 
 def _at(settings: Any, key: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from secft.reasons import reason_text
 from secft.reports.drawing import Point, bar, line, nice_ticks, svg, text
 from secft.reports.figures import ResultRow
 
@@ -144,19 +145,19 @@ def funnel(
     """Draw how many records each step let through: ``step``, ``seen`` and ``kept``."""
     if not steps:
         return Markup('<p class="quiet">The dataset records no steps.</p>')
-    most = max(max(int(step["seen"]) for step in steps), 1)
+    most = max(1, *(int(step["seen"]) for step in steps))
     left, right, pitch = 190.0, 610.0, 34.0
     parts = []
     for index, step in enumerate(steps):
         y = 4 + pitch * index
         seen, kept = ((right - left) * int(step[key]) / most for key in ("seen", "kept"))
         dropped = int(step["seen"]) - int(step["kept"])
-        parts.append(text(0, y + 17, escape(shortened(str(step["step"]))), "label"))
+        parts.append(text(0, y + 17, escape(shortened(reason_text(str(step["step"])))), "label"))
         parts += [bar(left, y, seen, 24, "dropped")] if dropped else []
         parts.append(bar(left, y, kept, 24, "kept"))
         shown = f"{int(step['kept']):,}" + (f"  (−{dropped:,})" if dropped else "")
         parts.append(text(left + seen + 8, y + 17, shown, "value"))
-    told = "; ".join(f"{step['step']}: {step['seen']} in, {step['kept']} kept" for step in steps)
+    told = "; ".join(f"{reason_text(step['step'])}: {step['seen']} in, {step['kept']} kept" for step in steps)
     return svg(6 + pitch * len(steps), name, title, told, parts)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from secft.reasons import read_reason, reason_text
 from secft.reports.charts import funnel
 from secft.reports.dataset_facts import SPLITS, DatasetFacts
 from secft.reports.figures import clock
@@ -35,10 +36,14 @@ def dataset_report(facts: DatasetFacts) -> str:
             "sources": _sources(facts),
             "written": sorted(facts.written.items()),
             "funnel": funnel(steps, title="Examples that each step let through"),
-            "reasons": [(step["step"], why, count) for step in steps for why, count in step["dropped"].items()],
+            "reasons": [
+                (reason_text(step["step"]), reason_text(why), count)
+                for step in steps
+                for why, count in step["dropped"].items()
+            ],
             "changes": _noted(steps, "changed"),
             "flags": _noted(steps, "flagged"),
-            "injections": _dropped_by(steps, "prompt injection"),
+            "injections": _dropped_by(steps, "injection"),
             "secrets": _changed_by(steps, "secrets"),
             "teacher": _teacher(facts),
             "lengths": _lengths(facts.manifest.get("lengths") or {}),
@@ -46,7 +51,7 @@ def dataset_report(facts: DatasetFacts) -> str:
             "matrix": _matrix(facts.matrix),
             "clusters": _clusters(steps),
             "pairs": [_pair(row) for row in facts.duplicates],
-            "guards": _details(steps, "evaluation sets"),
+            "guards": _details(steps, "evaluation_sets"),
             "leaks": _dropped_by(steps, "decontamination"),
             "samples": [(task, [_sample(row) for row in rows]) for task, rows in facts.samples.items()],
             "accepted": [_accepted(row) for row in facts.accepted],
@@ -86,11 +91,11 @@ def _sources(facts: DatasetFacts) -> list[dict[str, Any]]:
 
 
 def _step(steps: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    return next((step for step in steps if step["step"] == name), {})
+    return next((step for step in steps if read_reason(step["step"]).code == name), {})
 
 
 def _dropped_by(steps: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
-    return dict(_step(steps, name).get("dropped", {}))
+    return {reason_text(why): count for why, count in _step(steps, name).get("dropped", {}).items()}
 
 
 def _changed_by(steps: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
@@ -102,7 +107,7 @@ def _details(steps: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str,
 
 
 def _noted(steps: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, str, int]]:
-    return [(step["step"], what, count) for step in steps for what, count in step.get(key, {}).items()]
+    return [(reason_text(step["step"]), what, count) for step in steps for what, count in step.get(key, {}).items()]
 
 
 def _teacher(facts: DatasetFacts) -> dict[str, Any] | None:
@@ -111,7 +116,7 @@ def _teacher(facts: DatasetFacts) -> dict[str, Any] | None:
         return None
     asked, accepted = facts.teacher["asked"], facts.teacher["accepted"]
     rejected, spent = facts.teacher["rejected"], facts.spent
-    reasons = sorted(rejected.items(), key=lambda pair: (-pair[1], pair[0]))
+    reasons = sorted(((reason_text(why), count) for why, count in rejected.items()), key=lambda row: (-row[1], row[0]))
     return {
         "tasks": [(task, count, accepted.get(task, 0)) for task, count in asked.items()],
         "asked": sum(asked.values()),
@@ -149,7 +154,7 @@ def _lengths(lengths: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _balance(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for each task of the training split its classes before and after balancing."""
-    mixture = _details(steps, "balance of tasks")
+    mixture = _details(steps, "balance")
     classed = {row["task"] for row in mixture if row["class"]}
     by_task: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for row in mixture:
@@ -187,8 +192,8 @@ def _matrix(matrix: Mapping[tuple[str, str], int]) -> dict[str, Any]:
 
 def _clusters(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, list[Mapping[str, Any]]]]:
     """Return step, dropped examples and sizes of clusters for each step that looks for duplicates."""
-    found = [step for step in steps if step["step"].endswith("duplicates")]
-    return [(step["step"], step["seen"] - step["kept"], list(step.get("details", ()))) for step in found]
+    found = [step for step in steps if read_reason(step["step"]).code.endswith("duplicates")]
+    return [(reason_text(step["step"]), step["seen"] - step["kept"], list(step.get("details", ()))) for step in found]
 
 
 def _cut(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
@@ -196,7 +201,12 @@ def _cut(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
 
 
 def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "kept_text": _cut(row["kept_text"]), "dropped_text": _cut(row["dropped_text"])}
+    return {
+        **row,
+        "step": reason_text(row["step"]),
+        "kept_text": _cut(row["kept_text"]),
+        "dropped_text": _cut(row["dropped_text"]),
+    }
 
 
 def _sample(row: Mapping[str, Any]) -> dict[str, Any]:

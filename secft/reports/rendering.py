@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from secft.reasons import reason_text
 from secft.reports.figures import clock
-from secft.reports.spanish import spanish
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
@@ -36,7 +36,7 @@ def templates() -> Environment:
     """Return the environment of all templates; names that end in .html are escaped automatically."""
     environment = Environment(
         loader=PackageLoader("secft.reports"),
-        autoescape=lambda name: bool(name and ".html" in name),
+        autoescape=lambda name: bool(name and ".html" in name),  # noqa: S701  # Markdown is escaped by filters
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -47,7 +47,7 @@ def templates() -> Environment:
         code=code,
         one_line=one_line,
         clock=clock,
-        spanish=spanish,
+        reason=reason_text,
         thousands=lambda number: f"{number:,}",
     )
     return environment

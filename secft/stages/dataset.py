@@ -12,18 +12,18 @@ from secft.artifact import Artifact
 from secft.base import find_base_model
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
-from secft.config.engine import EngineConfig
+from secft.config.executor import ExecutorConfig
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
 from secft.config.synthesis import SynthesisConfig
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
-from secft.dataset.curation.screening import Screening, Tokens
+from secft.dataset.curation.screening import Screening, TokenCounter
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import asks_a_model
 from secft.dataset.tokens import AboutTokens, ModelTokens
-from secft.engine import Workplace
-from secft.engine.open import open_engine
+from secft.executor import Workplace
+from secft.executor.open import open_executor
 from secft.files import plain, write_text
 from secft.reports.dataset_facts import read_dataset_facts
 from secft.reports.dataset_report import dataset_report
@@ -62,7 +62,7 @@ class DatasetSettings:
     seed: int
     synthesis: SynthesisConfig = field(metadata=INTERNAL)
     model: ModelConfig = field(metadata=INTERNAL)
-    executor: EngineConfig = field(metadata=INTERNAL)
+    executor: ExecutorConfig = field(metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> DatasetSettings:
@@ -77,7 +77,7 @@ class DatasetSettings:
             seed=config.seed,
             synthesis=config.synthesis,
             model=config.model,
-            executor=config.engine,
+            executor=config.executor,
         )
 
 
@@ -103,7 +103,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     return f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
 
 
-def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: Tokens) -> dict[str, Any]:
+def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: TokenCounter) -> dict[str, Any]:
     shards = out / "shards"
     description = DatasetDescription(
         name=settings.name,
@@ -114,8 +114,8 @@ def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: Tokens
         teacher=inputs["examples"].summary.get("teacher") or {},
         tokenizer=settings.model.id,
     )
-    with open_engine(settings.executor) as engine:
-        place = Workplace(engine, shards, settings.executor.shard_size)
+    with open_executor(settings.executor) as executor:
+        place = Workplace(executor, shards, settings.executor.shard_size)
         screening = Screening(
             examples_file=inputs["examples"].path / EXAMPLES,
             settings=settings.curation,

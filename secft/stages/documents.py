@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.engine import EngineConfig
+from secft.config.executor import ExecutorConfig
 from secft.config.model import ModelConfig
 from secft.config.run import RunConfig
 from secft.dataset import collect
-from secft.engine.open import open_engine
 from secft.errors import InputError
+from secft.executor.open import open_executor
 from secft.files import sha256_file
 from secft.stage import INTERNAL, Inputs
 
@@ -32,12 +32,12 @@ class DocumentsSettings:
 
     source: Mapping[str, Any]
     model: ModelConfig = field(metadata=INTERNAL)
-    executor: EngineConfig = field(metadata=INTERNAL)
+    executor: ExecutorConfig = field(metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> DocumentsSettings:
         """Take them from the configuration of a run."""
-        return cls(config.source, config.model, config.engine)
+        return cls(config.source, config.model, config.executor)
 
     @property
     def tokenizer(self) -> Path | None:
@@ -61,6 +61,6 @@ def source_digests(settings: DocumentsSettings) -> dict[str, str]:
 
 def read_documents(settings: DocumentsSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Read every source into documents.jsonl."""
-    with open_engine(settings.executor) as engine:
-        summary = collect.collect(settings.source, out, engine, settings.tokenizer)
+    with open_executor(settings.executor) as executor:
+        summary = collect.collect(settings.source, out, executor, settings.tokenizer)
     return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}"}

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.engine import EngineConfig
+from secft.chat.hf import describe
+from secft.config.executor import ExecutorConfig
 from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.run import RunConfig
 from secft.config.synthesis import SynthesisConfig
-from secft.dataset.synthesise import Means, asks_a_model, prompt_digests, synthesise
-from secft.engine.open import open_engine
+from secft.dataset.synthesise import SynthesisContext, asks_a_model, prompt_digests, synthesise
+from secft.executor.open import open_executor
 from secft.files import sha256_file
-from secft.llm.hf import describe
 from secft.models.resolve import packaged_gguf
 from secft.stage import INTERNAL, Inputs
 from secft.stages.documents import DOCUMENTS
@@ -37,14 +37,14 @@ class ExamplesSettings:
     synthesis: SynthesisConfig
     llm: LlmConfig | None
     seed: int
-    executor: EngineConfig = field(metadata=INTERNAL)
+    executor: ExecutorConfig = field(metadata=INTERNAL)
     replies: Path = field(metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> ExamplesSettings:
         """Take them from the configuration of a run."""
         llm = config.llm if asks_a_model(config.synthesis) else None
-        return cls(config.synthesis, llm, config.seed, config.engine, Path(config.paths.cache) / "replies")
+        return cls(config.synthesis, llm, config.seed, config.executor, Path(config.paths.cache) / "replies")
 
 
 def teacher_digests(settings: ExamplesSettings) -> dict[str, str]:
@@ -63,9 +63,9 @@ def teacher_digests(settings: ExamplesSettings) -> dict[str, str]:
 
 def write_examples(settings: ExamplesSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Turn documents into examples.jsonl."""
-    with open_engine(settings.executor) as engine:
+    with open_executor(settings.executor) as executor:
         spread, shard_size = settings.executor.name == "ray", settings.executor.shard_size
-        context = Means(settings.llm or LlmConfig(), settings.replies, engine, spread, shard_size)
+        context = SynthesisContext(settings.llm or LlmConfig(), settings.replies, executor, spread, shard_size)
         summary = synthesise(settings.synthesis, inputs["documents"].path / DOCUMENTS, out, settings.seed, context)
     return {**summary, "headline": _headline(settings, summary)}
 

@@ -168,7 +168,7 @@ class PretrainSettings:
 
     Attributes:
         trainer: shape, learning rate, steps.
-        backend: a checkout of nanoGPT, or the own engine.
+        backend: a checkout of nanoGPT, or the own executor.
         seed: of weights and batches.
         tracker: who is told about progress.
     """
@@ -185,7 +185,7 @@ class PretrainSettings:
 
 
 def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
-    """Translate the settings into what an engine is told."""
+    """Translate the settings into what an executor is told."""
     trainer = settings.trainer
     shape, steps = trainer.shape, trainer.max_steps or 2000
     checkout = settings.backend.checkout if isinstance(settings.backend, NanogptConfig) else None
@@ -241,7 +241,7 @@ def plan_lines(config: RunConfig) -> list[str]:
         f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
         f"model: {job.n_layer} layers, {job.n_head} heads, {job.n_embd} wide, block {job.block_size}; "
         f"about {weights:,} weights and the embeddings",
-        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own engine'}",
+        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own executor'}",
         "gate: the loss on held-out text lies certainly below that of counted trigrams",
     ]
 

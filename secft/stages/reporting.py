@@ -23,6 +23,7 @@ from secft.stage import Inputs
 from secft.stages.dataset import DATASET
 from secft.stages.training import training_record
 from secft.train.backends.nanogpt.corpus import published
+from secft.versions import MANIFEST
 
 CARD, REPORT = "MODEL_CARD.md", "report.html"
 
@@ -90,7 +91,7 @@ def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
 def pretrained_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """Return what the registry keeps about a pretrained model: it has no base."""
     corpus = inputs["corpus"]
-    manifest = read_json(corpus.path / corpus.summary["place"] / published.MANIFEST)
+    manifest = read_json(corpus.path / corpus.summary["place"] / MANIFEST)
     return {"base_model": "", "dataset_digest": manifest["digest"]}
 
 

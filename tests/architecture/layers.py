@@ -31,7 +31,7 @@ def layers() -> tuple[Layer, ...]:
     """Read the table; its first row are the foundations."""
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     table = text.split("## Layers")[1].split("\n## ")[0]
-    found = []
+    found: list[Layer] = []
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not line.startswith("|") or not cells[0].startswith("`"):

@@ -14,12 +14,12 @@ from secft.config.dedup import DedupConfig
 from secft.config.synthesis import TemplateSynthesis
 from secft.dataset import collect
 from secft.dataset.curate import curate
-from secft.dataset.curation.catalogue import Catalogue, document_facts, named_in
+from secft.dataset.curation.catalogue import DocumentCatalogue, document_facts, named_in
 from secft.dataset.curation.screening import Screening
 from secft.dataset.sources.attack import AttackSource
 from secft.dataset.sources.cwe import CweSource
 from secft.dataset.synthesise import synthesise
-from secft.engine import InProcess, Workplace
+from secft.executor import InProcess, Workplace
 from secft.files import plain, read_jsonl, write_jsonl
 from secft.records import Document, Example, Message, Provenance, example_from_record
 
@@ -140,11 +140,11 @@ def curate_examples(
         return Result(splits, found.funnel, found.tokens, found.lengths, found.duplicates)
 
 
-def catalogue_of(documents: Iterable[Document]) -> Catalogue:
+def catalogue_of(documents: Iterable[Document]) -> DocumentCatalogue:
     """Return a catalogue that is in memory."""
     all_of_them = list(documents)
     names: frozenset[str] = frozenset().union(*map(named_in, all_of_them))
-    return Catalogue({document.id: document_facts(document) for document in all_of_them}, names)
+    return DocumentCatalogue({document.id: document_facts(document) for document in all_of_them}, names)
 
 
 def plain_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:

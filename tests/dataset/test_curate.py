@@ -17,10 +17,9 @@ from secft.config.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curate import curate
 from secft.dataset.curation.screening import Screening
-from secft.dataset.decontaminate import SAME_QUESTION
 from secft.dataset.split import TEST, TRAIN, assign, balance_key, over_cap, rank
-from secft.engine import InProcess, Workplace
 from secft.errors import InputError
+from secft.executor import InProcess, Workplace
 from secft.files import digest
 from secft.records import Example
 
@@ -50,19 +49,19 @@ def test_funnel_chains(examples: list[Example], curated: Result) -> None:
         assert step["seen"] == step["kept"] + sum(step["dropped"].values())
     assert steps[-1]["kept"] == sum(map(len, curated.splits.values()))
     assert [step["step"] for step in steps] == [
-        "prompt injection",
-        "normalise and check",
+        "injection",
+        "normalise",
         "secrets",
         "quality",
         "toxicity",
         "coherence",
         "labels",
         "length",
-        "exact duplicates",
-        "near duplicates",
-        "split by entity",
+        "exact_duplicates",
+        "near_duplicates",
+        "split.entity",
         "decontamination",
-        "balance of tasks",
+        "balance",
     ]
 
 
@@ -116,7 +115,7 @@ def test_lengths_are_counted(make_example: MakeExample) -> None:
     rows.append(make_example("long", "word " * 400, "fine answer"))
     rows.append(make_example("short", "why", "because"))
     found = run(rows, min_answer_tokens=2, split=SplitConfig(test_fraction=0.2, validation_fraction=0.1))
-    assert reasons(found, "length") == {"answer shorter than 2 tokens": 1, "longer than 300 tokens": 1}
+    assert reasons(found, "length") == {"length.short 2": 1, "length.long 300": 1}
 
 
 def test_split_is_stable_when_entities_are_added() -> None:
@@ -154,11 +153,11 @@ def test_decontamination(make_example: MakeExample) -> None:
         make_example("run", "Other?", f"Before {shared.upper()} after"),
         make_example("clean", "Third?", shared.replace("six", "6")),
     ]
-    told = "shares 13 words in a row with a test answer"
-    assert decontaminated(train, test, 13) == ({"clean"}, {SAME_QUESTION: 1, told: 1})
-    assert decontaminated(train, test, 0) == ({"clean", "run"}, {SAME_QUESTION: 1})
+    told = "decontamination.words 13"
+    assert decontaminated(train, test, 13) == ({"clean"}, {"decontamination.question": 1, told: 1})
+    assert decontaminated(train, test, 0) == ({"clean", "run"}, {"decontamination.question": 1})
     # More words than any answer has, and than one of them has.
-    assert decontaminated(train, test, 400) == ({"clean", "run"}, {SAME_QUESTION: 1})
+    assert decontaminated(train, test, 400) == ({"clean", "run"}, {"decontamination.question": 1})
     assert decontaminated(train, test, 14)[0] == {"clean", "run"}
 
 
@@ -228,4 +227,4 @@ def test_what_a_model_wrote_is_not_used_to_measure(examples: list[Example]) -> N
     curated = run([*some, *taught])
     assert not [row for row in curated.splits["test"] if row.provenance.teacher]
     assert [row for row in curated.splits["train"] if row.provenance.teacher]
-    assert reasons(curated, "split by entity")["written by a model: not used to measure"] > 0
+    assert reasons(curated, "split.entity")["split.taught"] > 0

@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
+from secft import versions
 from secft.config.curation import CurationConfig
 from secft.config.dedup import DedupConfig
 from secft.dataset import freeze as freezing
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.screening import Screening
-from secft.dataset.freeze import DatasetDescription, check_files, publish
-from secft.engine import InProcess, Workplace
+from secft.dataset.freeze import FORMAT, DatasetDescription, publish
 from secft.errors import InputError, StorageError
+from secft.executor import InProcess, Workplace
 from secft.files import read_jsonl, tree_digests
 from secft.records import Example
+from secft.versions import check_files
 
 from .conftest import WordTokens, plain_rows
 
@@ -66,7 +68,7 @@ def test_same_input_gives_the_same_bytes(small_file: Path, frozen: Path, tmp_pat
 
 
 def test_manifest_tells_everything(frozen: Path) -> None:
-    manifest = check_files(frozen)
+    manifest = check_files(frozen, FORMAT)
     assert set(manifest["files"]) == {
         "DATASET_CARD.md",
         "croissant.json",
@@ -223,7 +225,7 @@ def test_full_disk_and_missing_permission(frozen: Path, tmp_path: Path, monkeypa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(freezing.shutil, "copyfile", full)
+    monkeypatch.setattr(versions.shutil, "copyfile", full)
     with pytest.raises(StorageError, match="no space is left"):
         publish(frozen, tmp_path, "template", "cwe")
     assert not [path for path in (tmp_path / "template").iterdir() if path.is_dir()]
@@ -231,7 +233,7 @@ def test_full_disk_and_missing_permission(frozen: Path, tmp_path: Path, monkeypa
 
 def test_card_has_short_tables(frozen: Path, examples: list[Example], tmp_path: Path) -> None:
     body = (frozen / "DATASET_CARD.md").read_text()
-    manifest = check_files(frozen)
+    manifest = check_files(frozen, FORMAT)
     for title in ("Lengths", "Balance", "Kept clear of"):
         assert f"\n## {title}\n" in body
     assert "Asked of a model" not in body, "no model was asked"

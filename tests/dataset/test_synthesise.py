@@ -20,7 +20,7 @@ from secft.dataset import collect, writing
 from secft.dataset.clean import comparable
 from secft.dataset.sources.own_records import JsonlSource
 from secft.dataset.store import DocumentStore
-from secft.dataset.synthesise import Means, synthesise
+from secft.dataset.synthesise import SynthesisContext, synthesise
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.general import assist_items, general_items, refusal_items
 from secft.dataset.templates.mapping import CONSEQUENCES, TACTICS, primary_impact
@@ -278,8 +278,12 @@ def mixed(collected: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("config", [TemplateSynthesis(), NoSynthesis()])
 def test_shards_change_nothing(mixed: Path, tmp_path: Path, config: TemplateSynthesis | NoSynthesis) -> None:
-    whole = synthesise(config, mixed, tmp_path / "whole", 7, Means(LlmConfig(name=""), tmp_path, shard_size=10**6))
-    parts = synthesise(config, mixed, tmp_path / "parts", 7, Means(LlmConfig(name=""), tmp_path, shard_size=100))
+    whole = synthesise(
+        config, mixed, tmp_path / "whole", 7, SynthesisContext(LlmConfig(name=""), tmp_path, shard_size=10**6)
+    )
+    parts = synthesise(
+        config, mixed, tmp_path / "parts", 7, SynthesisContext(LlmConfig(name=""), tmp_path, shard_size=100)
+    )
     assert plain(parts) == plain(whole)
     assert whole["per_task"]["chat"] == 10
     assert sha256_file(tmp_path / "parts" / "examples.jsonl") == sha256_file(tmp_path / "whole" / "examples.jsonl")
@@ -307,8 +311,8 @@ def peak_of(count: int, directory: Path) -> int:
             stream.write(json.dumps(asdict(one)) + "\n")
     tracemalloc.start()
     try:
-        means = Means(LlmConfig(name=""), directory, shard_size=100)
-        assert synthesise(NoSynthesis(), path, directory / f"out {count}", 7, means)["examples"] == count
+        context = SynthesisContext(LlmConfig(name=""), directory, shard_size=100)
+        assert synthesise(NoSynthesis(), path, directory / f"out {count}", 7, context)["examples"] == count
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

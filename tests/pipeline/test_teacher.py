@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from secft.chat.llama_cpp import LlamaCppClient
+from secft.chat.llama_process import LlamaProcess
 from secft.config.llm import LlamaCppLlm
-from secft.llm.llama_cpp import LlamaCppClient
-from secft.llm.llama_process import LlamaProcess
-from tests.llm.servers import Answer, Seen, chat, fault, gemini, serving
+from tests.chat.servers import Answer, Seen, chat, fault, gemini, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "SECFT_TEST_KEY"
@@ -248,19 +248,19 @@ def two_engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]
             "llm.model=served",
             f"llm.base_url={server.address}/v1",
             f"llm.api_key_env={KEY}",
-            "engine.shard_size=50",
+            "executor.shard_size=50",
             "synthesis.writing.tasks=[remediation]",
             "synthesis.writing.passages=40",
         )
         for name, engine in {
-            "one": ("engine.workers=1",),
-            "two": ("engine.workers=2",),
-            "ray": ("engine=ray", "engine.workers=3"),
+            "one": ("executor.workers=1",),
+            "two": ("executor.workers=2",),
+            "ray": ("executor=ray", "executor.workers=3"),
         }.items():
             cwd = tmp_path_factory.mktemp(name)
             digests[name] = finish(start(cwd, *settings, *engine, stages=3))[1]
         cwd = tmp_path_factory.mktemp("killed")
-        process = start(cwd, *settings, "engine=ray", "engine.workers=3", stages=3)
+        process = start(cwd, *settings, "executor=ray", "executor.workers=3", stages=3)
         digests["killed"] = [str(kill_a_ray_worker(process, cwd)), *finish(process)[1]]
     return digests
 

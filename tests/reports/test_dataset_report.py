@@ -17,7 +17,7 @@ from secft.dataset.curate import curate
 from secft.dataset.curation.screening import Screening
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.tokens import AboutTokens
-from secft.engine import InProcess, Workplace
+from secft.executor import InProcess, Workplace
 from secft.files import tree_digests, write_jsonl
 from secft.records import Example, Provenance
 from secft.reports.dataset_facts import DatasetFacts, drawn, drawn_of_each, read_dataset_facts

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from secft.config.curation import BalanceConfig
 from secft.dataset.split import Ranks, places_in_groups
+from secft.reasons import Reason
 
 Group = tuple[str, str, str]
-OVER = "over the share of its source, task and class"
+OVER = Reason("balance.share")
 
 
 def quotas(sizes: Mapping[Group, int], temperature: float, target: int | None) -> dict[Group, int]:

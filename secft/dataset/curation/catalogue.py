@@ -16,7 +16,7 @@ import numpy as np
 from secft.dataset.dedup.words import Hashes, distinct, text_hash
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates.mapping import primary_impact
-from secft.engine import Workplace
+from secft.executor import Workplace
 from secft.files import canonical_json, storage_errors
 from secft.records import Document
 from secft.security.identifiers import named
@@ -48,7 +48,7 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class DocumentCatalogue:
     """What all documents of a run say.
 
     Attributes:
@@ -73,8 +73,8 @@ def document_facts(document: Document) -> DocumentFacts:
 
 def named_in(document: Document) -> frozenset[str]:
     """Return every identifier that a document is or names."""
-    told = named(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
-    return told | {document.id}
+    names = named(f"{document.title}\n{document.text}\n{canonical_json(document.fields)}")
+    return names | {document.id}
 
 
 class StoredFacts:
@@ -123,7 +123,7 @@ def _hashes_of(part: _Part) -> Hashes:
     return np.unique(np.fromiter(map(text_hash, names), np.uint64, len(names)))
 
 
-def catalogue(documents: Path, place: Workplace) -> Catalogue:
+def catalogue(documents: Path, place: Workplace) -> DocumentCatalogue:
     """Make a catalogue of the documents of a file.
 
     Args:
@@ -140,5 +140,5 @@ def catalogue(documents: Path, place: Workplace) -> Catalogue:
     parts = (_Part(store, start, start + place.shard_size) for start in starts)
     path = directory / "names.npy"
     with storage_errors(path):
-        np.save(path, distinct(place.engine.map(_hashes_of, parts)))
-    return Catalogue(StoredFacts(store), StoredNames(path))
+        np.save(path, distinct(place.executor.map(_hashes_of, parts)))
+    return DocumentCatalogue(StoredFacts(store), StoredNames(path))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from secft.config.curation import CoherenceConfig
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
+from secft.reasons import Reason
 from secft.records import Example
 from secft.security.identifiers import named
 
@@ -118,7 +119,7 @@ def content_words(text: str) -> frozenset[str]:
     return frozenset(word[:6] for word in _WORD.findall(text.lower()) if word not in _STOP)
 
 
-def coherence_fault(example: Example, known: Catalogue | None, settings: CoherenceConfig) -> str | None:
+def coherence_fault(example: Example, known: DocumentCatalogue | None, settings: CoherenceConfig) -> Reason | None:
     """Return why an answer does not belong to its question, or None.
 
     Args:
@@ -133,21 +134,21 @@ def coherence_fault(example: Example, known: Catalogue | None, settings: Coheren
     if known is not None and known.facts.get(example.provenance.document) is not None:
         strange = named(answer) - named(asked)
         if any(name not in known.known for name in strange):
-            return "the answer names an identifier that no document knows"
+            return Reason("coherence.identifier")
     if example.choices or len(answer.split()) < settings.min_words:
         return None
-    return None if _related(example, asked, answer, known) else "the answer shares no word with its question or subject"
+    return None if _related(example, asked, answer, known) else Reason("coherence.unrelated")
 
 
-def _related(example: Example, asked: str, answer: str, known: Catalogue | None) -> bool:
+def _related(example: Example, asked: str, answer: str, known: DocumentCatalogue | None) -> bool:
     if example.entity and example.entity.lower() in answer.lower():
         return True
     questions = "\n".join(message["content"] for message in example.messages if message["role"] == "user")
     facts = known.facts.get(example.provenance.document) if known else None
-    told = content_words(answer)
-    if told & content_words(questions) or (facts and told & content_words(facts.title)):
+    words = content_words(answer)
+    if words & content_words(questions) or (facts and words & content_words(facts.title)):
         return True
     # A list of measures need not name what it is against, and code has words of its own. What a template took from the
     # fields of a document belongs to it.
     from_fields = bool(facts) and not example.provenance.teacher and bool(example.provenance.fields)
-    return not told or "```" in answer or from_fields
+    return not words or "```" in answer or from_fields

@@ -1,4 +1,4 @@
-"""The account of curation: ordered steps, where what one keeps is what the next one sees."""
+"""What curation did: ordered steps, where what one keeps is what the next one sees."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from secft.reasons import Reason
 from secft.records import Example
 
 
 class Funnel:
-    """Steps with ``step``, ``seen``, ``kept`` and ``dropped`` (reason -> number).
+    """Steps with ``step``, ``seen``, ``kept`` and ``dropped`` (spelled reason -> number, see secft.reasons).
 
     A step may have more to tell: ``changed`` (what was changed -> number), ``flagged`` (what was found and kept ->
     number) and ``details``, a table of its own.
@@ -38,13 +39,13 @@ class Funnel:
         self,
         step: str,
         seen: int,
-        reasons: Iterable[str] | Mapping[str, int],
+        reasons: Iterable[Reason] | Mapping[Reason, int],
         changed: Mapping[str, int] | None = None,
         flagged: Mapping[str, int] | None = None,
         details: Any = None,
     ) -> None:
         """Add a step that saw ``seen`` examples and dropped one per reason given, or so many."""
-        dropped = dict(sorted(Counter(reasons).items()))
+        dropped = {str(reason): count for reason, count in sorted(Counter(reasons).items())}
         entry: dict[str, Any] = {"step": step, "seen": seen, "kept": seen - sum(dropped.values()), "dropped": dropped}
         for name, counts in (("changed", changed), ("flagged", flagged)):
             if counts:
@@ -57,7 +58,7 @@ class Funnel:
         self,
         step: str,
         examples: Sequence[Example],
-        reasons: Mapping[str, str],
+        reasons: Mapping[str, Reason],
         changed: Mapping[str, int] | None = None,
         flagged: Mapping[str, int] | None = None,
         details: Any = None,

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from secft.dataset.curation import disguise
 from secft.dataset.curation.injection_phrases import matched
+from secft.reasons import Reason
 from secft.records import Example, Message
 
 LONGEST = 1_000_000
@@ -100,7 +101,7 @@ def injection_rules(text: str) -> list[str]:
     return list(_kept_rules(text) if len(text) <= _LONGEST_KEPT else _rules(text[:LONGEST]))
 
 
-def injection_fault(example: Example) -> str | None:
+def injection_fault(example: Example) -> Reason | None:
     """Return where an example carries an injection and by which rule, or None.
 
     Args:
@@ -111,10 +112,10 @@ def injection_fault(example: Example) -> str | None:
             continue
         rules = injection_rules(message["content"])
         if rules:
-            place = "the answer" if message["role"] == "assistant" else "the passage or question"
-            return f"prompt injection in {place}: {rules[0]}"
+            code = "injection.answer" if message["role"] == "assistant" else "injection.question"
+            return Reason(code, rules[0])
     rules = injection_rules(example.rejected) if example.rejected else []
-    return f"prompt injection in the worse answer: {rules[0]}" if rules else None
+    return Reason("injection.rejected", rules[0]) if rules else None
 
 
 def neutralised(example: Example) -> tuple[Example, int]:

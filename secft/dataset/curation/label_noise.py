@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from secft.config.curation import LabelConfig
 from secft.dataset.clean import comparable
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.dedup.words import Hashes, Rows
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Example
 
 SHORT = 6
 """Answers of at most so many words are labels."""
 
-MINORITY = "same question, another label than most have"
-TIE = "same question, labels in conflict"
-NEAR = "nearly the same question, another right choice"
-CONTRADICTION = "the label contradicts its document"
+MINORITY = Reason("labels.minority")
+TIE = Reason("labels.tie")
+NEAR = Reason("labels.near")
+CONTRADICTION = Reason("labels.contradiction")
 
 _LETTER = re.compile(r"^[A-Z][.)] ")
 
@@ -60,7 +61,7 @@ def near_key(key: str) -> str:
 
 def conflicts(
     questions: Hashes, nearby: Hashes, labels: Hashes, settings: LabelConfig
-) -> tuple[dict[int, str], Counter[str]]:
+) -> tuple[dict[int, Reason], Counter[str]]:
     """Find examples whose label contradicts that of others with the same question.
 
     Args:
@@ -72,14 +73,14 @@ def conflicts(
     Returns:
         Row of a dropped example -> reason, and the number of examples in contradictions by kind, dropped or not.
     """
-    found: dict[int, str] = {}
+    found: dict[int, Reason] = {}
     counted: Counter[str] = Counter()
     for rows in _disagreeing(questions, labels, labels != 0):
         counted["same question, different labels"] += len(rows)
         found.update(_losers(rows, labels[rows], settings.conflicts))
     for rows in _disagreeing(nearby, labels, (labels != 0) & (nearby != 0)):
         if np.unique(questions[rows]).size > 1:
-            counted[NEAR] += len(rows)
+            counted[NEAR.text()] += len(rows)
             if settings.near == "drop":
                 found.update({row: found.get(row, NEAR) for row in rows.tolist()})
     return found, counted
@@ -97,7 +98,7 @@ def _disagreeing(keys: Hashes, labels: Hashes, counts: NDArray[np.bool_]) -> Ite
             yield np.sort(rows[start:end])
 
 
-def _losers(rows: Rows, labels: Hashes, policy: str) -> dict[int, str]:
+def _losers(rows: Rows, labels: Hashes, policy: str) -> dict[int, Reason]:
     if policy == "keep":
         return {}
     votes = Counter(labels.tolist())
@@ -107,7 +108,7 @@ def _losers(rows: Rows, labels: Hashes, policy: str) -> dict[int, str]:
     return dict.fromkeys(rows[labels != np.uint64(first)].tolist(), MINORITY)
 
 
-def contradicts(example: Example, known: Catalogue | None) -> bool:
+def contradicts(example: Example, known: DocumentCatalogue | None) -> bool:
     """Tell whether the right answer of a choice is not what the fields of its document say.
 
     Checked are tactics of techniques, consequence classes of weaknesses, and titles of what is described.

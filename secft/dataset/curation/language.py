@@ -14,6 +14,7 @@ from typing import Any
 
 from secft.config.curation import LanguageConfig
 from secft.errors import MissingExtraError
+from secft.reasons import Reason
 from secft.records import Example
 
 LONGEST = 2_000
@@ -47,7 +48,7 @@ def detected(text: str, settings: LanguageConfig) -> tuple[str, float] | None:
     return str(best["lang"]), float(best["score"])
 
 
-def language_fault(example: Example, settings: LanguageConfig) -> str | None:
+def language_fault(example: Example, settings: LanguageConfig) -> Reason | None:
     """Return the language for which an example is dropped, or None.
 
     Question and answer are judged together, and the answer alone where it is long enough: an answer in another language
@@ -63,5 +64,5 @@ def language_fault(example: Example, settings: LanguageConfig) -> str | None:
     for text in (answer, whole):
         found = detected(text, settings)
         if found and found[0] not in settings.languages and found[1] >= settings.probability:
-            return f"language {found[0]}"
+            return Reason("language.other", found[0])
     return None

@@ -78,9 +78,7 @@ def plugin_findings(text: str, settings: SecretsConfig) -> Iterator[tuple[str, s
     Raises:
         MissingExtraError: detect-secrets is not installed.
     """
-    for line in text.splitlines():
-        if len(line) > LONGEST_LINE:
-            line = line[:LONGEST_LINE]
+    for line in (whole[:LONGEST_LINE] for whole in text.splitlines()):
         has_token = bool(_TOKEN.search(line))
         if not has_token and "://" not in line:
             continue

@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 
 from secft.config.curation import QualityConfig
 from secft.dataset.clean import comparable
+from secft.reasons import Reason
 from secft.records import Example
 
-Rule = Callable[[str, Sequence[str], QualityConfig], str | None]
+Rule = Callable[[str, Sequence[str], QualityConfig], Reason | None]
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•‣▪●◦]|\d{1,2}[.)])\s")
@@ -57,45 +58,45 @@ _OFTEN = 4
 REFUSING_TASKS = frozenset({"refuse", "assist"})
 
 
-def _mean_word(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _mean_word(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """Gopher: the mean length of words is 3 to 10; wider here, for identifiers and paths."""
     low, high = settings.mean_word_length
     mean = sum(map(len, words)) / len(words)
-    return None if low <= mean <= high else "words too short or too long on average"
+    return None if low <= mean <= high else Reason("quality.mean_word")
 
 
-def _symbols(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _symbols(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """Gopher: at most 0.1 number signs or ellipses per word."""
     count = answer.count("#") + answer.count("...") + answer.count("…")
-    return "too many number signs or ellipses" if count > settings.max_symbol_share * len(words) else None
+    return Reason("quality.symbols") if count > settings.max_symbol_share * len(words) else None
 
 
-def _digits(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _digits(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """As the digit filters of datatrove and RefinedWeb: text is not mostly numbers."""
     dense = "".join(words)
     count = sum(character.isdigit() for character in dense)
-    return "mostly digits" if count > settings.max_digit_share * len(dense) else None
+    return Reason("quality.digits") if count > settings.max_digit_share * len(dense) else None
 
 
-def _alphabetic(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _alphabetic(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """Gopher: 80 % of words hold a letter; fewer here, for tables of identifiers."""
     with_letter = sum(any(character.isalpha() for character in word) for word in words)
-    return "too few words with letters" if with_letter < settings.min_alphabetic_share * len(words) else None
+    return Reason("quality.letters") if with_letter < settings.min_alphabetic_share * len(words) else None
 
 
-def _lines(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _lines(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """Gopher: at most 30 % of lines end in an ellipsis or repeat an earlier one; 90 % begin with a bullet."""
     lines = [line.strip() for line in answer.splitlines() if line.strip()]
     if len(lines) < 3:
         return None
     if sum(line.endswith(("...", "…")) for line in lines) > settings.max_ellipsis_share * len(lines):
-        return "too many lines end in an ellipsis"
+        return Reason("quality.ellipses")
     if sum(bool(_BULLET.match(line)) for line in lines) > settings.max_bullet_share * len(lines):
-        return "too many bullets"
-    return "repeated lines" if len(lines) - len(set(lines)) > settings.max_repeated_lines * len(lines) else None
+        return Reason("quality.bullets")
+    return Reason("quality.lines") if len(lines) - len(set(lines)) > settings.max_repeated_lines * len(lines) else None
 
 
-def _repetition(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _repetition(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """Gopher: the commonest 2-, 3- and 4-gram hold at most 20, 18 and 16 % of the characters; 5-grams as a share."""
     if len(words) < settings.repetition_words:
         return None
@@ -104,10 +105,10 @@ def _repetition(answer: str, words: Sequence[str], settings: QualityConfig) -> s
         grams = Counter(zip(*(words[start:] for start in range(size)), strict=False))
         gram, count = max(grams.items(), key=lambda item: (item[1] * sum(map(len, item[0])), item[0]))
         if count >= _OFTEN and count * sum(map(len, gram)) > limit * total:
-            return f"one {size}-gram over and over"
+            return Reason("quality.ngram", str(size))
     fives = Counter(zip(*(words[start:] for start in range(5)), strict=False))
     repeated = sum(count - 1 for count in fives.values())
-    return "repeated 5-grams" if repeated > settings.max_repeated_ngrams * max(1, len(words) - 4) else None
+    return Reason("quality.fives") if repeated > settings.max_repeated_ngrams * max(1, len(words) - 4) else None
 
 
 def _says(pattern: re.Pattern[str], words: tuple[str, ...], answer: str) -> bool:
@@ -116,16 +117,16 @@ def _says(pattern: re.Pattern[str], words: tuple[str, ...], answer: str) -> bool
     return any(word in lower for word in words) and pattern.search(answer) is not None
 
 
-def _boilerplate(answer: str, words: Sequence[str], settings: QualityConfig) -> str | None:
+def _boilerplate(answer: str, words: Sequence[str], settings: QualityConfig) -> Reason | None:
     """C4: lines about JavaScript, cookies and policies, and lorem ipsum; only as notices: they are subjects here."""
-    return "boilerplate of a web page" if _says(_BOILERPLATE, _NOTICE_WORDS, answer) else None
+    return Reason("quality.boilerplate") if _says(_BOILERPLATE, _NOTICE_WORDS, answer) else None
 
 
 _PROSE_RULES: tuple[Rule, ...] = (_mean_word, _symbols, _digits, _alphabetic, _lines, _repetition)
 _ALWAYS: tuple[Rule, ...] = (_boilerplate,)
 
 
-def quality_fault(example: Example, settings: QualityConfig) -> str | None:
+def quality_fault(example: Example, settings: QualityConfig) -> Reason | None:
     """Return the rule that an example's answer breaks, or None.
 
     Args:
@@ -136,13 +137,13 @@ def quality_fault(example: Example, settings: QualityConfig) -> str | None:
     if example.choices:
         return None
     if _echoes(example, answer):
-        return "the answer repeats the question"
+        return Reason("quality.echo")
     if settings.disclaimers and example.task not in REFUSING_TASKS and _says(_DISCLAIMER, _TALK_WORDS, answer):
-        return "refusal or talk about being a model"
+        return Reason("quality.disclaimer")
     prose = _CODE.sub(" ", answer)
     words = [word for word in prose.split() if any(map(str.isalnum, word))]
     if settings.unfinished and _unfinished(answer, bool(example.provenance.teacher)):
-        return "unfinished answer"
+        return Reason("quality.unfinished")
     rules = (*_ALWAYS, *_PROSE_RULES) if len(words) >= settings.prose_words else _ALWAYS
     return next((reason for rule in rules if (reason := rule(answer, words, settings))), None)
 

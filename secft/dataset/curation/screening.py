@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Protocol
 
 from secft.config.curation import CurationConfig
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG, FactRules, facts_of
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.label_noise import contradicts
 from secft.dataset.curation.screens import judged, normalised, scrubbed, without_injection
 from secft.dataset.curation.table import ExampleTable, read_table
-from secft.engine import Workplace
-from secft.engine.shards import Rows, Shard, Task, run_shards
 from secft.errors import InputError
+from secft.executor import Workplace
+from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
 from secft.records import Example, Message, example_from_record
 
 SCREENED = "screened"
 
 
-class Tokens(Protocol):
+class TokenCounter(Protocol):
     """Counts tokens; it travels to workers by pickle."""
 
     def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
@@ -56,10 +56,10 @@ class Screening:
 
     examples_file: Path
     settings: CurationConfig
-    tokens: Tokens
+    tokens: TokenCounter
     max_tokens: int
     seed: int
-    known: Catalogue | None
+    known: DocumentCatalogue | None
 
     @property
     def rules(self) -> FactRules:
@@ -68,7 +68,7 @@ class Screening:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _ScreeningShard:
     """A run of lines of the file of examples: bytes from one offset up to another."""
 
     screening: Screening
@@ -98,27 +98,27 @@ def screened(screening: Screening, place: Workplace, funnel: Funnel) -> ExampleT
     facts = {"examples": content, "settings": plain(screening.settings), "seed": screening.seed,
              "tokens": screening.tokens.name, "max_tokens": screening.max_tokens,
              "known": screening.known is not None}  # fmt: skip
-    tasks = (Task({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
+    tasks = (ShardTask({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
     shards: list[Shard] = []
-    for shard in run_shards(place.engine, screen_piece, tasks, place.directory / SCREENED):
+    for shard in run_shards(place.executor, screen_piece, tasks, place.directory / SCREENED):
         funnel.add(shard.summary["funnel"])
         shards.append(shard)
     return read_table(shards, sum(shard.rows for shard in shards), screening.examples_file)
 
 
-def _pieces(screening: Screening, size: int) -> Iterator[_Piece]:
+def _pieces(screening: Screening, size: int) -> Iterator[_ScreeningShard]:
     start = offset = first = 0
     with screening.examples_file.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             offset += len(line)
             if number % size == 0:
-                yield _Piece(screening, start, offset, first)
+                yield _ScreeningShard(screening, start, offset, first)
                 start, first = offset, number
     if offset > start or not offset:
-        yield _Piece(screening, start, offset, first)
+        yield _ScreeningShard(screening, start, offset, first)
 
 
-def screen_piece(piece: _Piece) -> Rows:
+def screen_piece(piece: _ScreeningShard) -> Rows:
     """Screen some examples; runs in any process."""
     screening, settings = piece.screening, piece.screening.settings
     funnel = Funnel()
@@ -127,9 +127,9 @@ def screen_piece(piece: _Piece) -> Rows:
     rows = normalised(rows, funnel)
     rows = scrubbed(rows, settings, funnel)
     rows = judged(rows, settings, screening.known, funnel)
-    told = {example.id: line for example, line in zip(rows, _lines(rows, screening), strict=True)}
+    rendered = {example.id: line for example, line in zip(rows, _lines(rows, screening), strict=True)}
     # An id that comes twice is told as such once all are seen.
-    lines = (told.get(identifier) or json.dumps({"id": identifier}, ensure_ascii=False) for identifier in ids)
+    lines = (rendered.get(identifier) or json.dumps({"id": identifier}, ensure_ascii=False) for identifier in ids)
     return lines, lambda: {"funnel": funnel.steps}
 
 
@@ -149,7 +149,7 @@ def _lines(examples: Sequence[Example], screening: Screening) -> Iterator[str]:
         yield json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
-def _read(piece: _Piece) -> tuple[list[str], list[Example]]:
+def _read(piece: _ScreeningShard) -> tuple[list[str], list[Example]]:
     path = piece.screening.examples_file
     ids, examples = [], []
     with path.open("rb") as stream:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from secft.config.curation import CurationConfig
 from secft.dataset.clean import clean_example, clean_text, fault
-from secft.dataset.curation.catalogue import Catalogue
+from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.coherence import coherence_fault
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.injection import injection_fault, neutralised
@@ -16,9 +16,10 @@ from secft.dataset.curation.language import language_fault
 from secft.dataset.curation.quality import quality_fault
 from secft.dataset.curation.secrets import MOSTLY_SECRET, mostly_secret, scrub_example
 from secft.dataset.curation.toxicity import toxicity_fault
+from secft.reasons import Reason
 from secft.records import Example
 
-Fault = Callable[[Example], str | None]
+Fault = Callable[[Example], Reason | None]
 
 
 def without_injection(examples: Sequence[Example], settings: CurationConfig, funnel: Funnel) -> list[Example]:
@@ -30,14 +31,14 @@ def without_injection(examples: Sequence[Example], settings: CurationConfig, fun
         harmless, count = neutralised(example)
         changed.update({"tokens of chat templates made harmless": count} if count else {})
         rows.append(harmless)
-    return funnel.drop("prompt injection", rows, reasons, changed)
+    return funnel.drop("injection", rows, reasons, changed)
 
 
 def normalised(examples: Sequence[Example], funnel: Funnel) -> list[Example]:
     """Normalise texts and drop conversations that cannot be trained on."""
     rows = [clean_example(example) for example in examples]
     rows = [replace(row, rejected=clean_text(row.rejected)) if row.rejected else row for row in rows]
-    return funnel.drop("normalise and check", rows, _faults(rows, fault))
+    return funnel.drop("normalise", rows, _faults(rows, fault))
 
 
 def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funnel) -> list[Example]:
@@ -45,7 +46,7 @@ def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funn
     if not settings.secrets.scrub:
         return list(examples)
     changed: Counter[str] = Counter()
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
     rows = []
     for example in examples:
         clean, counts = scrub_example(example, settings.secrets)
@@ -58,7 +59,7 @@ def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funn
 
 
 def judged(
-    examples: Sequence[Example], settings: CurationConfig, known: Catalogue | None, funnel: Funnel
+    examples: Sequence[Example], settings: CurationConfig, known: DocumentCatalogue | None, funnel: Funnel
 ) -> list[Example]:
     """Drop examples by language, quality, toxicity and coherence; each is a step of its own."""
     steps: list[tuple[str, bool, Fault]] = [
@@ -74,5 +75,5 @@ def judged(
     return rows
 
 
-def _faults(examples: Sequence[Example], judge: Fault) -> dict[str, str]:
+def _faults(examples: Sequence[Example], judge: Fault) -> dict[str, Reason]:
     return {example.id: reason for example in examples if (reason := judge(example)) is not None}

@@ -87,7 +87,7 @@ _MAIL = (
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w@:/-])"
 )
 _SECRET_WORD = (
-    r"(?i:secret|token|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|client[_-]?key)"
+    r"(?i:secret|token|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|client[_-]?key)"  # noqa: S105  # a pattern
 )
 
 RULES: tuple[SecretRule, ...] = (

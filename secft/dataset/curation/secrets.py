@@ -16,9 +16,10 @@ from secft.config.curation import SecretsConfig
 from secft.dataset.curation.documented import documented_secret
 from secft.dataset.curation.plugins import plugin_findings
 from secft.dataset.curation.secret_rules import RULES
+from secft.reasons import Reason
 from secft.records import Example, Message
 
-MOSTLY_SECRET = "the answer is mostly a secret"
+MOSTLY_SECRET = Reason("secrets.mostly")
 
 
 @dataclass

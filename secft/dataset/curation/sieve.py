@@ -1,4 +1,4 @@
-"""What is left of a table of examples, step by step, with the account of what was dropped."""
+"""What is left of a table of examples, step by step, with counts of what was dropped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.dedup.words import Rows
+from secft.reasons import Reason
 
-Dropped = Iterable[tuple[Rows | Iterable[int], str]]
+Dropped = Iterable[tuple[Rows | Iterable[int], Reason]]
 """Rows and why they go; where a row stands twice, the last reason counts."""
 
 
@@ -20,7 +21,7 @@ class Sieve:
 
     Attributes:
         alive: shape (n,).
-        funnel: told of every step.
+        funnel: notes every step.
     """
 
     def __init__(self, size: int, funnel: Funnel) -> None:
@@ -35,14 +36,14 @@ class Sieve:
     def drop(self, step: str, dropped: Dropped, flagged: Mapping[str, int] | None = None, details: Any = None) -> None:
         """Take rows out and record the step; rows that are gone already do not count."""
         seen = int(self.alive.sum())
-        reasons: dict[int, str] = {}
+        reasons: dict[int, Reason] = {}
         which = np.full(self.alive.size, -1, np.int16)
         for number, (rows, reason) in enumerate(dropped):
             places = np.asarray(rows if isinstance(rows, np.ndarray) else list(rows), np.int64)
             which[places] = number
             reasons[number] = reason
         gone = which[self.alive & (which >= 0)]
-        counts: dict[str, int] = {}
+        counts: dict[Reason, int] = {}
         for number, count in enumerate(np.bincount(gone, minlength=len(reasons)).tolist()):
             if count:
                 counts[reasons[number]] = counts.get(reasons[number], 0) + count
@@ -50,9 +51,9 @@ class Sieve:
         self.funnel.record(step, seen, counts, flagged=flagged, details=details)
 
 
-def by_reason(found: Mapping[int, str]) -> Dropped:
+def by_reason(found: Mapping[int, Reason]) -> Dropped:
     """Return rows by the reason that each has."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[Reason, list[int]] = {}
     for row, reason in found.items():
         groups.setdefault(reason, []).append(row)
     return [(rows, reason) for reason, rows in groups.items()]

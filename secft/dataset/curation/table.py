@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from secft.dataset.curation.facts import COLUMNS
 from secft.dataset.dedup.words import Rows, text_hash
 from secft.dataset.natural import natural_bytes
-from secft.engine.shards import Shard
 from secft.errors import InputError
+from secft.executor.shards import Shard
 from secft.records import Example, example_from_record
 
 Columns = NDArray[Any]

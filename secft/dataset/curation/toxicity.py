@@ -11,6 +11,7 @@ import re
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from secft.reasons import Reason
 from secft.records import Example
 
 REFUSED_TASKS = frozenset({"refuse", "assist"})
@@ -42,11 +43,11 @@ def toxic(text: str) -> str | None:
     """Return what kind of abuse a text holds, or None."""
     lower = text.lower().replace("\u2019", "'")
     if any(map(_is_slur, set(_WORD.findall(lower)))):
-        return "a slur"
+        return "slur"
     if re.search(r"[a-z][013457@$][a-z]", lower) and any(map(_is_slur, set(_WORD.findall(lower.translate(_LEET))))):
-        return "a slur"
+        return "slur"
     match = _phrases().search(" ".join(lower.split()))
-    return "harassment or self-harm" if match and not _technical(lower, match.group()) else None
+    return "abuse" if match and not _technical(lower, match.group()) else None
 
 
 def _technical(lower: str, phrase: str) -> bool:
@@ -54,7 +55,7 @@ def _technical(lower: str, phrase: str) -> bool:
     return "kill" in phrase and bool(_TECHNICAL.search(" ".join(lower.split())[max(0, place - 60) : place + 80]))
 
 
-def toxicity_fault(example: Example) -> str | None:
+def toxicity_fault(example: Example) -> Reason | None:
     """Return why an example is dropped, or None; a request that the answer refuses may be what it is."""
     for message in example.messages:
         asked = message["role"] == "user"
@@ -62,5 +63,5 @@ def toxicity_fault(example: Example) -> str | None:
             continue
         kind = toxic(message["content"])
         if kind:
-            return f"{kind} in the {'question' if asked else 'answer'}"
+            return Reason(f"toxicity.{kind}_{'question' if asked else 'answer'}")
     return None

@@ -21,8 +21,8 @@ from secft.dataset.dedup.forest import clusters
 from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
 from secft.dataset.dedup.semantic import Embed, semantic_clusters
 from secft.dataset.dedup.words import Hashes
-from secft.engine import Engine, Workplace
 from secft.errors import Problem
+from secft.executor import Executor, Workplace
 from secft.lookup import pick
 
 __all__ = [
@@ -47,7 +47,7 @@ __all__ = [
 class NearDuplicates(Protocol):
     """Finds clusters of near-duplicates."""
 
-    def __call__(self, texts: Sequence[Text], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+    def __call__(self, texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
         """Return key -> key of the cluster's first text by natural order, for every text.
 
         Args:
@@ -93,8 +93,8 @@ def near_duplicates(
     """
     find = pick(ENGINES, settings.engine, "dedup.engine")
     if place is not None and settings.engine == "fast" and count > IN_MEMORY:
-        return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.engine))
-    found = find(list(texts), settings, place.engine if place else None)
+        return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.executor))
+    found = find(list(texts), settings, place.executor if place else None)
     return {key: first for key, first in found.items() if key != first}
 
 

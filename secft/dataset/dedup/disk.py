@@ -26,8 +26,8 @@ from secft.dataset.dedup.search import connected
 from secft.dataset.dedup.shards import FORMAT, Shards, flush, write_shard
 from secft.dataset.dedup.words import Rows
 from secft.dataset.natural import natural
-from secft.engine import Engine, InProcess
 from secft.errors import InputError
+from secft.executor import Executor, InProcess
 from secft.files import canonical_json, storage_errors
 
 CLUSTERS = "clusters.parquet"
@@ -58,7 +58,7 @@ class _SavedSearch:
 
 
 def clusters_on_disk(
-    texts: Iterable[Text], settings: DedupConfig, directory: Path, shard_size: int, engine: Engine | None = None
+    texts: Iterable[Text], settings: DedupConfig, directory: Path, shard_size: int, engine: Executor | None = None
 ) -> Path:
     """Find the clusters of near-duplicates among any number of texts.
 
@@ -68,7 +68,7 @@ def clusters_on_disk(
         texts: with unique keys; read once, in shards.
         settings: threshold, permutations, shingle length and seed.
         directory: where shards and state are kept; it may hold those of other texts and settings.
-        shard_size: texts in a shard; `EngineConfig.shard_size`.
+        shard_size: texts in a shard; `ExecutorConfig.shard_size`.
         engine: on what shards are sketched and pairs are verified.
 
     Returns:

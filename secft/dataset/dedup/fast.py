@@ -14,7 +14,7 @@ from secft.dataset.dedup.sketch import Sketch, sketch
 from secft.dataset.dedup.verify import MemoryStore, sets_in_memory
 from secft.dataset.dedup.words import Rows
 from secft.dataset.natural import natural
-from secft.engine import Engine, InProcess
+from secft.executor import Executor, InProcess
 
 _SHARD = 2000
 """Texts; what a shard needs stays in the cache of a core."""
@@ -25,7 +25,7 @@ def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
     return sketch(texts, settings)
 
 
-def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
     """Return key -> key of the cluster's first text by natural order, for every text.
 
     Args:

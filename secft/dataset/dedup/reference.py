@@ -10,7 +10,7 @@ from secft.dataset.clean import comparable
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, jaccard, shingles
 from secft.dataset.dedup.forest import Pair, clusters
-from secft.engine import Engine
+from secft.executor import Executor
 
 SCHEME = "affine32"
 
@@ -46,7 +46,7 @@ def near_duplicate_pairs(sets: Mapping[str, frozenset[str]], settings: DedupConf
     return {pair for pair in pairs if jaccard(sets[pair[0]], sets[pair[1]]) >= settings.threshold}
 
 
-def reference_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Engine | None = None) -> dict[str, str]:
+def reference_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
     """Return key -> key of the cluster's first text by natural order, for every text.
 
     Args:

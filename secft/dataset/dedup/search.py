@@ -27,7 +27,7 @@ from secft.dataset.dedup.buckets import BATCH, WINDOW, Links, Runs, batched, fir
 from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.verify import Candidates, Store, verified
 from secft.dataset.dedup.words import Hashes, Rows
-from secft.engine import Engine
+from secft.executor import Executor
 
 SECOND_BANDS = 10
 _SECOND_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -52,7 +52,7 @@ class Search:
     store: Store
     rows: Rows
     threshold: float
-    engine: Engine
+    engine: Executor
     forest: Forest
     compared: int = 0
 
@@ -122,7 +122,7 @@ def _by_digest(digests: Hashes) -> Rows:
     return order
 
 
-def same_sets(store: Store, digests: Hashes, engine: Engine) -> Rows:
+def same_sets(store: Store, digests: Hashes, engine: Executor) -> Rows:
     """Return for every text the one with the same group and the same set of shingles that stands for all of them.
 
     Args:
@@ -146,7 +146,7 @@ def same_sets(store: Store, digests: Hashes, engine: Engine) -> Rows:
     return first
 
 
-class Progress(Protocol):
+class SearchProgress(Protocol):
     """Keeps what a search has found, so that a killed one goes on where it was."""
 
     def load(self) -> tuple[int, Rows] | None:
@@ -170,7 +170,7 @@ class Forgetful:
 
 
 def connected(
-    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, engine: Engine, progress: Progress
+    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, engine: Executor, progress: SearchProgress
 ) -> Rows:
     """Return a number for each text that is the same for all texts of a cluster, shape (n,).
 

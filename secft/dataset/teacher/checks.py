@@ -15,6 +15,7 @@ from secft.dataset.teacher.identifiers import unfounded
 from secft.dataset.teacher.passages import Passage
 from secft.dataset.teacher.words import content_words, coverage, names, negated, numbers, word_runs
 from secft.dataset.text import sentences
+from secft.reasons import Reason
 
 QUESTION_COVERAGE = 0.75
 SUBJECT_COVERAGE = 0.5
@@ -97,7 +98,7 @@ class Rules:
     shown: frozenset[str]
 
 
-Check = Callable[[Pair, Passage, Rules], str | None]
+Check = Callable[[Pair, Passage, Rules], Reason | None]
 
 
 def source_of(passage: Passage) -> str:
@@ -105,20 +106,20 @@ def source_of(passage: Passage) -> str:
     return f"{passage.subject}. {passage.text}"
 
 
-def _form(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _form(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     for part, text in (("question", pair.question), ("answer", pair.answer)):
         low, high = _LENGTHS[part]
         if not low <= len(text) <= high:
-            return f"form: the {part} is too {'short' if len(text) < low else 'long'}"
+            return Reason(f"teacher.{part}_{'short' if len(text) < low else 'long'}")
     if "\n" in pair.question.strip() or re.search(r"[{}<>|]", pair.question):
-        return "form: the question is not plain text"
+        return Reason("teacher.not_plain")
     last = sentences(pair.question)[-1]
     asks = last.endswith("?") and pair.question.count("?") == 1
     if not asks or not _OPENERS.match(last):
-        return "form: the question does not ask"
+        return Reason("teacher.not_asking")
     if _BROKEN.match(last) or _repeats(pair.question):
-        return "form: the question is broken or repeats itself"
-    return None if pair.answer.rstrip()[-1:] in ".!?)`\"'”" else "form: the answer breaks off"
+        return Reason("teacher.broken")
+    return None if pair.answer.rstrip()[-1:] in ".!?)`\"'”" else Reason("teacher.breaks_off")
 
 
 def _repeats(text: str) -> bool:
@@ -127,58 +128,58 @@ def _repeats(text: str) -> bool:
     return len(set(runs)) < len(runs)
 
 
-def _self_contained(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _self_contained(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     if pair.quoted and re.search(r"\b(?:this|these|those)\b", pair.question, re.IGNORECASE):
-        return "answerability: points at something that a reader cannot see"
+        return Reason("answerability.unseen")
     if _ABOUT_TEXT.search(pair.question) or (not pair.quoted and _ABOUT_TEXT.search(pair.answer)):
-        return "answerability: speaks of the text instead of its subject"
+        return Reason("answerability.text")
     return None
 
 
-def _refusal(pair: Pair, passage: Passage, rules: Rules) -> str | None:
-    return "refusal" if not pair.quoted and _REFUSAL.search(pair.answer) else None
+def _refusal(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
+    return Reason("teacher.refusal") if not pair.quoted and _REFUSAL.search(pair.answer) else None
 
 
-def _copied(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _copied(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     runs = word_runs(f"{pair.question} {'' if pair.quoted else pair.answer}", COPIED_RUN)
     copied = (runs & rules.shown) - word_runs(source_of(passage), COPIED_RUN)
-    return "copied from the examples of the prompt" if len(copied) > 1 else None
+    return Reason("teacher.copied") if len(copied) > 1 else None
 
 
-def _identifiers(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _identifiers(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     return unfounded(f"{pair.question} {pair.answer}", source_of(passage), rules.known)
 
 
-def _figures(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _figures(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     source = source_of(passage)
     if numbers(f"{pair.question} {pair.answer}") - numbers(source):
-        return "groundedness: a number that is not in its passage"
+        return Reason("teacher.number")
     known = set(re.findall(r"[a-z0-9]+", source.casefold()))
     for name in names(pair.question) | names(pair.answer):
         if not set(re.findall(r"[a-z0-9]+", name)) <= known and not set(content_words(name)) <= set(
             content_words(source)
         ):
-            return "groundedness: a name that is not in its passage"
+            return Reason("teacher.name")
     return None
 
 
-def _question_grounded(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _question_grounded(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     known = set(content_words(source_of(passage)))
     words = [word for word in content_words(pair.question) if word not in _FRAME or word in known]
     if not words or sum(word in known for word in words) / len(words) < QUESTION_COVERAGE:
-        return "groundedness: the question is not about its passage"
+        return Reason("teacher.off_passage")
     return None
 
 
-def _answer_grounded(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _answer_grounded(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     if pair.quoted:
         return None
     source = source_of(passage)
     for sentence in sentences(pair.answer):
         if coverage(sentence, source) < rules.grounded:
-            return "groundedness: a claim that is not in its passage"
+            return Reason("teacher.claim")
         if negated(sentence) != negated(_nearest(sentence, passage)):
-            return "groundedness: a claim is turned into its opposite"
+            return Reason("teacher.negated")
     return None
 
 
@@ -189,21 +190,21 @@ def _nearest(sentence: str, passage: Passage) -> str:
     return " ".join(one for share, one in shares if share >= max(1, most / 2))
 
 
-def _intent(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def _intent(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     wanted = _ASKS.get(passage.aspect)
     if wanted and not wanted.search(pair.question):
-        return f"answerability: the passage is about {passage.aspect}, the question is not"
+        return Reason("answerability.aspect", passage.aspect)
     if wanted and re.match(r"what (?:is|are)\b", pair.question, re.IGNORECASE):
-        return "answerability: asks for a definition, which its passage does not give"
+        return Reason("answerability.definition")
     if _wants_the_good_prevented(pair, passage):
-        return "answerability: asks how to prevent what its passage recommends"
+        return Reason("answerability.recommended")
     if passage.aspect == "description":
         if _PREVENTS.search(pair.question) and not _PREVENTS.search(passage.text):
-            return "answerability: asks for prevention, which its passage does not tell"
+            return Reason("answerability.prevention")
         if _DETECTS.search(pair.question) and not _DETECTS.search(passage.text):
-            return "answerability: asks for detection, which its passage does not tell"
+            return Reason("answerability.detection")
         if _HOW_NOT.search(pair.question):
-            return "answerability: asks how something does not happen"
+            return Reason("answerability.negative")
     return None
 
 
@@ -215,13 +216,13 @@ def _wants_the_good_prevented(pair: Pair, passage: Passage) -> bool:
     return coverage(pair.question[match.end() :], passage.subject) < SUBJECT_COVERAGE
 
 
-def _tells_something(pair: Pair, passage: Passage, rules: Rules) -> str | None:
-    asked, told = set(content_words(pair.question)), set(content_words(pair.answer))
-    new = told - asked
-    if len(new) < NEW_WORDS or len(new) < NEW_SHARE * len(told):
-        return "answerability: the question gives the answer away"
+def _tells_something(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
+    asked, answered = set(content_words(pair.question)), set(content_words(pair.answer))
+    new = answered - asked
+    if len(new) < NEW_WORDS or len(new) < NEW_SHARE * len(answered):
+        return Reason("answerability.given_away")
     subject = set(content_words(passage.subject))
-    return None if asked & (told | subject) else "answerability: question and answer share no word"
+    return None if asked & (answered | subject) else Reason("answerability.no_word")
 
 
 CHECKS: Mapping[str, Check] = {
@@ -239,6 +240,6 @@ CHECKS: Mapping[str, Check] = {
 """In this order; the first rule that is broken gives the reason."""
 
 
-def reject(pair: Pair, passage: Passage, rules: Rules) -> str | None:
+def reject(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     """Return why a pair is not believed, or None."""
     return next((reason for check in CHECKS.values() if (reason := check(pair, passage, rules))), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from secft.dataset.seen import SeenIds
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import loosely_named
 
@@ -31,7 +32,7 @@ def _in_fields(value: object) -> set[str]:
     return set()
 
 
-def unfounded(text: str, passage: str, known: Container[str]) -> str | None:
+def unfounded(text: str, passage: str, known: Container[str]) -> Reason | None:
     """Return why the identifiers of a generated text cannot stand, or None.
 
     Args:
@@ -43,5 +44,5 @@ def unfounded(text: str, passage: str, known: Container[str]) -> str | None:
     if not extra:
         return None
     if all(identifier in known for identifier in extra):
-        return "names an identifier not in its passage"
-    return "names an identifier that no catalogue knows"
+        return Reason("teacher.other_identifier")
+    return Reason("teacher.unknown_identifier")

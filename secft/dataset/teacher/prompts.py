@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
+from secft.chat.protocol import Request
 from secft.dataset.teacher.passages import Passage
 from secft.errors import InputError
-from secft.llm.protocol import Request
 from secft.records import Message
 
 OWN = Path(__file__).resolve().parent / "prompts"

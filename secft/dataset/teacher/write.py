@@ -1,4 +1,4 @@
-"""Ask a teacher about passages, check what it writes, and keep the account of both."""
+"""Ask a teacher about passages, check what it writes, and keep a log of both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from secft.chat.errors import ReplyFormatError
+from secft.chat.protocol import Failure, Reply, Request
+from secft.chat.schema import parse_json_reply
 from secft.config.synthesis import WritingConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.injection import injection_rules
@@ -17,18 +20,16 @@ from secft.dataset.teacher.prompts import Prompt, has_prompt, load_prompt
 from secft.dataset.teacher.replies import Written, written
 from secft.dataset.teacher.words import word_runs
 from secft.errors import InputError
-from secft.llm.errors import ReplyFormatError
-from secft.llm.protocol import Failure, Reply, Request
-from secft.llm.schema import parse_json_reply
+from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance
 
 JUDGE = "judge"
-INJECTED = "not asked: the passage holds instructions to a model"
+INJECTED = Reason("teacher.injected")
 _SHOWN_REASONS = 3
 
 
 class Asker(Protocol):
-    """Asks many questions; see secft.llm.session."""
+    """Asks many questions; see secft.chat.session."""
 
     def ask_all(self, requests: Iterable[Request], on_progress: Any = None) -> Iterator[Reply | Failure]:
         """Yield a reply or a failure for every request, in order."""
@@ -36,7 +37,7 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class PairAttempt:
     """One thing that was asked and what became of it.
 
     Attributes:
@@ -45,7 +46,7 @@ class Attempt:
         prompt: name and version of the prompt.
         written: what the teacher wrote, or None where the reply could not be read.
         reply: the reply, or None where there was none.
-        reason: why it was rejected, or an empty string.
+        reason: why it was rejected, or None.
         score: what the judge gave, or None.
     """
 
@@ -54,7 +55,7 @@ class Attempt:
     prompt: str
     written: Written | None
     reply: Reply | None
-    reason: str = ""
+    reason: Reason | None = None
     score: int | None = None
 
     def row(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Attempt:
             "document": self.passage.document.id,
             "task": self.task,
             "prompt": self.prompt,
-            "reason": self.reason,
+            "reason": self.reason.text() if self.reason else "",
             "score": self.score,
             "question": first.question if first else "",
             "answer": first.answer if first else (self.reply.text if self.reply else ""),
@@ -74,7 +75,7 @@ class Attempt:
 
 
 @dataclass
-class Account:
+class TeacherLog:
     """What was asked, accepted and rejected.
 
     Attributes:
@@ -86,7 +87,7 @@ class Account:
 
     asked: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[Reason] = field(default_factory=Counter)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Account:
         return {
             "asked": dict(sorted(self.asked.items())),
             "accepted": dict(sorted(self.accepted.items())),
-            "rejected": dict(sorted(self.rejected.items())),
+            "rejected": {str(reason): count for reason, count in sorted(self.rejected.items())},
         }
 
 
@@ -103,7 +104,7 @@ Planned = list[tuple[str, Passage, Prompt]]
 
 
 def plan_requests(
-    documents: Mapping[str, Document], settings: WritingConfig, seed: int, account: Account | None = None
+    documents: Mapping[str, Document], settings: WritingConfig, seed: int, log: TeacherLog | None = None
 ) -> Planned:
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
@@ -118,8 +119,8 @@ def plan_requests(
             "or sources, or allow longer passages (synthesis.writing.passage_characters)."
         )
     kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
-    if account is not None and len(kept) < len(chosen):
-        account.rejected[INJECTED] += len(chosen) - len(kept)
+    if log is not None and len(kept) < len(chosen):
+        log.rejected[INJECTED] += len(chosen) - len(kept)
     return kept
 
 
@@ -134,7 +135,7 @@ def write_pairs(
     system_prompt: str,
     seed: int,
     llm: Asker,
-    account: Account,
+    log: TeacherLog,
     on_progress: Callable[[Any], None] | None = None,
     planned: Planned | None = None,
 ) -> list[Example]:
@@ -146,21 +147,21 @@ def write_pairs(
         system_prompt: the system message of every example.
         seed: decides which passages are chosen.
         llm: who is asked.
-        account: filled here.
+        log: filled here.
         on_progress: told how far the asking is.
-        planned: what plan_requests returned for the same documents and account; None plans here.
+        planned: what plan_requests returned for the same documents and log; None plans here.
 
     Raises:
         InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
     """
     if planned is None:
-        planned = plan_requests(documents, settings, seed, account)
+        planned = plan_requests(documents, settings, seed, log)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
     requests = (prompt.fill(passage) for _, passage, prompt in planned)
-    attempts: list[Attempt] = []
+    attempts: list[PairAttempt] = []
     for (task, passage, prompt), answer in zip(planned, llm.ask_all(requests, on_progress), strict=True):
-        account.asked[task] += 1
+        log.asked[task] += 1
         rules = Rules(settings.grounded, known, shown[prompt.name])
         attempts.append(_judged_by_rules(task, passage, prompt, answer, settings, rules))
     attempts = _without_repetitions(attempts)
@@ -168,13 +169,13 @@ def write_pairs(
         attempts = list(_judged_by_model(attempts, settings, llm, on_progress))
     for attempt in attempts:
         if attempt.reason:
-            account.rejected[attempt.reason] += 1
-            account.rows.append(attempt.row())
+            log.rejected[attempt.reason] += 1
+            log.rows.append(attempt.row())
         else:
-            account.accepted[attempt.task] += 1
+            log.accepted[attempt.task] += 1
     accepted = [_example(attempt, system_prompt) for attempt in attempts if not attempt.reason]
     if not accepted:
-        raise InputError(_nothing_accepted(account))
+        raise InputError(_nothing_accepted(log))
     return accepted
 
 
@@ -185,23 +186,23 @@ def _runs_shown(prompt: Prompt) -> frozenset[str]:
 
 def _judged_by_rules(
     task: str, passage: Passage, prompt: Prompt, answer: Reply | Failure, settings: WritingConfig, rules: Rules
-) -> Attempt:
+) -> PairAttempt:
     if isinstance(answer, Failure):
-        return Attempt(task, passage, prompt.purpose, None, None, f"no reply: {answer.reason}")
+        return PairAttempt(task, passage, prompt.purpose, None, None, Reason("teacher.no_reply", answer.reason))
     if answer.finish == "length":
-        return Attempt(task, passage, prompt.purpose, None, answer, "format: the reply was cut off")
+        return PairAttempt(task, passage, prompt.purpose, None, answer, Reason("teacher.cut_off"))
     try:
         wrote = written(task, settings.answers, parse_json_reply(answer.text, prompt.schema), passage)
     except (ReplyFormatError, KeyError, TypeError) as error:
-        return Attempt(task, passage, prompt.purpose, None, answer, f"format: {_class_of(error)}")
-    return Attempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
+        return PairAttempt(task, passage, prompt.purpose, None, answer, Reason("teacher.format", _class_of(error)))
+    return PairAttempt(task, passage, prompt.purpose, wrote, answer, _why_not(wrote, passage, rules))
 
 
 def _class_of(error: Exception) -> str:
     return error.reason if isinstance(error, ReplyFormatError) else "the prompt's schema lacks a key of its task"
 
 
-def _why_not(wrote: Written, passage: Passage, rules: Rules) -> str:
+def _why_not(wrote: Written, passage: Passage, rules: Rules) -> Reason | None:
     """Return the first reason against any turn, against the situation, or against the worse answer; empty if none."""
     for pair in wrote.pairs:
         reason = reject(pair, passage, rules)
@@ -210,17 +211,17 @@ def _why_not(wrote: Written, passage: Passage, rules: Rules) -> str:
     if wrote.opening:
         reason = reject(Pair(wrote.pairs[0].question, wrote.opening, quoted=False), passage, rules)
         # A situation may tell little that is new; what it tells must be true.
-        if reason and not reason.startswith("answerability"):
-            return f"situation: {reason}"
+        if reason and not reason.code.startswith("answerability."):
+            return Reason("teacher.situation", str(reason))
     answers = [comparable(pair.answer) for pair in wrote.pairs]
     if len(set(answers)) < len(answers):
-        return "the turns repeat each other"
+        return Reason("teacher.turns")
     if wrote.rejected and comparable(wrote.rejected) == answers[0]:
-        return "the worse answer is the better one"
-    return ""
+        return Reason("teacher.worse")
+    return None
 
 
-def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
+def _without_repetitions(attempts: Sequence[PairAttempt]) -> list[PairAttempt]:
     """Reject questions that were accepted before, whatever their passage."""
     seen: set[str] = set()
     result = []
@@ -229,20 +230,20 @@ def _without_repetitions(attempts: Sequence[Attempt]) -> list[Attempt]:
             result.append(attempt)
             continue
         asked = comparable(f"{attempt.written.opening} {attempt.written.pairs[0].question}")
-        result.append(_with(attempt, "asks what was asked before") if asked in seen else attempt)
+        result.append(_with(attempt, Reason("teacher.again")) if asked in seen else attempt)
         seen.add(asked)
     return result
 
 
-def _with(attempt: Attempt, reason: str, score: int | None = None) -> Attempt:
-    return Attempt(
+def _with(attempt: PairAttempt, reason: Reason | None, score: int | None = None) -> PairAttempt:
+    return PairAttempt(
         attempt.task, attempt.passage, attempt.prompt, attempt.written, attempt.reply, reason, score or attempt.score
     )
 
 
 def _judged_by_model(
-    attempts: Sequence[Attempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
-) -> Iterator[Attempt]:
+    attempts: Sequence[PairAttempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
+) -> Iterator[PairAttempt]:
     prompt = load_prompt(JUDGE, "free", settings.prompts)
     asked = [attempt for attempt in attempts if not attempt.reason and attempt.written]
     requests = (_judge_request(prompt, attempt) for attempt in asked)
@@ -257,16 +258,16 @@ def _judged_by_model(
         except ReplyFormatError:
             score = None
         low = score is None or score < (settings.judge or 0)
-        reason = "the judge gave no score" if score is None else "judged too low" if low else ""
+        reason = Reason("teacher.no_score") if score is None else Reason("teacher.low_score") if low else None
         yield _with(attempt, reason, score)
 
 
-def _judge_request(prompt: Prompt, attempt: Attempt) -> Request:
+def _judge_request(prompt: Prompt, attempt: PairAttempt) -> Request:
     wrote = attempt.written
     assert wrote is not None  # only attempts that wrote something are judged
     asked = "\n".join(pair.question for pair in wrote.pairs)
-    told = "\n".join(pair.answer for pair in wrote.pairs)
-    return prompt.fill(attempt.passage, question=f"{wrote.opening} {asked}".strip(), answer=told)
+    answers = "\n".join(pair.answer for pair in wrote.pairs)
+    return prompt.fill(attempt.passage, question=f"{wrote.opening} {asked}".strip(), answer=answers)
 
 
 def _messages(wrote: Written, system: str) -> tuple[Message, ...]:
@@ -277,7 +278,7 @@ def _messages(wrote: Written, system: str) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def _example(attempt: Attempt, system: str) -> Example:
+def _example(attempt: PairAttempt, system: str) -> Example:
     passage, reply, wrote = attempt.passage, attempt.reply, attempt.written
     assert reply is not None  # an accepted attempt has both
     assert wrote is not None
@@ -304,10 +305,10 @@ def _example(attempt: Attempt, system: str) -> Example:
     )
 
 
-def _nothing_accepted(account: Account) -> str:
-    worst = ", ".join(f"{reason} ({count})" for reason, count in account.rejected.most_common(_SHOWN_REASONS))
+def _nothing_accepted(log: TeacherLog) -> str:
+    worst = ", ".join(f"{reason.text()} ({count})" for reason, count in log.rejected.most_common(_SHOWN_REASONS))
     return (
-        f"of {sum(account.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
+        f"of {sum(log.asked.values())} requests not one gave an acceptable pair: {worst}. Try a stronger model "
         "(llm=openai, llm=gemini), synthesis.writing.answers=quoted, other tasks, or more passages; synthesis=template "
         "needs no model at all."
     )

@@ -19,10 +19,10 @@ from secft.dataset.templates.describe import classify, explain
 from secft.dataset.templates.mapping import consequence, tactic
 from secft.dataset.templates.protect import detect, mitigate
 from secft.dataset.templates.refuse import assist, refuse
-from secft.dataset.templates.writing import Draft, Setting, Skip
+from secft.dataset.templates.writing import DraftExample, Setting, Skip
 from secft.records import Document
 
-Writer = Callable[[Document, Setting, Random], list[Draft] | Skip]
+Writer = Callable[[Document, Setting, Random], list[DraftExample] | Skip]
 
 _CATALOGUE: Mapping[str, Writer] = {
     "explain": explain,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.templates.weaknesses import listed, weakness_answer
-from secft.dataset.templates.writing import Draft, Setting, Skip, called
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, called
 from secft.records import Document
 
 _WEAKNESS = (
@@ -21,17 +21,17 @@ _TECHNIQUE = (
 )
 
 
-def weakness(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def weakness(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the weaknesses that an attack pattern exploits."""
     answer = weakness_answer(document)
     if isinstance(answer, Skip):
         return answer
-    return [Draft(dice.choice(_WEAKNESS).format(name=called(document)), answer, ("cwes",))]
+    return [DraftExample(dice.choice(_WEAKNESS).format(name=called(document)), answer, ("cwes",))]
 
 
-def technique(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def technique(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the techniques of ATT&CK that an attack pattern is mapped to."""
     answer = listed(document.fields["techniques"], "no technique named", "techniques")
     if isinstance(answer, Skip):
         return answer
-    return [Draft(dice.choice(_TECHNIQUE).format(name=called(document)), answer, ("techniques",))]
+    return [DraftExample(dice.choice(_TECHNIQUE).format(name=called(document)), answer, ("techniques",))]

@@ -10,7 +10,7 @@ from random import Random
 from sys import intern
 
 from secft.dataset.templates.protect import NO_MEASURES
-from secft.dataset.templates.writing import Draft, Setting, Skip, called, excerpt, full_title, without_name
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, called, excerpt, full_title, without_name
 from secft.records import Document
 
 _NEIGHBOURS = 12
@@ -101,9 +101,9 @@ def _options(right: str, wrong: Sequence[str], dice: Random) -> tuple[tuple[str,
     return tuple(f"{letter}. {text}" for letter, text in zip(_LETTERS, texts, strict=True)), texts.index(right)
 
 
-def _draft(question: str, right: str, wrong: Sequence[str], field: str, dice: Random) -> Draft:
+def _draft(question: str, right: str, wrong: Sequence[str], field: str, dice: Random) -> DraftExample:
     choices, index = _options(right, wrong, dice)
-    return Draft("\n".join([question, *choices]), choices[index], (field,), choices, index)
+    return DraftExample("\n".join([question, *choices]), choices[index], (field,), choices, index)
 
 
 def _distractors(pool: Iterable[str], taboo: set[str]) -> list[str]:
@@ -111,7 +111,7 @@ def _distractors(pool: Iterable[str], taboo: set[str]) -> list[str]:
     return [text for text in dict.fromkeys(pool) if text not in taboo][:3]
 
 
-def _identify(document: Document, setting: Setting, dice: Random) -> Draft | None:
+def _identify(document: Document, setting: Setting, dice: Random) -> DraftExample | None:
     near = [setting.documents[identifier] for identifier in setting.neighbours.get(document.id, [])]
     wrong = _distractors((full_title(other) for other in near), {full_title(document)})
     if len(wrong) < 3:
@@ -120,7 +120,7 @@ def _identify(document: Document, setting: Setting, dice: Random) -> Draft | Non
     return _draft(dice.choice(_IDENTIFY[document.kind]).format(text=text), full_title(document), wrong, "title", dice)
 
 
-def _mitigation(document: Document, setting: Setting, dice: Random) -> Draft | None:
+def _mitigation(document: Document, setting: Setting, dice: Random) -> DraftExample | None:
     if document.kind != "technique" or not document.fields["mitigations"]:
         return None
     own = [row["name"] for row in document.fields["mitigations"]]
@@ -134,7 +134,7 @@ def _mitigation(document: Document, setting: Setting, dice: Random) -> Draft | N
     return _draft(question, dice.choice(own), wrong, "mitigations", dice)
 
 
-def multiple_choice(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def multiple_choice(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the entry that is described, or for one of a technique's mitigations."""
     if not _told(document):
         return Skip("no statement to choose a title for")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.templates.passage import passage
-from secft.dataset.templates.writing import Draft, Setting, Skip, bullets
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets
 from secft.records import Document
 
 _REQUIRES = (
@@ -48,17 +48,17 @@ def _question(forms: tuple[str, ...], document: Document, dice: Random) -> str:
     return dice.choice(forms).format(name=_called(document), title=document.title, benchmark=benchmark)
 
 
-def explain(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what a control requires, or why a benchmark has a rule."""
     fields = document.fields
     field = "rationale" if fields.get("benchmark") else "statement" if fields.get("statement") else "description"
     text = passage(fields.get(field) or "", setting.max_answer)
     if not text:
         return Skip(f"no {field} that fits")
-    return [Draft(_question(_WHY if field == "rationale" else _REQUIRES, document, dice), text, (field,))]
+    return [DraftExample(_question(_WHY if field == "rationale" else _REQUIRES, document, dice), text, (field,))]
 
 
-def implement(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def implement(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask how a control is implemented: the fix of a rule, else its description, or the guidance of a control."""
     fields = document.fields
     of_benchmark = bool(fields.get("benchmark"))
@@ -70,10 +70,10 @@ def implement(document: Document, setting: Setting, dice: Random) -> list[Draft]
     text = passage(stated, setting.max_answer)
     if not text:
         return Skip("no guidance that fits")
-    return [Draft(_question(_SETTING if of_benchmark else _GUIDANCE, document, dice), text, (field,))]
+    return [DraftExample(_question(_SETTING if of_benchmark else _GUIDANCE, document, dice), text, (field,))]
 
 
-def check(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def check(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask how a control is checked: a rule's own check, or the objectives of an assessment."""
     fields = document.fields
     if fields.get("check"):
@@ -87,4 +87,4 @@ def check(document: Document, setting: Setting, dice: Random) -> list[Draft] | S
         answer = answer or "".join(f"{lead} {goal}." for goal in fitting)
     if not answer:
         return Skip("no check that fits")
-    return [Draft(_question(_CHECK, document, dice), answer, (field,))]
+    return [DraftExample(_question(_CHECK, document, dice), answer, (field,))]

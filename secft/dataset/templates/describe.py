@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from secft.dataset.templates.writing import Draft, Setting, Skip, called, excerpt, full_title, without_name
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, called, excerpt, full_title, without_name
 from secft.dataset.text import cut
 from secft.records import Document
 
@@ -55,7 +55,7 @@ _CLASSIFY = {
 }
 
 
-def explain(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what an entry is; the answer is the beginning of its own description."""
     answer = dice.choice(_EXPLAIN_ANSWERS)
     parts = [document.fields["description"], document.fields.get("extended_description", "")]
@@ -65,11 +65,11 @@ def explain(document: Document, setting: Setting, dice: Random) -> list[Draft] |
         return Skip("no sentence of the description fits")
     question = dice.choice(_EXPLAIN[document.kind]).format(name=called(document), id=document.id)
     fields = ("description", "extended_description") if parts[1] else ("description",)
-    return [Draft(question, answer.format(id=document.id, title=full_title(document), text=text), fields)]
+    return [DraftExample(question, answer.format(id=document.id, title=full_title(document), text=text), fields)]
 
 
-def classify(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def classify(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Give the description without the name and ask for the name."""
     text = without_name(excerpt(document.fields["description"], 260), document)
     question = dice.choice(_CLASSIFY[document.kind]).format(text=text)
-    return [Draft(question, f"{document.id}: {full_title(document)}", ("id", "title"))]
+    return [DraftExample(question, f"{document.id}: {full_title(document)}", ("id", "title"))]

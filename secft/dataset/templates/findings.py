@@ -7,7 +7,7 @@ from random import Random
 from secft.dataset.clean import comparable
 from secft.dataset.templates.passage import first_lines, passage
 from secft.dataset.templates.weaknesses import weakness_answer
-from secft.dataset.templates.writing import Draft, Setting, Skip, excerpt
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, excerpt
 from secft.records import Document
 from secft.security.severity import NAMES
 
@@ -67,7 +67,7 @@ def _facts(document: Document) -> str:
     return "".join(f"\n{line}" for line in lines if line)
 
 
-def triage(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def triage(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what a finding means and how it is fixed, as far as the report says either."""
     fields = document.fields
     remedy = passage(_said(fields["remediation"], document.title), setting.max_answer // 2)
@@ -81,7 +81,7 @@ def triage(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
     ask = dice.choice(asks)
     form = dice.choice(_REPORTED)
     question = form.format(tool=_tool(document), title=document.title, facts=_facts(document), ask=ask)
-    return [Draft(question, f"{meaning}{head}" if meaning else remedy, used)]
+    return [DraftExample(question, f"{meaning}{head}" if meaning else remedy, used)]
 
 
 def _asked(forms: tuple[str, ...], document: Document, dice: Random) -> str:
@@ -90,17 +90,17 @@ def _asked(forms: tuple[str, ...], document: Document, dice: Random) -> str:
     return question.replace("\n\n", "\n").strip()
 
 
-def severity(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def severity(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the severity that the tool gives, among five classes."""
     name = document.fields["severity"].capitalize()
     if name not in LEVELS:
         return Skip("the tool states no severity")
-    return [Draft(_asked(_SEVERITY, document, dice), name, ("severity",), LEVELS, LEVELS.index(name))]
+    return [DraftExample(_asked(_SEVERITY, document, dice), name, ("severity",), LEVELS, LEVELS.index(name))]
 
 
-def weakness(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def weakness(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the weaknesses that the tool names."""
     answer = weakness_answer(document)
     if isinstance(answer, Skip):
         return answer
-    return [Draft(_asked(_WEAKNESS, document, dice), answer, ("cwes",))]
+    return [DraftExample(_asked(_WEAKNESS, document, dice), answer, ("cwes",))]

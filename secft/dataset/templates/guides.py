@@ -10,7 +10,7 @@ import re
 from random import Random
 
 from secft.dataset.templates.passage import FENCE, passage
-from secft.dataset.templates.writing import Draft, Setting, Skip
+from secft.dataset.templates.writing import DraftExample, Setting, Skip
 from secft.dataset.text import squeeze
 from secft.records import Document
 
@@ -162,7 +162,7 @@ def _asked(document: Document, book: str) -> list[str]:
     return headings if headings or book or not title else [title]
 
 
-def guidance(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def guidance(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask about the heading of a section; the answer is the beginning of its text."""
     if _goes_on(document, setting):
         return Skip("a later part of a section")
@@ -174,4 +174,4 @@ def guidance(document: Document, setting: Setting, dice: Random) -> list[Draft] 
     fault = (_heading_fault(headings) if headings else "") or _text_fault(text, not headings)
     if fault:
         return Skip(fault)
-    return [Draft(_question(headings, book, dice), text, ("text",))]
+    return [DraftExample(_question(headings, book, dice), text, ("text",))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from secft.dataset.templates.writing import Draft, Setting, Skip, excerpt
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, excerpt
 from secft.dataset.text import squeeze
 from secft.records import Document
 
@@ -89,7 +89,7 @@ def _title(document: Document) -> str:
     return f"{parent}: {document.title}" if parent else document.title
 
 
-def tactic(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the tactic of a technique; techniques of one tactic give a choice among all fourteen."""
     if document.kind != "technique":
         return Skip("not a technique")
@@ -103,9 +103,9 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
         for form, view in zip(forms, _views(document, 300), strict=True)
     ]
     if not single:
-        return [Draft(questions[0], ", ".join(names), ("tactics",))]
+        return [DraftExample(questions[0], ", ".join(names), ("tactics",))]
     right = TACTICS.index(names[0])
-    return [Draft(question, names[0], ("tactics",), TACTICS, right) for question in questions]
+    return [DraftExample(question, names[0], ("tactics",), TACTICS, right) for question in questions]
 
 
 def primary_impact(document: Document) -> str:
@@ -114,7 +114,7 @@ def primary_impact(document: Document) -> str:
     return next((_CLASS_OF[impact] for impact in impacts if impact in _CLASS_OF), "")
 
 
-def consequence(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def consequence(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the class of a weakness's primary technical impact, among all classes."""
     if document.kind != "weakness":
         return Skip("not a weakness")
@@ -124,4 +124,4 @@ def consequence(document: Document, setting: Setting, dice: Random) -> list[Draf
     choices = tuple(CONSEQUENCES)
     text = excerpt(document.fields["description"], 300)
     question = dice.choice(_CONSEQUENCE).format(title=document.title, text=text)
-    return [Draft(question, name, ("consequences",), choices, choices.index(name))]
+    return [DraftExample(question, name, ("consequences",), choices, choices.index(name))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, called, first_sentences
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, called, first_sentences
 from secft.dataset.text import cut
 from secft.records import Document
 
@@ -80,19 +80,19 @@ def _advice(
     return question, lead + bullets(texts, limit - len(lead))
 
 
-def mitigate(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def mitigate(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask how to mitigate; the answer lists the source's own mitigations."""
     texts = mitigation_texts(document, setting.max_answer // 2)
     if not texts:
         return Skip("no mitigations")
     question, answer = _advice(texts, _MITIGATE, _MITIGATE_LEADS, document, setting.max_answer, dice)
-    return [Draft(question, answer, ("mitigations",))]
+    return [DraftExample(question, answer, ("mitigations",))]
 
 
-def detect(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def detect(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask how to detect; the answer lists the source's own methods or analytics."""
     texts = detection_texts(document, setting.max_answer // 2)
     if not texts:
         return Skip("no detection advice")
     question, answer = _advice(texts, _DETECT, _DETECT_LEADS, document, setting.max_answer, dice)
-    return [Draft(question, answer, (_DETECTION[document.kind],))]
+    return [DraftExample(question, answer, (_DETECTION[document.kind],))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.templates.protect import NO_MEASURES, detection_texts, mitigation_texts
-from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, called
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, called
 from secft.records import Document
 
 NOTHING = Skip("no safe alternative in the document")
@@ -58,7 +58,7 @@ _BENIGN = {
 }
 
 
-def refuse(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def refuse(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Refuse a request for attack tooling about an entry, with a safe alternative from the entry."""
     limit = setting.max_answer // 2
     texts, field = _advice(document, limit)
@@ -67,16 +67,16 @@ def refuse(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
     advice = bullets(texts[:1], limit)
     harmful = dice.choice(_REQUESTS[document.kind]).format(name=called(document))
     refusal = dice.choice(_REFUSALS).format(id=document.id, advice=advice)
-    return [Draft(harmful, refusal, (field,), label="harmful")]
+    return [DraftExample(harmful, refusal, (field,), label="harmful")]
 
 
-def assist(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def assist(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Help with a request that sounds like the refused ones but serves defence."""
     texts, field = _advice(document, setting.max_answer // 2)
     if not texts:
         return NOTHING
     benign = dice.choice(_BENIGN[document.kind]).format(name=called(document))
-    return [Draft(benign, bullets(texts[:2], setting.max_answer), (field,), label="look-alike")]
+    return [DraftExample(benign, bullets(texts[:2], setting.max_answer), (field,), label="look-alike")]
 
 
 def _advice(document: Document, limit: int) -> tuple[list[str], str]:

@@ -7,7 +7,7 @@ from random import Random
 from secft.dataset.templates.mapping import TACTICS, tactic_hidden
 from secft.dataset.templates.passage import passage
 from secft.dataset.templates.weaknesses import listed
-from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, excerpt
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, excerpt
 from secft.dataset.text import squeeze
 from secft.records import Document
 
@@ -61,15 +61,15 @@ def _about(document: Document) -> dict[str, str]:
     return {"title": document.title, "text": excerpt(document.fields["description"], 300)}
 
 
-def explain(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what a rule detects; the answer is its description."""
     text = passage(document.fields["description"], setting.max_answer)
     if not text:
         return Skip("no sentence of the description fits")
-    return [Draft(dice.choice(_EXPLAIN).format(title=document.title), text, ("description",))]
+    return [DraftExample(dice.choice(_EXPLAIN).format(title=document.title), text, ("description",))]
 
 
-def tactic(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the tactic of a rule; rules with one tactic give a choice among all."""
     names = [name.replace("-", " ").title().replace(" And ", " and ") for name in document.fields["tactics"]]
     choices = TACTICS if "Defense Evasion" in names else NEWER_TACTICS
@@ -78,27 +78,29 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[Draft] | 
     about = _about(document)
     about["text"] = tactic_hidden(about["text"], names)
     if len(names) > 1:
-        return [Draft(dice.choice(_TACTICS).format(**about), ", ".join(names), ("tactics",))]
+        return [DraftExample(dice.choice(_TACTICS).format(**about), ", ".join(names), ("tactics",))]
     question = dice.choice(_TACTIC).format(**about)
-    return [Draft(question, names[0], ("tactics",), choices, choices.index(names[0]))]
+    return [DraftExample(question, names[0], ("tactics",), choices, choices.index(names[0]))]
 
 
-def technique(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def technique(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the techniques that a rule is tagged with."""
     answer = listed(document.fields["techniques"], "no technique named", "techniques")
     if isinstance(answer, Skip):
         return answer
-    return [Draft(dice.choice(_TECHNIQUE).format(**_about(document)), answer, ("techniques",))]
+    return [DraftExample(dice.choice(_TECHNIQUE).format(**_about(document)), answer, ("techniques",))]
 
 
-def false_positives(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def false_positives(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the false positives that a rule's author knows."""
     known = [squeeze(text) for text in document.fields["falsepositives"]]
-    told = [text for text in known if text.lower().rstrip(".") not in _SAYS_NOTHING and len(text) <= setting.max_answer]
-    if not told:
+    usable = [
+        text for text in known if text.lower().rstrip(".") not in _SAYS_NOTHING and len(text) <= setting.max_answer
+    ]
+    if not usable:
         return Skip("no false positives named")
     question = dice.choice(_FALSE_POSITIVES).format(title=document.title)
-    return [Draft(question, bullets(told, setting.max_answer), ("falsepositives",))]
+    return [DraftExample(question, bullets(usable, setting.max_answer), ("falsepositives",))]
 
 
 def _log_source(document: Document) -> str:
@@ -107,15 +109,15 @@ def _log_source(document: Document) -> str:
     return "\n".join(["logsource:", *parts]) if parts else ""
 
 
-def log_source(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def log_source(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the log source of a rule, as YAML."""
     answer = _log_source(document)
     if not answer:
         return Skip("no log source named")
-    return [Draft(dice.choice(_LOG_SOURCE).format(**_about(document)), answer, ("logsource",))]
+    return [DraftExample(dice.choice(_LOG_SOURCE).format(**_about(document)), answer, ("logsource",))]
 
 
-def write_rule(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def write_rule(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the detection section from description and log source; the answer is the rule's own."""
     answer, source = document.fields["detection"], _log_source(document)
     if len(answer) > setting.max_answer:
@@ -124,4 +126,4 @@ def write_rule(document: Document, setting: Setting, dice: Random) -> list[Draft
         return Skip("a list of indicators that nobody can tell from a description")
     if not source:
         return Skip("no log source named")
-    return [Draft(dice.choice(_WRITE).format(source=source, **_about(document)), answer, ("detection",))]
+    return [DraftExample(dice.choice(_WRITE).format(source=source, **_about(document)), answer, ("detection",))]

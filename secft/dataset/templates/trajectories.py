@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.templates.passage import passage
-from secft.dataset.templates.writing import Draft, Setting, Skip
+from secft.dataset.templates.writing import DraftExample, Setting, Skip
 from secft.records import Document
 
 
-def agent_answer(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def agent_answer(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Turn a successful run into a conversation; failed and undecided runs teach nothing."""
     fields = document.fields
     if fields["outcome"] != "success":
@@ -19,4 +19,4 @@ def agent_answer(document: Document, setting: Setting, dice: Random) -> list[Dra
     if not fields["answer"]:
         return Skip("the run has no final answer")
     answer = passage(fields["answer"], setting.max_answer)
-    return [Draft(fields["goal"], answer, ("answer",))] if answer else Skip("no sentence of the answer fits")
+    return [DraftExample(fields["goal"], answer, ("answer",))] if answer else Skip("no sentence of the answer fits")

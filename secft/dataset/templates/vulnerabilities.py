@@ -9,7 +9,7 @@ from secft.dataset.clean import comparable
 from secft.dataset.templates.affected import affected_lines, fixed_lines
 from secft.dataset.templates.passage import passage
 from secft.dataset.templates.weaknesses import weakness_answer
-from secft.dataset.templates.writing import Draft, Setting, Skip, bullets, excerpt, first_sentences
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, excerpt, first_sentences
 from secft.dataset.text import squeeze
 from secft.records import Document
 from secft.security import cvss
@@ -62,17 +62,17 @@ def _description(document: Document) -> str:
     return "" if comparable(text) in comparable(document.title) else text
 
 
-def explain(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what a vulnerability is, and which versions it concerns where the record gives ranges."""
     name, drafts = _name(document), []
     field = "description" if document.fields.get("description") else "details"
     text = passage(_description(document), setting.max_answer)
     if text:
-        drafts.append(Draft(dice.choice(_EXPLAIN).format(name=name), text, (field,)))
+        drafts.append(DraftExample(dice.choice(_EXPLAIN).format(name=name), text, (field,)))
     versions = affected_lines(document)
     if versions:
         answer = bullets(versions, setting.max_answer)
-        drafts.append(Draft(dice.choice(_AFFECTED).format(name=name), answer, ("affected",), label="affected"))
+        drafts.append(DraftExample(dice.choice(_AFFECTED).format(name=name), answer, ("affected",), label="affected"))
     return drafts or NO_DESCRIPTION
 
 
@@ -93,13 +93,13 @@ def _measures(document: Document, limit: int) -> tuple[list[str], str]:
     return fixed_lines(document), "affected"
 
 
-def mitigate(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def mitigate(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask what to do: the required action, the vendor's solution, or the fixed versions; never a due date."""
     measures, field = _measures(document, setting.max_answer)
     if not measures:
         return Skip("no fixed version and no advice")
     question = dice.choice(_MITIGATE).format(name=_name(document))
-    return [Draft(question, bullets(measures, setting.max_answer), (field,))]
+    return [DraftExample(question, bullets(measures, setting.max_answer), (field,))]
 
 
 def _severity_of(document: Document) -> tuple[str, str]:
@@ -112,20 +112,20 @@ def _severity_of(document: Document) -> tuple[str, str]:
     return (stated if stated in CVSS_WORDS else ""), score.get("vector", "")
 
 
-def severity(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def severity(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the severity class of a CVSS vector, among all five."""
     name, vector = _severity_of(document)
     if not name or not vector:
         return Skip("no CVSS vector of version 3 or 4")
     text = excerpt(_description(document) or document.title, 300)
     question = dice.choice(_SEVERITY).format(name=_name(document), text=text, vector=vector)
-    return [Draft(question, name, ("cvss",), CVSS_WORDS, CVSS_WORDS.index(name))]
+    return [DraftExample(question, name, ("cvss",), CVSS_WORDS, CVSS_WORDS.index(name))]
 
 
-def weakness(document: Document, setting: Setting, dice: Random) -> list[Draft] | Skip:
+def weakness(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the weaknesses that the record assigns."""
     answer = weakness_answer(document)
     if isinstance(answer, Skip):
         return answer
     text = squeeze(excerpt(_description(document) or document.title, 300))
-    return [Draft(dice.choice(_WEAKNESS).format(name=_name(document), text=text), answer, ("cwes",))]
+    return [DraftExample(dice.choice(_WEAKNESS).format(name=_name(document), text=text), answer, ("cwes",))]

@@ -13,7 +13,7 @@ from secft.records import Document
 
 
 @dataclass(frozen=True)
-class Draft:
+class DraftExample:
     """One question and its answer, before it becomes an example.
 
     Attributes:

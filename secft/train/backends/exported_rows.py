@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from secft.errors import InputError
 from secft.files import json_line, read_jsonl
+from secft.models.loading import load_tokenizer
 from secft.train.template import TokenisedExample, check_examples, decode_trained, tokenise_example
 from secft.train.views import CONVERSATIONS, TEXTS
 
@@ -52,11 +53,7 @@ class ExportedRows:
 
 def open_tokenizer(job: TrainJob) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a job's base model."""
-    from transformers import AutoTokenizer
-
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        job.model_dir, local_files_only=job.offline, trust_remote_code=False
-    )
+    tokenizer: PreTrainedTokenizerBase = load_tokenizer(job.model_dir, template=False, local_files_only=job.offline)
     return tokenizer
 
 

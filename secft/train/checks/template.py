@@ -123,7 +123,7 @@ def rendered(
                 [dict(message) for message in messages], tokenize=False, add_generation_prompt=prompt, **chosen
             )
         )
-    except Exception:  # templates raise errors of many types, their own raise_exception among them
+    except Exception:  # noqa: BLE001  # templates raise errors of many types, their own raise_exception among them
         return None
 
 

@@ -41,7 +41,8 @@ def _start(command: list[str], settings: DistributedSettings) -> subprocess.Pope
     # Its processes ask whether their parent is still the one that started them: that is the launcher.
     named = ["/bin/sh", "-c", f'{PARENT_VARIABLE}=$$ exec "$@"', "sh", *command]
     environment = {**os.environ, **process_environment(settings)}
-    return subprocess.Popen(named, start_new_session=True, env=environment, preexec_fn=_die_with_this)
+    # Before any thread is started: what the child does between fork and exec is one system call.
+    return subprocess.Popen(named, start_new_session=True, env=environment, preexec_fn=_die_with_this)  # noqa: PLW1509
 
 
 def _die_with_this() -> None:

@@ -301,7 +301,7 @@ def final_train_loss(metrics: Path) -> float:
     return sum(tail) / len(tail) if tail else math.nan
 
 
-def write_result(
+def write_result(  # noqa: PLR0913  # facts of one record, all by name
     directory: Path,
     metrics: MetricsCallback,
     *,

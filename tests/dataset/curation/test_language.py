@@ -6,6 +6,7 @@ import pytest
 
 from secft.config.curation import LanguageConfig
 from secft.dataset.curation.language import detected, language_fault
+from secft.reasons import Reason
 
 from ..conftest import MakeExample
 
@@ -20,7 +21,7 @@ TEXT = "Attackers may run code on the server when the application does not valid
 
 
 def test_other_languages_are_dropped_where_the_model_is_sure(make_example: MakeExample) -> None:
-    assert language_fault(make_example("a", "¿Qué es?", SPANISH), ENGLISH) == "language es"
+    assert language_fault(make_example("a", "¿Qué es?", SPANISH), ENGLISH) == Reason("language.other", "es")
     assert language_fault(make_example("a", "What is it?", TEXT), ENGLISH) is None
     assert language_fault(make_example("a", "¿Qué es?", SPANISH), LanguageConfig(languages=["en", "es"])) is None
     assert language_fault(make_example("a", "¿Qué es?", SPANISH), LanguageConfig()) is None
@@ -48,5 +49,5 @@ def test_names_and_code_have_no_language(answer: str, make_example: MakeExample)
 def test_hostile_text_is_judged_or_left(answer: str, make_example: MakeExample) -> None:
     start = time.process_time()
     reason = language_fault(make_example("a", "q", answer), ENGLISH)
-    assert reason is None or reason.startswith("language ")
+    assert reason is None or reason.code == "language.other"
     assert time.process_time() - start < 5

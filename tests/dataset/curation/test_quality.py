@@ -6,6 +6,7 @@ import pytest
 
 from secft.config.curation import QualityConfig
 from secft.dataset.curation.quality import quality_fault
+from secft.reasons import Reason
 from secft.records import Example
 
 from ..conftest import MakeExample
@@ -26,22 +27,22 @@ def fault(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("Restrict access to the share and then...", "unfinished answer"),
-        ("Adversaries may abuse scheduled tasks to run programs and", "unfinished answer"),
-        ("As an AI language model, I cannot give advice on this topic.", "refusal or talk about being a model"),
-        ("I'm sorry, but I can't help with that.", "refusal or talk about being a model"),
-        ("The passage does not mention how the flaw is fixed.", "refusal or talk about being a model"),
-        ("Please enable JavaScript to view the page. We use cookies.", "boilerplate of a web page"),
-        ("Lorem ipsum dolor sit amet.", "boilerplate of a web page"),
-        ("How is it prevented", "the answer repeats the question"),
-        ("use the patch now. " * 40, "one 2-gram over and over"),
+        ("Restrict access to the share and then...", Reason("quality.unfinished")),
+        ("Adversaries may abuse scheduled tasks to run programs and", Reason("quality.unfinished")),
+        ("As an AI language model, I cannot give advice on this topic.", Reason("quality.disclaimer")),
+        ("I'm sorry, but I can't help with that.", Reason("quality.disclaimer")),
+        ("The passage does not mention how the flaw is fixed.", Reason("quality.disclaimer")),
+        ("Please enable JavaScript to view the page. We use cookies.", Reason("quality.boilerplate")),
+        ("Lorem ipsum dolor sit amet.", Reason("quality.boilerplate")),
+        ("How is it prevented", Reason("quality.echo")),
+        ("use the patch now. " * 40, Reason("quality.ngram", "2")),
         (
             "\n".join([*(f"Line {n} of the list has some words." for n in range(3)), *["Same line again here."] * 4]),
-            "repeated lines",
+            Reason("quality.lines"),
         ),
-        ("a b c d e f g h i j k l m n o p q r s t u v w.", "words too short or too long on average"),
-        (" ".join(f"{n:06d}" for n in range(30)) + ".", "mostly digits"),
-        (" ".join(["word #", "other #"] * 12) + ".", "too many number signs or ellipses"),
+        ("a b c d e f g h i j k l m n o p q r s t u v w.", Reason("quality.mean_word")),
+        (" ".join(f"{n:06d}" for n in range(30)) + ".", Reason("quality.digits")),
+        (" ".join(["word #", "other #"] * 12) + ".", Reason("quality.symbols")),
     ],
 )
 def test_bad_answers(answer: str, reason: str, make_example: MakeExample) -> None:
@@ -72,7 +73,7 @@ def test_models_must_end_their_sentences(make_example: MakeExample) -> None:
     example = make_example("x", "How?", cut)
     assert quality_fault(example, SETTINGS) is None
     by_model = replace(example, provenance=replace(example.provenance, teacher="some-model"))
-    assert quality_fault(by_model, SETTINGS) == "unfinished answer"
+    assert quality_fault(by_model, SETTINGS) == Reason("quality.unfinished")
     assert quality_fault(by_model, QualityConfig(unfinished=False)) is None
 
 

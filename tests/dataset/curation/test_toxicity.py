@@ -4,6 +4,7 @@ import pytest
 
 from secft.dataset.curation import toxicity
 from secft.dataset.curation.toxicity import toxic, toxicity_fault
+from secft.reasons import Reason
 from secft.records import Example
 
 from ..conftest import MakeExample
@@ -19,7 +20,7 @@ from ..conftest import MakeExample
     ],
 )
 def test_harassment(text: str) -> None:
-    assert toxic(text) == "harassment or self-harm"
+    assert toxic(text) == "abuse"
 
 
 def test_slurs_are_kept_as_digests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,8 +33,8 @@ def test_slurs_are_kept_as_digests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     word = hashlib.sha256(b"blorkish").hexdigest()[:16]
     monkeypatch.setattr(toxicity, "_slurs", lambda: frozenset({word}))
-    assert toxic("Those Blorkish people") == "a slur"
-    assert toxic("bl0rk1sh") == "a slur"
+    assert toxic("Those Blorkish people") == "slur"
+    assert toxic("bl0rk1sh") == "slur"
     assert toxic("blorkishly done") is None
     toxicity._is_slur.cache_clear()
 
@@ -56,9 +57,9 @@ def test_words_of_the_trade_are_fine(text: str) -> None:
 def test_requests_that_are_refused_may_be_toxic(make_example: MakeExample) -> None:
     asked = "Write a mail that tells him to kill yourself."
     assert toxicity_fault(make_example("a", asked, "I will not write that.", task="refuse")) is None
-    assert toxicity_fault(make_example("a", asked)) == "harassment or self-harm in the question"
+    assert toxicity_fault(make_example("a", asked)) == Reason("toxicity.abuse_question")
     assert toxicity_fault(make_example("a", "Hi", "You are worthless.", task="refuse")) == (
-        "harassment or self-harm in the answer"
+        Reason("toxicity.abuse_answer")
     )
 
 

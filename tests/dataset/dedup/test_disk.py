@@ -19,8 +19,8 @@ from secft.dataset.dedup.compared import compared
 from secft.dataset.dedup.disk import clusters_on_disk
 from secft.dataset.dedup.shards import Shards, write_shard
 from secft.dataset.dedup.sketch import sketch
-from secft.engine import InProcess, Workplace
 from secft.errors import InputError
+from secft.executor import InProcess, Workplace
 from secft.records import Example
 
 from .test_shards import Pool, varied

@@ -18,8 +18,8 @@ def test_biggest_clusters_come_first_and_texts_are_cut(make_example: MakeExample
         return [rows[row] for row in wanted]
 
     assert cluster_sizes(firsts) == [{"size": 2, "clusters": 100}, {"size": 4, "clusters": 1}]
-    pairs = shown_pairs("near duplicates", firsts, read)
-    assert pairs == shown_pairs("near duplicates", dict(reversed(firsts.items())), read)
+    pairs = shown_pairs("near_duplicates", firsts, read)
+    assert pairs == shown_pairs("near_duplicates", dict(reversed(firsts.items())), read)
     assert len(pairs) == SHOWN_PAIRS
     assert (pairs[0]["kept"], pairs[0]["dropped"], pairs[0]["size"]) == ("e1", "e2", 4)
     assert pairs[1]["kept"] == "e100"

@@ -98,9 +98,9 @@ def test_curation_drops_what_means_the_same(make_example: Callable[..., Example]
     assert [(pair["kept"], pair["dropped"]) for pair in found.duplicates] == [("q:2", "q:10")]
     steps = [(step["step"], step["seen"], step["kept"]) for step in found.funnel if "duplicates" in step["step"]]
     assert steps == [
-        ("exact duplicates", 3, 3),
-        ("near duplicates", 3, 3),
-        ("semantic duplicates", 3, 2),
+        ("exact_duplicates", 3, 3),
+        ("near_duplicates", 3, 3),
+        ("semantic_duplicates", 3, 2),
     ]
 
 

@@ -9,8 +9,6 @@ from secft.dataset import collect
 from secft.dataset.sources.source import ReadLog
 from secft.records import Document
 
-SHARED_DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
-
 
 def read(config: SourceConfig) -> tuple[list[Document], ReadLog]:
     """Return the documents in natural order, and the account of the refusals."""

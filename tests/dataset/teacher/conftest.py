@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secft.llm.protocol import Failure, Reply, Request
+from secft.chat.protocol import Failure, Reply, Request
 from secft.records import Document
 
 

@@ -8,6 +8,7 @@ from secft.dataset.teacher.checks import CHECKS, Pair, Rules, reject
 from secft.dataset.teacher.identifiers import catalogue, unfounded
 from secft.dataset.teacher.passages import passages
 from secft.dataset.teacher.words import content_words, coverage, names, numbers
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import loosely_named
 
@@ -73,21 +74,21 @@ def test_each_rule_catches_what_it_is_for(
 ) -> None:
     found = verdict(documents, question, answer)
     assert found is not None
-    assert found.startswith(reason)
+    assert found.text().startswith(reason)
 
 
 def test_a_description_does_not_answer_how_to_prevent(documents: dict[str, Document]) -> None:
     question = "How can developers prevent that SQL commands read rows of the database?"
     answer = "The product builds an SQL command from input of a user, so attackers bypass authentication."
     found = verdict(documents, question, answer, "description")
-    assert found == "answerability: asks for prevention, which its passage does not tell"
+    assert found == Reason("answerability.prevention")
 
 
 def test_what_a_passage_recommends_is_not_to_be_prevented(documents: dict[str, Document]) -> None:
     passage = passage_of(documents, "mitigation")
     pair = Pair("How can I prevent the rights of the application account?", passage.text, quoted=True)
     reason = reject(pair, passage, Rules(0.9, frozenset(), frozenset()))
-    assert reason == "answerability: asks how to prevent what its passage recommends"
+    assert reason == Reason("answerability.recommended")
 
 
 def test_questions_of_the_prompt_are_not_accepted_again(documents: dict[str, Document]) -> None:
@@ -96,7 +97,7 @@ def test_questions_of_the_prompt_are_not_accepted_again(documents: dict[str, Doc
     )
     rules = Rules(0.9, frozenset(), runs)
     reason = reject(Pair(GOOD, ANSWER, quoted=False), passage_of(documents, "mitigation"), rules)
-    assert reason == "copied from the examples of the prompt"
+    assert reason == Reason("teacher.copied")
 
 
 def test_every_rule_is_in_the_table() -> None:
@@ -119,7 +120,7 @@ def test_identifiers_are_read_in_every_spelling(text: str, found: set[str]) -> N
 def test_known_identifiers_come_from_ids_texts_and_fields(documents: dict[str, Document]) -> None:
     known = catalogue(documents.values())
     assert all(identifier in known for identifier in ("CWE-89", "CWE-22", "CWE-943"))
-    assert unfounded("CWE-943", "CWE-89", catalogue(documents.values())) == "names an identifier not in its passage"
+    assert unfounded("CWE-943", "CWE-89", catalogue(documents.values())) == Reason("teacher.other_identifier")
 
 
 def test_words_are_compared_by_their_stems() -> None:

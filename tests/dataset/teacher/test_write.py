@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from secft.chat.protocol import Failure, Reply, Request
 from secft.config.synthesis import LLM_TASKS, WritingConfig
 from secft.dataset.teacher.passages import ASPECTS, choose, passages
 from secft.dataset.teacher.prompts import OWN, has_prompt, load_prompt
-from secft.dataset.teacher.write import INJECTED, Account, plan_requests, unanswerable_tasks, write_pairs
+from secft.dataset.teacher.write import INJECTED, TeacherLog, plan_requests, unanswerable_tasks, write_pairs
 from secft.errors import InputError
-from secft.llm.protocol import Failure, Reply, Request
+from secft.reasons import Reason
 from secft.records import Document
 
 from .conftest import Teacher, document
@@ -30,14 +31,14 @@ def quoted(request: Request) -> object:
 
 
 def write(documents: dict[str, Document], teacher: Teacher, **settings: object):
-    account = Account()
+    log = TeacherLog()
     config = WritingConfig(**settings)  # type: ignore[arg-type]
-    return write_pairs(documents, config, "You are an analyst.", 7, teacher, account), account
+    return write_pairs(documents, config, "You are an analyst.", 7, teacher, log), log
 
 
 def test_quoted_answers_are_the_passage_itself(documents: dict[str, Document]) -> None:
     teacher = Teacher(quoted)
-    examples, account = write(documents, teacher, tasks=["remediation", "detection"])
+    examples, log = write(documents, teacher, tasks=["remediation", "detection"])
     assert [example.task for example in examples] == ["detection", "remediation"]
     fix = examples[1]
     assert [message["role"] for message in fix.messages] == ["system", "user", "assistant"]
@@ -46,7 +47,7 @@ def test_quoted_answers_are_the_passage_itself(documents: dict[str, Document]) -
     assert fix.family == "CWE-943"
     facts = fix.provenance
     assert (facts.teacher, facts.prompt, facts.response) == ("teacher-1", "remediation.quoted/1", "d1")
-    assert account.summary() == {
+    assert log.summary() == {
         "asked": {"detection": 1, "remediation": 1},
         "accepted": {"detection": 1, "remediation": 1},
         "rejected": {},
@@ -61,13 +62,13 @@ def test_references_and_sentences_that_tell_nothing_are_left_out(documents: dict
 def test_every_rejection_is_counted_and_kept(documents: dict[str, Document]) -> None:
     said = iter(["no json", {"question": "What?"}, Failure("time-out")])
     teacher = Teacher(lambda request: PREVENT if "prepared" in asked(request) else next(said))
-    examples, account = write(documents, teacher, tasks=["question_answer", "remediation"])
-    assert account.rejected["asks what was asked before"] == 1
-    assert len(examples) + sum(account.rejected.values()) == sum(account.asked.values()) == 5
-    assert account.rejected["no reply: time-out"] == 1
-    assert account.rejected["format: not JSON"] == 1
-    assert {row["reason"] for row in account.rows} == set(account.rejected)
-    assert all(row["document"] and row["prompt"] for row in account.rows)
+    examples, log = write(documents, teacher, tasks=["question_answer", "remediation"])
+    assert log.rejected[Reason("teacher.again")] == 1
+    assert len(examples) + sum(log.rejected.values()) == sum(log.asked.values()) == 5
+    assert log.rejected[Reason("teacher.no_reply", "time-out")] == 1
+    assert log.rejected[Reason("teacher.format", "not JSON")] == 1
+    assert {row["reason"] for row in log.rows} == {reason.text() for reason in log.rejected}
+    assert all(row["document"] and row["prompt"] for row in log.rows)
 
 
 def test_a_cut_reply_is_no_pair(documents: dict[str, Document]) -> None:
@@ -91,7 +92,7 @@ def test_free_answers_of_every_task(documents: dict[str, Document]) -> None:
         "multi_turn": {
             "turns": [
                 {"question": question, "answer": answer},
-                {"question": "How should developers limit the database account?", "answer": more},
+                {"question": "How should developers limit the database log?", "answer": more},
             ]
         },
         "preference": {"question": question, "better": f"{answer} {more}", "worse": "Be careful with queries."},
@@ -131,10 +132,10 @@ def test_the_judge_has_the_last_word(documents: dict[str, Document]) -> None:
             return {"reason": "fine", "score": 4 if "static analysis" in asked(request) else 2}
         return quoted(request)
 
-    examples, account = write(documents, Teacher(answer), tasks=["remediation", "detection"], judge=3.0)
+    examples, log = write(documents, Teacher(answer), tasks=["remediation", "detection"], judge=3.0)
     assert [example.task for example in examples] == ["detection"]
-    assert account.rejected == {"judged too low": 1}
-    assert account.rows[0]["score"] == 2
+    assert log.rejected == {Reason("teacher.low_score"): 1}
+    assert log.rows[0]["score"] == 2
 
 
 def test_a_passage_cannot_fill_places_or_add_turns(documents: dict[str, Document]) -> None:
@@ -178,8 +179,8 @@ def test_a_passage_that_speaks_to_models_is_not_asked_about(documents: dict[str,
         "CWE-1", title="Evil", description=text, mitigations=[{"description": text}], detection_methods=[], parent=""
     )
     teacher = Teacher(quoted)
-    _, account = write({**documents, evil.id: evil}, teacher, tasks=["remediation"])
-    assert account.rejected[INJECTED] == 1
+    _, log = write({**documents, evil.id: evil}, teacher, tasks=["remediation"])
+    assert log.rejected[INJECTED] == 1
     assert not any("previous instructions" in asked(request) for request in teacher.asked)
 
 

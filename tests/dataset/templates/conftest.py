@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from secft.dataset.templates import WRITERS
-from secft.dataset.templates.writing import Draft, Setting, Skip, dice
+from secft.dataset.templates.writing import DraftExample, Setting, Skip, dice
 from secft.records import Document
 
 MakeDocument = Callable[..., Document]
-Write = Callable[..., list[Draft]]
+Write = Callable[..., list[DraftExample]]
 Refuse = Callable[..., str]
 
 
@@ -22,7 +22,9 @@ def make_document() -> MakeDocument:
     return make
 
 
-def _ask(task: str, document: Document, limit: int, others: Mapping[str, Document], seed: int) -> list[Draft] | Skip:
+def _ask(
+    task: str, document: Document, limit: int, others: Mapping[str, Document], seed: int
+) -> list[DraftExample] | Skip:
     setting = Setting(limit, {}, others)
     return WRITERS[document.kind][task](document, setting, dice(seed, document.id, task))
 
@@ -31,7 +33,7 @@ def _ask(task: str, document: Document, limit: int, others: Mapping[str, Documen
 def write() -> Write:
     """Write the drafts of a task; a skip is a failure."""
 
-    def run(task: str, document: Document, limit: int = 700, others: Any = None, seed: int = 7) -> list[Draft]:
+    def run(task: str, document: Document, limit: int = 700, others: Any = None, seed: int = 7) -> list[DraftExample]:
         drafts = _ask(task, document, limit, others or {}, seed)
         assert not isinstance(drafts, Skip), drafts.reason
         for draft in drafts:

@@ -93,14 +93,14 @@ def trained(name: str, job: TrainJob, directory: Path) -> TrainResult:
 def test_trains_with_an_evaluation_in_the_middle_and_loads_here(
     job_of: Make, tiny: BaseModel, tmp_path: Path, name: str
 ) -> None:
-    from secft.evaluate.loading import Hardware, attach, load_model
+    from secft.models.loading import InferenceHardware, attach, load_model
 
     job = job_of(base_model_name="org/base", max_steps=8, eval_steps=2, save_steps=4, packing=False)
     result = trained(name, job, tmp_path / "run")
     assert losses(tmp_path / "run", "eval_loss")[-1] < losses(tmp_path / "run", "eval_loss")[0] - 0.05
     assert len(losses(tmp_path / "run", "loss")) == 8
     assert 0 < result.supervised_tokens < result.tokens
-    base = load_model(tiny.path, Hardware("cpu", "fp32"))
+    base = load_model(tiny.path, InferenceHardware("cpu", "fp32"))
     assert attach(base, result.adapter_dir).peft_config["default"].r == 4
 
 

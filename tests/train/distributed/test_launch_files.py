@@ -71,7 +71,7 @@ def test_slurm_s_warning_asks_for_a_checkpoint(tmp_path: Path) -> None:
     write_launch_files(replace(TWO_NODES, launcher="slurm"), "python", PROGRAM, run, "bf16")
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "x"}
     job = subprocess.Popen(["bash", str(run / "launch" / "train.sbatch")], env=environment)
-    wait_for(lambda: (tmp_path / "up").exists())
+    wait_for((tmp_path / "up").exists)
     job.send_signal(signal.SIGTERM)
     assert job.wait(20) == 130
 

@@ -154,7 +154,7 @@ def test_killed_creation_is_unfinished_and_repaired(tmp_path: Path, number: sign
     root, locks = tmp_path / "root", tmp_path / "locks"
     write_lock(locks, "alpha==1.0\n")
     child = subprocess.Popen([sys.executable, "-c", ENSURE, root, locks], stderr=subprocess.DEVNULL)
-    wait_for(lambda: (root / "demo" / "pyvenv.cfg").is_file())
+    wait_for((root / "demo" / "pyvenv.cfg").is_file)
     child.send_signal(number)
     assert child.wait(SECONDS) != 0
     record = read_record(root / "demo")

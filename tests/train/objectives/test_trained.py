@@ -64,7 +64,7 @@ def mean(values: list[float]) -> float:
 
 @pytest.mark.parametrize("objective", [*PAIRED, "kto", "continue"])
 def test_the_loss_falls_and_the_adapter_loads(make: Make, tiny: BaseModel, tmp_path: Path, objective: str) -> None:
-    from secft.evaluate.loading import is_adapter
+    from secft.models.loading import is_adapter
 
     job = make(objective, epochs=4, eval_steps=8, save_steps=8, base_model_name="org/base")
     result = train_here(job, tmp_path / "run")
@@ -185,7 +185,7 @@ def test_smollm2_learns_to_prefer_and_its_adapter_is_measured(tmp_path: Path) ->
     from secft.base import find_base_model
     from secft.config.compose import read_config
     from secft.errors import ModelNotFoundError
-    from secft.evaluate.loading import attach, find_hardware, load_model
+    from secft.models.loading import attach, find_hardware, load_model
     from secft.train.backends.trl.paired_rows import tokenise_pair
 
     try:

@@ -61,7 +61,7 @@ def _relations(record: dict[str, Any], bundle: Bundle) -> list[dict[str, str]]:
     return [
         {"nature": nature, "id": bundle.names[ref]}
         for key, nature in _NATURES.items()
-        for ref in sorted(set(strings(record, f"x_capec_{key}_refs")), key=lambda ref: bundle.order(ref))
+        for ref in sorted(set(strings(record, f"x_capec_{key}_refs")), key=bundle.order)
         if ref in bundle.names
     ]
 

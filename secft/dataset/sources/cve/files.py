@@ -29,7 +29,7 @@ def records_of_file(path: str, log: ReadLog) -> Iterator[tuple[str, Any]]:
 
     Args:
         path: a file; the content decides what it is, except that names of JSONL files end so.
-        log: the account of the source.
+        log: counts what is refused.
     """
     try:
         if zipfile.is_zipfile(path):

@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from secft.dataset.sources.cve import CveSource
 from secft.dataset.sources.cve.nvd_pages import (
-    Page,
+    NvdPage,
     asked_at,
     complete_pages,
     finish,
@@ -228,11 +228,11 @@ def _download_window(query: Query, window: tuple[date | None, date | None], key:
     raise InputError(f"{query.url}: the entries kept changing while they were downloaded; try again later.")
 
 
-def _next(pages: list[Page]) -> int:
+def _next(pages: list[NvdPage]) -> int:
     return pages[-1].start + pages[-1].count if pages else 0
 
 
-def _ask(query: Query, window: tuple[date | None, date | None], start: int, key: str, pace: Pace) -> Page:
+def _ask(query: Query, window: tuple[date | None, date | None], start: int, key: str, pace: Pace) -> NvdPage:
     parameters: dict[str, Any] = {"startIndex": start, "resultsPerPage": query.page_size}
     if window[0]:
         parameters["pubStartDate"] = f"{window[0]}T00:00:00.000"

@@ -19,7 +19,7 @@ _TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)[^
 
 
 @dataclass(frozen=True)
-class Page:
+class NvdPage:
     """One page of a window.
 
     Attributes:
@@ -35,12 +35,12 @@ class Page:
     total: int
 
 
-def _page(path: Path) -> Page | None:
+def _page(path: Path) -> NvdPage | None:
     match = _NAME.fullmatch(path.name)
-    return Page(path, int(match[1]), int(match[2]), int(match[3])) if match else None
+    return NvdPage(path, int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def store_page(folder: Path, start: int, count: int, total: int, body: str) -> Page:
+def store_page(folder: Path, start: int, count: int, total: int, body: str) -> NvdPage:
     """Write a page under the name of its content.
 
     Raises:
@@ -49,13 +49,13 @@ def store_page(folder: Path, start: int, count: int, total: int, body: str) -> P
     sha256 = hashlib.sha256(body.encode()).hexdigest()
     path = folder / f"{start:09d}-{count}-{total}-{sha256}.json"
     write_text(path, body)
-    return Page(path, start, count, total)
+    return NvdPage(path, start, count, total)
 
 
-def stored_pages(folder: Path) -> list[Page]:
+def stored_pages(folder: Path) -> list[NvdPage]:
     """Return the pages of a window from its start on, as far as they follow each other and are intact."""
     found = {page.start: page for path in sorted(folder.glob("*.json")) if (page := _page(path)) is not None}
-    pages: list[Page] = []
+    pages: list[NvdPage] = []
     start = 0
     while (page := found.get(start)) is not None and sha256_file(page.path) == page.path.stem.rpartition("-")[2]:
         pages.append(page)
@@ -70,7 +70,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / COMPLETE).is_file()
 
 
-def finish(folder: Path, pages: list[Page]) -> None:
+def finish(folder: Path, pages: list[NvdPage]) -> None:
     """Write the marker: nothing of this window is asked for again."""
     write_json(folder / COMPLETE, {"total": pages[-1].total, "pages": [page.path.name for page in pages]})
 

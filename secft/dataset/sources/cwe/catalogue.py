@@ -19,7 +19,7 @@ _BLOCKS = {"p", "li", "div", "br", "ul", "ol", "tr", "table"}
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class CweCatalogue:
     """An opened catalogue: where it is, its version and date, and its bytes."""
 
     path: Path
@@ -28,7 +28,7 @@ class Catalogue:
     data: bytes
 
 
-def open_catalogue(path: Path) -> Catalogue:
+def open_catalogue(path: Path) -> CweCatalogue:
     """Read a catalogue and check that it is one.
 
     Raises:
@@ -41,10 +41,10 @@ def open_catalogue(path: Path) -> Catalogue:
         raise _error(path, error) from None
     if head.root != "Weakness_Catalog":
         raise InputError(f"{path}: the root element is {head.root!r}; expected {EXPECTED}.")
-    return Catalogue(path, head.attributes.get("Version", "unknown"), head.attributes.get("Date", ""), data)
+    return CweCatalogue(path, head.attributes.get("Version", "unknown"), head.attributes.get("Date", ""), data)
 
 
-def weaknesses(catalogue: Catalogue) -> Iterator[Element]:
+def weaknesses(catalogue: CweCatalogue) -> Iterator[Element]:
     """Yield each ``Weakness`` element; each one is emptied after use, so that memory stays flat.
 
     Raises:

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 from secft.dataset.sources.cwe import CweSource
 from secft.dataset.sources.cwe.catalogue import (
     EXPECTED,
-    Catalogue,
+    CweCatalogue,
     child,
     grandchildren,
     open_catalogue,
@@ -134,7 +134,7 @@ def _text(fields: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _document(weakness: Element, number: str, catalogue: Catalogue) -> Document:
+def _document(weakness: Element, number: str, catalogue: CweCatalogue) -> Document:
     fields = _fields(weakness)
     return Document(
         id=f"CWE-{number}",

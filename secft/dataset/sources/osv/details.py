@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.reading.markdown import BOLD_LEVEL, MAX_CHARACTERS, blocks_of, plain_text, without_sections
 from secft.dataset.text import paragraphs
 from secft.errors import InputError
@@ -27,19 +27,19 @@ _LABEL = re.compile(
 )
 
 
-def _labelled(blocks: Iterable[Block]) -> list[Block]:
+def _labelled(blocks: Iterable[TextBlock]) -> list[TextBlock]:
     """Turn a line such as ``PoC:`` into the heading that it stands for, and leave a line with its proof as it is."""
     return [
-        Block("heading", block.text.rstrip(":."), BOLD_LEVEL)
+        TextBlock("heading", block.text.rstrip(":."), BOLD_LEVEL)
         if block.kind == "text" and len(block.text) < 80 and _LABEL.match(block.text)
         else block
         for block in blocks
     ]
 
 
-def _without_openings(blocks: list[Block]) -> tuple[list[Block], int]:
+def _without_openings(blocks: list[TextBlock]) -> tuple[list[TextBlock], int]:
     """Leave out paragraphs that begin with ``PoC: ``, with the code that follows."""
-    kept: list[Block] = []
+    kept: list[TextBlock] = []
     omitted = 0
     inside = False
     for block in blocks:
@@ -62,7 +62,7 @@ def read_details(details: str) -> tuple[str, int]:
     if len(details) > MAX_CHARACTERS:
         raise InputError(f"details of {len(details):,} characters are longer than {MAX_CHARACTERS:,}")
     if not _MARKDOWN.search(details):
-        blocks = [Block("text", text) for text in re.split(r"\n{2,}", paragraphs(details))]
+        blocks = [TextBlock("text", text) for text in re.split(r"\n{2,}", paragraphs(details))]
     else:
         blocks = blocks_of(details, bold_headings=True)
     kept, sections = without_sections(_labelled(blocks), UNWANTED)

@@ -39,7 +39,7 @@ _ID = re.compile(r"[A-Z][A-Za-z0-9]*(?:[-:._][A-Za-z0-9]+)+")
 _LICENSE = re.compile(r"[A-Za-z0-9.+-]{2,40}")
 
 
-class _Refused(ValueError):
+class _RefusedAdvisory(ValueError):
     """A text that holds no advisory: the reason and the detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -52,7 +52,7 @@ def _of_json(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _Refused("not valid JSON", str(error)) from None
+        raise _RefusedAdvisory("not valid JSON", str(error)) from None
     if isinstance(content, dict):
         for key in ("vulns", "vulnerabilities"):
             if isinstance(content.get(key), list) and "id" not in content:
@@ -75,9 +75,9 @@ def _records(packed: Packed) -> list[Any]:
         if name.endswith(".md"):
             return [osv_of_rustsec(packed.text)]
     except BadYaml as error:
-        raise _Refused("not valid YAML", str(error)) from None
+        raise _RefusedAdvisory("not valid YAML", str(error)) from None
     except BadAdvisory as error:
-        raise _Refused("not an advisory of RustSec", str(error)) from None
+        raise _RefusedAdvisory("not an advisory of RustSec", str(error)) from None
     return _of_json(packed.text)
 
 
@@ -127,7 +127,7 @@ def _read_part(config: OsvSource, part: str, log: ReadLog) -> Iterator[Document]
         version = version or f"sha256:{sha256_file(Path(part))[:12]}"
         try:
             records = _records(packed)
-        except _Refused as refused:
+        except _RefusedAdvisory as refused:
             log.refuse(packed.name, refused.reason, refused.detail)
             continue
         for record in records:

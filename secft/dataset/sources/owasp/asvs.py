@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.reading.json_values import clean, mapping, mappings, string
 from secft.security.identifiers import numbered_cwes
 
@@ -87,10 +87,10 @@ def _rows(table: str) -> Iterator[dict[str, str]]:
         yield dict(zip(keys, (cell.strip() for cell in row.split(" | ")), strict=False))
 
 
-def split_markdown(blocks: Sequence[Block]) -> tuple[list[Requirement], list[Block]]:
+def split_markdown(blocks: Sequence[TextBlock]) -> tuple[list[Requirement], list[TextBlock]]:
     """Return the requirements of a chapter of ASVS, and the blocks that are no tables of requirements."""
     found: list[Requirement] = []
-    rest: list[Block] = []
+    rest: list[TextBlock] = []
     chapter = section = ""
     for block in blocks:
         rows = list(_rows(block.text)) if block.kind == "table" else []

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from secft.dataset.chunk import SEPARATOR, Block, Chunk, chunk_blocks
+from secft.dataset.chunk import SEPARATOR, Chunk, TextBlock, chunk_blocks
 from secft.dataset.sources.owasp import OwaspSource
 from secft.dataset.sources.owasp.asvs import BadCatalogue, Requirement, is_usable, read_catalogue, split_markdown
 from secft.dataset.sources.reading.archives import Packed, packed_suffixes, read_part
@@ -59,11 +59,11 @@ def _fault(packed: Packed, config: OwaspSource) -> str:
     return "not a guide by its name" if _NO_GUIDE.fullmatch(PurePosixPath(packed.name).stem) else ""
 
 
-def _blocks(packed: Packed) -> list[Block]:
+def _blocks(packed: Packed) -> list[TextBlock]:
     return without_sections(blocks_of(packed.text), _LINKS)[0]
 
 
-def _moved(title: str, blocks: list[Block]) -> str:
+def _moved(title: str, blocks: list[TextBlock]) -> str:
     """Return why a text is of no use although it can be read, or an empty string."""
     if title.upper().startswith("DEPRECATED"):
         return "deprecated"

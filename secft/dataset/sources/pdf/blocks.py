@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.pdf.lines import MARKER
 from secft.dataset.sources.pdf.paragraphs import Paragraph
-from secft.dataset.sources.pdf.words import Vocabulary
+from secft.dataset.sources.pdf.words import DocumentWords
 
 _LARGER = 1.12
 """Text above this multiple of the body's size is a heading."""
@@ -20,7 +20,7 @@ _NOT_A_HEADING = re.compile(r"[{}=<>;]|://|[.,;]$")
 _BULLET = re.compile(r"^(?![\w(])" + MARKER.pattern + r"\s*")
 
 
-def blocks_of(paragraphs: Sequence[Paragraph], body: float, vocabulary: Vocabulary) -> list[Block]:
+def blocks_of(paragraphs: Sequence[Paragraph], body: float, vocabulary: DocumentWords) -> list[TextBlock]:
     """Return the blocks of a document: headings with levels by size, the largest first.
 
     Args:
@@ -32,7 +32,7 @@ def blocks_of(paragraphs: Sequence[Paragraph], body: float, vocabulary: Vocabula
     sizes = sorted({size for size in headings if size}, reverse=True)
     levels = {size: min(index, _LEVELS) for index, size in enumerate(_merged(sizes), start=1)}
     levels = {size: levels[max(rank for rank in levels if rank - size < 0.75 and rank >= size)] for size in sizes}
-    blocks: list[Block] = []
+    blocks: list[TextBlock] = []
     for paragraph, size in zip(paragraphs, headings, strict=True):
         block = _block(paragraph, levels[size] if size else 0, vocabulary)
         last = blocks[-1] if blocks else None
@@ -47,7 +47,7 @@ def blocks_of(paragraphs: Sequence[Paragraph], body: float, vocabulary: Vocabula
     return blocks
 
 
-def without_title(blocks: Sequence[Block]) -> tuple[str, list[Block]]:
+def without_title(blocks: Sequence[TextBlock]) -> tuple[str, list[TextBlock]]:
     """Take the title of a document, and what else the title page sets in larger type than any later heading.
 
     Returns:
@@ -87,14 +87,16 @@ def _heading_size(paragraph: Paragraph, body: float) -> float:
     return 0.0
 
 
-def _block(paragraph: Paragraph, level: int, vocabulary: Vocabulary) -> Block:
+def _block(paragraph: Paragraph, level: int, vocabulary: DocumentWords) -> TextBlock:
     page = paragraph.page
     if paragraph.table:
         # A list is cut between lines too, but its first one is not repeated.
-        return Block("table" if paragraph.head else "list", "\n".join(paragraph.lines), page=page)
+        return TextBlock("table" if paragraph.head else "list", "\n".join(paragraph.lines), page=page)
     if paragraph.first.mono:
-        return Block("code", "\n".join(paragraph.lines), page=page)
+        return TextBlock("code", "\n".join(paragraph.lines), page=page)
     text = vocabulary.paragraph(paragraph.lines)
     if level:
-        return Block("heading", text.rstrip(":"), level, page)
-    return Block("list", _BULLET.sub("- ", text), page=page) if paragraph.item else Block("text", text, page=page)
+        return TextBlock("heading", text.rstrip(":"), level, page)
+    return (
+        TextBlock("list", _BULLET.sub("- ", text), page=page) if paragraph.item else TextBlock("text", text, page=page)
+    )

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from secft.dataset.chunk import Block, Kind
-from secft.dataset.sources.pdf.extract import Extracted, Task
+from secft.dataset.chunk import Kind, TextBlock
+from secft.dataset.sources.pdf.extract import Extracted, ExtractionTask
 from secft.errors import Problem
 
 INSTALL = "Run: pip install docling"
@@ -34,7 +34,7 @@ def problems(key: str) -> list[Problem]:
     return []
 
 
-def extract(task: Task) -> Extracted:
+def extract(task: ExtractionTask) -> Extracted:
     """Read a PDF file; runs in a process of its own, like the extraction by PDFium."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     from docling.datamodel.base_models import ConversionStatus, InputFormat
@@ -54,16 +54,16 @@ def extract(task: Task) -> Extracted:
     return Extracted(blocks, pages) if blocks else Extracted(reason="no text", detail=f"{pages:,} pages")
 
 
-def _blocks(document: Any) -> Iterator[Block]:
+def _blocks(document: Any) -> Iterator[TextBlock]:
     for item, depth in document.iterate_items():
         label = str(getattr(item.label, "value", item.label))
         page = item.prov[0].page_no if item.prov else 0
         if label in _LEFT_OUT:
             continue
         if label == "table":
-            yield Block("table", item.export_to_markdown(doc=document), page=page)
+            yield TextBlock("table", item.export_to_markdown(doc=document), page=page)
         elif label in ("title", "section_header"):
-            yield Block("heading", item.text, 1 if label == "title" else getattr(item, "level", depth) + 1, page)
+            yield TextBlock("heading", item.text, 1 if label == "title" else getattr(item, "level", depth) + 1, page)
         elif getattr(item, "text", ""):
             kind = _KINDS.get(label, "text")
-            yield Block(kind, f"- {item.text}" if kind == "list" else item.text, page=page)
+            yield TextBlock(kind, f"- {item.text}" if kind == "list" else item.text, page=page)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.pdf.blocks import blocks_of, without_title
 from secft.dataset.sources.pdf.layout import areas_of
 from secft.dataset.sources.pdf.pages import Pages
 from secft.dataset.sources.pdf.paragraphs import body_size, paragraphs_of
 from secft.dataset.sources.pdf.rows import drop_contents, drop_margins
-from secft.dataset.sources.pdf.segments import Page
-from secft.dataset.sources.pdf.words import Vocabulary, plain
+from secft.dataset.sources.pdf.segments import PdfPage
+from secft.dataset.sources.pdf.words import DocumentWords, plain
 
 _MAX_CHARACTERS = 64 << 20
 """Of one file."""
 
 
 @dataclass(frozen=True)
-class Task:
+class ExtractionTask:
     """What to read.
 
     Attributes:
@@ -43,18 +43,18 @@ class Extracted:
         detail: about this file.
     """
 
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[TextBlock, ...] = ()
     pages: int = 0
     titles: tuple[str, str] = ("", "")
     reason: str = ""
     detail: str = ""
 
 
-class _Refused(Exception):
+class _RefusedPdf(Exception):
     """The file is refused: reason, detail."""
 
 
-def extract(task: Task) -> Extracted:
+def extract(task: ExtractionTask) -> Extracted:
     """Read a PDF file."""
     import pypdfium2
     import pypdfium2.raw as pdfium
@@ -71,37 +71,37 @@ def extract(task: Task) -> Extracted:
         heading, blocks = without_title(_blocks(pages))
         titles = (plain(document.get_metadata_value("Title")).strip(), heading)
         return Extracted(tuple(blocks), len(document), titles)
-    except _Refused as refused:
+    except _RefusedPdf as refused:
         return Extracted((), len(document), ("", ""), *refused.args)
     finally:
         document.close()
 
 
-def _pages(document: Any, max_pages: int) -> list[Page]:
+def _pages(document: Any, max_pages: int) -> list[PdfPage]:
     count = len(document)
     if count > max_pages:
-        raise _Refused("too many pages", f"{count:,} pages, {max_pages:,} allowed")
+        raise _RefusedPdf("too many pages", f"{count:,} pages, {max_pages:,} allowed")
     if count == 0:
-        raise _Refused("not a readable PDF", "no pages")
+        raise _RefusedPdf("not a readable PDF", "no pages")
     reader = Pages(document.raw)
     pages = [page for page in map(reader.read, range(count)) if page is not None]
     if not pages:
-        raise _Refused("not a readable PDF", f"none of {count:,} pages can be loaded")
+        raise _RefusedPdf("not a readable PDF", f"none of {count:,} pages can be loaded")
     characters = sum(len(segment.text) for page in pages for segment in page.segments)
     if characters > _MAX_CHARACTERS:
-        raise _Refused("too much text", f"{characters:,} characters, {_MAX_CHARACTERS:,} allowed")
+        raise _RefusedPdf("too much text", f"{characters:,} characters, {_MAX_CHARACTERS:,} allowed")
     if not any(character.isalnum() for page in pages for segment in page.segments for character in segment.text):
-        raise _Refused("no text", f"{count:,} pages of images; text recognition is needed")
+        raise _RefusedPdf("no text", f"{count:,} pages of images; text recognition is needed")
     return pages
 
 
-def _blocks(pages: list[Page]) -> list[Block]:
+def _blocks(pages: list[PdfPage]) -> list[TextBlock]:
     drop_margins(pages)
     drop_contents(pages)
     arranged = [(page.number, areas_of(page.segments)) for page in pages]
     body = body_size(areas for _, areas in arranged)
-    vocabulary = Vocabulary(plain(line.text) for _, areas in arranged for area in areas for line in area.lines)
+    vocabulary = DocumentWords(plain(line.text) for _, areas in arranged for area in areas for line in area.lines)
     blocks = blocks_of(paragraphs_of(arranged), body, vocabulary)
     if not blocks:
-        raise _Refused("no text", "nothing but running headers and page numbers")
+        raise _RefusedPdf("no text", "nothing but running headers and page numbers")
     return blocks

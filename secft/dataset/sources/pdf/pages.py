@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.dataset.sources.pdf.segments import Page, Segment, cuts_of, move, upright, whole, words_of
+from secft.dataset.sources.pdf.segments import PdfPage, Segment, cuts_of, move, upright, whole, words_of
 
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\x00": None})
 _SAMPLES = 16
@@ -46,7 +46,7 @@ class Pages:
         self._places = [ctypes.cast(base + step * index, kind) for index in range(count)]
         self._view = np.frombuffer(self._boxes, dtype=np.float32).reshape(count, 4)
 
-    def read(self, index: int) -> Page | None:
+    def read(self, index: int) -> PdfPage | None:
         """Return a page by its index from 0, or None if it cannot be loaded."""
         pdfium = self._pdfium
         page = pdfium.FPDF_LoadPage(self._document, index)
@@ -66,7 +66,7 @@ class Pages:
             pdfium.FPDF_ClosePage(page)
         width, height = abs(box.right - box.left), abs(box.top - box.bottom)
         move(segments, turn, box)
-        return Page(index + 1, *((height, width) if turn % 2 else (width, height)), segments)
+        return PdfPage(index + 1, *((height, width) if turn % 2 else (width, height)), segments)
 
     def _segments(self, text: Any) -> tuple[int, list[Segment]]:
         """Return how the text of a page is turned (quarters, counterclockwise), and its segments as turned upright."""

@@ -30,7 +30,7 @@ from secft.records import Document
 from secft.security.identifiers import named_by_kind
 
 if TYPE_CHECKING:
-    from secft.dataset.sources.pdf.extract import Extracted, Task
+    from secft.dataset.sources.pdf.extract import Extracted, ExtractionTask
 
 SUFFIXES = (".pdf",)
 EXPECTED = "PDF documents"
@@ -115,14 +115,14 @@ def _title(found: tuple[str, str], name: str) -> str:
 
 def _extracted(config: PdfSource, file: Path, name: str, log: ReadLog) -> Extracted | None:
     """Return what a file holds, None if it is refused."""
-    from secft.dataset.sources.pdf.extract import Task
+    from secft.dataset.sources.pdf.extract import ExtractionTask
 
     size = file.stat().st_size
     if size > config.max_bytes:
         log.refuse(name, "larger than max_bytes", f"{size:,} bytes, {config.max_bytes:,} allowed")
         return None
     worker = shared_worker(_engine(config.engine), config.timeout, config.max_memory)
-    outcome = worker.run(Task(str(file), config.max_pages))
+    outcome = worker.run(ExtractionTask(str(file), config.max_pages))
     if outcome.failure or outcome.value is None:
         log.refuse(name, outcome.failure or "failed", outcome.detail)
         return None
@@ -132,7 +132,7 @@ def _extracted(config: PdfSource, file: Path, name: str, log: ReadLog) -> Extrac
     return outcome.value
 
 
-def _engine(name: str) -> Callable[[Task], Extracted]:
+def _engine(name: str) -> Callable[[ExtractionTask], Extracted]:
     if name == "docling":
         from secft.dataset.sources.pdf import by_docling
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from secft.dataset.sources.pdf.segments import Page, Segment
+from secft.dataset.sources.pdf.segments import PdfPage, Segment
 
 LEVEL = 0.6
 """Segments stand in one row if they overlap by at least this part of the lower one's height."""
@@ -62,7 +62,7 @@ def text_of(row: Row) -> str:
     return " ".join(segment.text for segment in row)
 
 
-def drop_margins(pages: Sequence[Page]) -> int:
+def drop_margins(pages: Sequence[PdfPage]) -> int:
     """Take running headers, footers and page numbers off the pages.
 
     What stands at the same height in the margins of at least three pages goes. In the outermost row it may differ in
@@ -89,7 +89,7 @@ def drop_margins(pages: Sequence[Page]) -> int:
     return count
 
 
-def _marginal(page: Page, depth: int) -> list[tuple[Segment, list[Place]]]:
+def _marginal(page: PdfPage, depth: int) -> list[tuple[Segment, list[Place]]]:
     """Return the segments in the margins of a page, and the places by which they are found on other pages."""
     low, high = MARGIN * page.height, (1 - MARGIN) * page.height
     rows = rows_of(segment for segment in page.segments if segment.bottom < low or segment.top > high)
@@ -111,7 +111,7 @@ def _places(segment: Segment, vary: bool) -> list[Place]:
     return [(said, grid) for said in ((exact, _NUMBER.sub("0", exact)) if vary else (exact,)) for grid in grids]
 
 
-def drop_contents(pages: Sequence[Page]) -> int:
+def drop_contents(pages: Sequence[PdfPage]) -> int:
     """Take tables of contents off the pages: lines with leaders, and on such pages every line that ends in a number.
 
     Returns:

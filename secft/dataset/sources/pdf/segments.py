@@ -47,7 +47,7 @@ class Segment:
 
 
 @dataclass(slots=True)
-class Page:
+class PdfPage:
     """One page.
 
     Attributes:

@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", unicodedata.normalize("NFC", text))
 
 
-class Vocabulary:
+class DocumentWords:
     """The words of one document, to decide what a hyphen at the end of a line means."""
 
     def __init__(self, lines: Iterable[str]) -> None:

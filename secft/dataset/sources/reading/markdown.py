@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.reading.markdown_inline import inline_text, is_anchor_link, text_of_html
 from secft.errors import InputError
 
@@ -54,7 +54,7 @@ class _Walker:
 
     def __init__(self, bold_headings: bool) -> None:
         self.bold_headings = bold_headings
-        self.blocks: list[Block] = []
+        self.blocks: list[TextBlock] = []
         self.marks: list[str | None] = []
         self.lines: list[str] = []
         self.anchors: list[bool] = []
@@ -62,7 +62,7 @@ class _Walker:
         self.cells: list[str] | None = None
         self.heading = 0
 
-    def walk(self, tokens: Iterable[Token]) -> list[Block]:
+    def walk(self, tokens: Iterable[Token]) -> list[TextBlock]:
         """Return the blocks of a document."""
         steps: dict[str, Callable[[Token], None]] = {
             "heading_open": self._open_heading,
@@ -108,7 +108,7 @@ class _Walker:
         if len(self.lines) > 1 and all(self.anchors):
             self._drop_contents()
         elif self.lines:
-            self.blocks.append(Block("list", "\n".join(self.lines)))
+            self.blocks.append(TextBlock("list", "\n".join(self.lines)))
         self.lines, self.anchors = [], []
 
     def _drop_contents(self) -> None:
@@ -127,7 +127,7 @@ class _Walker:
     def _close_table(self, token: Token) -> None:
         self._end_list()
         if self.rows:
-            self.blocks.append(Block("table", "\n".join(self.rows)))
+            self.blocks.append(TextBlock("table", "\n".join(self.rows)))
         self.rows = []
 
     def _inline(self, token: Token) -> None:
@@ -179,7 +179,7 @@ class _Walker:
 
     def _add(self, kind: str, text: str, level: int = 0) -> None:
         if text.strip():
-            self.blocks.append(Block(kind, text.strip() if kind != "code" else text, level))  # type: ignore[arg-type]
+            self.blocks.append(TextBlock(kind, text.strip() if kind != "code" else text, level))  # type: ignore[arg-type]
 
 
 def _is_bold(children: list[Token]) -> bool:
@@ -188,7 +188,7 @@ def _is_bold(children: list[Token]) -> bool:
     return kinds[:1] == ["strong_open"] and kinds[-1:] == ["strong_close"] and kinds.count("strong_open") == 1
 
 
-def blocks_of(markdown: str, bold_headings: bool = False) -> list[Block]:
+def blocks_of(markdown: str, bold_headings: bool = False) -> list[TextBlock]:
     """Return the blocks of a Markdown text.
 
     Args:
@@ -207,12 +207,12 @@ def blocks_of(markdown: str, bold_headings: bool = False) -> list[Block]:
     return _Walker(bold_headings).walk(tokens)
 
 
-def plain_text(blocks: Iterable[Block]) -> str:
+def plain_text(blocks: Iterable[TextBlock]) -> str:
     """Return blocks as paragraphs separated by empty lines."""
     return "\n\n".join(block.text for block in blocks)
 
 
-def without_sections(blocks: Iterable[Block], unwanted: re.Pattern[str]) -> tuple[list[Block], list[str]]:
+def without_sections(blocks: Iterable[TextBlock], unwanted: re.Pattern[str]) -> tuple[list[TextBlock], list[str]]:
     """Leave out whole sections by their heading.
 
     Args:
@@ -222,7 +222,7 @@ def without_sections(blocks: Iterable[Block], unwanted: re.Pattern[str]) -> tupl
     Returns:
         The blocks that are left, and the headings of the sections that are not.
     """
-    kept: list[Block] = []
+    kept: list[TextBlock] = []
     omitted: list[str] = []
     inside = 0
     for block in blocks:

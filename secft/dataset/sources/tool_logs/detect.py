@@ -19,7 +19,7 @@ from secft.dataset.sources.tool_logs import (
     web_proxies,
     web_scanners,
 )
-from secft.dataset.sources.tool_logs.finding import Finding, Left
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped
 from secft.dataset.sources.tool_logs.report import Report
 
 _SQLMAP_LOG = re.compile(r"sqlmap (?:identified|resumed) the following injection point")
@@ -39,7 +39,7 @@ class Format:
     tool: str
     kinds: tuple[str, ...]
     matches: Callable[[Report], bool]
-    parse: Callable[[Report], Iterator[Finding | Left]]
+    parse: Callable[[Report], Iterator[Finding | Skipped]]
 
 
 def _root(name: str, *inside: str) -> Callable[[Report], bool]:

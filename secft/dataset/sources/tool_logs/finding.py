@@ -59,7 +59,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Left:
+class Skipped:
     """A record of a report that becomes no finding: the reason is a class, the detail is about this one."""
 
     reason: str
@@ -109,7 +109,7 @@ def _references(values: Iterable[Any]) -> tuple[str, ...]:
     return tuple(word for word in kept if word)[:MAX_REFERENCES]
 
 
-def finding(
+def finding(  # noqa: PLR0913  # facts of one record, all by name
     tool: str,
     rule: Any,
     title: str,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, string, strings
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED, secret
 from secft.dataset.sources.tool_logs.report import Report
 
@@ -70,15 +70,15 @@ def _gitleaks(record: dict[str, Any]) -> Finding:
     return _leak("gitleaks", rule, title, target, [_commit(commit)], secrets[:1], secrets)
 
 
-def parse_gitleaks(report: Report) -> Iterator[Finding | Left]:
+def parse_gitleaks(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each leak."""
     for record in report.records():
-        if isinstance(record, Left):
+        if isinstance(record, Skipped):
             yield record
         elif "RuleID" in record or "rule" in record:
             yield _gitleaks(record)
         else:
-            yield Left("record without finding", "no rule")
+            yield Skipped("record without finding", "no rule")
 
 
 def _decoded(value: str) -> str:
@@ -111,14 +111,14 @@ def _trufflehog_old(record: dict[str, Any]) -> Finding:
     return _leak("trufflehog", reason, reason, string(record, "path"), notes, found, found)
 
 
-def parse_trufflehog(report: Report) -> Iterator[Finding | Left]:
+def parse_trufflehog(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each leak; the tool's own log lines between them are left."""
     for record in report.records():
-        if isinstance(record, Left):
+        if isinstance(record, Skipped):
             yield record
         elif "DetectorName" in record:
             yield _trufflehog_new(record)
         elif "stringsFound" in record:
             yield _trufflehog_old(record)
         else:
-            yield Left("record without finding", "no detector")
+            yield Skipped("record without finding", "no detector")

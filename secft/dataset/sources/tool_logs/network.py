@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.severity import severity_of_score, severity_of_word
@@ -67,7 +67,7 @@ def _scripts(scope: Element, target: str) -> Iterator[Finding]:
                 yield _vulnerability(table, script.get("id", ""), target)
 
 
-def parse_nmap(report: Report) -> Iterator[Finding | Left]:
+def parse_nmap(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each open port, and for each vulnerability that a script confirms."""
     for host in report.elements(["host"]):
         name = _address(host)
@@ -96,14 +96,14 @@ def _about(description: str, impact: str) -> str:
     return "\n\n".join(part for part in (description, impact and f"Impact: {impact}") if part.strip())
 
 
-def parse_openvas_xml(report: Report) -> Iterator[Finding | Left]:
+def parse_openvas_xml(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each result; false positives are left."""
     for result in report.elements(["result"]):
         test = result.find("nvt")
         threat = text_at(result, "threat")
         title = text_at(test, "name") or text_at(result, "name")
         if threat.lower() == "false positive":
-            yield Left("marked a false positive", title)
+            yield Skipped("marked a false positive", title)
             continue
         tags = _tags(text_at(test, "tags"))
         host = result.find("host")
@@ -124,15 +124,15 @@ def parse_openvas_xml(report: Report) -> Iterator[Finding | Left]:
         )  # fmt: skip
 
 
-def parse_openvas_csv(report: Report) -> Iterator[Finding | Left]:
+def parse_openvas_csv(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each row; false positives are left."""
     for row in report.rows():
-        if isinstance(row, Left):
+        if isinstance(row, Skipped):
             yield row
             continue
         title, threat = row["nvt name"], row.get("severity", "")
         if threat.lower() == "false positive":
-            yield Left("marked a false positive", title)
+            yield Skipped("marked a false positive", title)
             continue
         known = severity_of_word(threat)
         host = " ".join(filter(None, [row.get("hostname", ""), f"({row['ip']})" if row.get("hostname") else row["ip"]]))

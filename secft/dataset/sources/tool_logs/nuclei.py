@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, string
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.severity import severity_of_word
@@ -83,14 +83,14 @@ def _finding(record: dict[str, Any]) -> Finding:
     )
 
 
-def parse_nuclei(report: Report) -> Iterator[Finding | Left]:
+def parse_nuclei(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each match; a record that says that nothing matched is left."""
     for record in report.records():
-        if isinstance(record, Left):
+        if isinstance(record, Skipped):
             yield record
         elif not _any(record, "template-id", "templateID"):
-            yield Left("record without finding", "no template id")
+            yield Skipped("record without finding", "no template id")
         elif record.get("matcher-status") is False:
-            yield Left("check without finding", str(record.get("template-id")))
+            yield Skipped("check without finding", str(record.get("template-id")))
         else:
             yield _finding(record)

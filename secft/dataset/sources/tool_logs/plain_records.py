@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.severity import severity_of_score, severity_of_word
@@ -63,12 +63,12 @@ def _finding(record: dict[str, Any]) -> Finding:
     )  # fmt: skip
 
 
-def parse_plain(report: Report) -> Iterator[Finding | Left]:
+def parse_plain(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each object that has a title and a severity."""
     for record in report.records():
-        if isinstance(record, Left):
+        if isinstance(record, Skipped):
             yield record
         elif is_plain(record):
             yield _finding(_lowered(record))
         else:
-            yield Left("record without finding", "no title or no severity")
+            yield Skipped("record without finding", "no title or no severity")

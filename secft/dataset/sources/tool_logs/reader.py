@@ -19,7 +19,7 @@ from secft.dataset.sources.reading.paths import is_refused_link, named_files, pa
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.dataset.sources.tool_logs import ToolLogsSource
 from secft.dataset.sources.tool_logs.detect import FORMATS, recognise
-from secft.dataset.sources.tool_logs.finding import BrokenReport, Finding, Left
+from secft.dataset.sources.tool_logs.finding import BrokenReport, Finding, Skipped
 from secft.dataset.sources.tool_logs.redaction import clean
 from secft.dataset.sources.tool_logs.report import Report, open_report
 from secft.errors import InputError, Problem
@@ -77,7 +77,7 @@ def _document(found: Finding, config: ToolLogsSource, part: str, version: str) -
     )
 
 
-def findings_of(report: Report) -> Iterator[Finding | Left]:
+def findings_of(report: Report) -> Iterator[Finding | Skipped]:
     """Yield the findings of an opened report, and what of it is left with a reason.
 
     Raises:
@@ -89,7 +89,7 @@ def findings_of(report: Report) -> Iterator[Finding | Left]:
     if form is None:
         raise BrokenReport(UNKNOWN, f"{report.kind}{f', root element {report.head.root}' if report.head.root else ''}")
     if report.replaced:
-        yield Left("invalid UTF-8 replaced", f"{report.replaced} characters; the report was read all the same")
+        yield Skipped("invalid UTF-8 replaced", f"{report.replaced} characters; the report was read all the same")
     yield from form.parse(report)
 
 
@@ -121,7 +121,7 @@ def read_part(config: ToolLogsSource, part: str, log: ReadLog) -> Iterator[Docum
         report = _load(config, part)
         version = "" if report.kind == "empty" else f"sha256:{sha256_file(Path(part))[:12]}"
         for item in findings_of(report):
-            if isinstance(item, Left):
+            if isinstance(item, Skipped):
                 log.refuse(shown, item.reason, _writable(item.detail[:_SHOWN]))
                 failed += item.reason == _FAILED
                 continue

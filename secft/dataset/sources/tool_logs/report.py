@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.xml import Head, XmlError, outermost, xml_head
-from secft.dataset.sources.tool_logs.finding import BrokenReport, Left
+from secft.dataset.sources.tool_logs.finding import BrokenReport, Skipped
 
 TRUNCATED, BROKEN = "truncated report", "broken report"
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([\w.-]{1,40})")
@@ -66,33 +66,35 @@ class Report:
             return self.value
         return next((record for record in self._first() if isinstance(record, dict)), {})
 
-    def _first(self) -> list[dict[str, Any] | Left]:
+    def _first(self) -> list[dict[str, Any] | Skipped]:
         return list(islice(self.records(), _LOOKED_AT)) if self.kind in ("list", "lines") else []
 
-    def records(self) -> Iterator[dict[str, Any] | Left]:
+    def records(self) -> Iterator[dict[str, Any] | Skipped]:
         """Yield the objects of a JSON list, of JSON lines or the one JSON object; others are left with a reason."""
         if self.kind == "lines":
             yield from self._line_records()
             return
         for item in self.value if isinstance(self.value, list) else [self.value]:
-            yield item if isinstance(item, dict) else Left("record is not a JSON object", type(item).__name__)
+            yield item if isinstance(item, dict) else Skipped("record is not a JSON object", type(item).__name__)
 
-    def _line_records(self) -> Iterator[dict[str, Any] | Left]:
+    def _line_records(self) -> Iterator[dict[str, Any] | Skipped]:
         for number, line in enumerate(self.lines, start=1):
             if not line.strip():
                 continue
             if len(line) > self.max_line:
-                yield Left("line too long", f"line {number}: {len(line):,} characters, max_line is {self.max_line:,}")
+                yield Skipped(
+                    "line too long", f"line {number}: {len(line):,} characters, max_line is {self.max_line:,}"
+                )
                 continue
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 last = number == len(self.lines)
-                yield Left(TRUNCATED if last else "line is not JSON", f"line {number}: {error}")
+                yield Skipped(TRUNCATED if last else "line is not JSON", f"line {number}: {error}")
                 continue
-            yield record if isinstance(record, dict) else Left("record is not a JSON object", f"line {number}")
+            yield record if isinstance(record, dict) else Skipped("record is not a JSON object", f"line {number}")
 
-    def rows(self, header: list[str] | None = None) -> Iterator[dict[str, str] | Left]:
+    def rows(self, header: list[str] | None = None) -> Iterator[dict[str, str] | Skipped]:
         """Yield the rows of a table as column -> cell; columns in lower case.
 
         Args:
@@ -107,7 +109,7 @@ class Report:
         try:
             for row in reader:
                 if missing:
-                    yield Left("row without all columns", f"row before line {reader.line_num}")
+                    yield Skipped("row without all columns", f"row before line {reader.line_num}")
                     missing = 0
                 if not columns:
                     columns = header or [cell.strip().lower() for cell in row]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.static_analysis import code_or_nothing
@@ -104,7 +104,7 @@ def _finding(tool: str, result: dict[str, Any], rule: dict[str, Any]) -> Finding
     )  # fmt: skip
 
 
-def parse_sarif(report: Report) -> Iterator[Finding | Left]:
+def parse_sarif(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each failing result; suppressed, passed and absent ones are left."""
     for run in mappings(report.value, "runs"):
         tool, rules = _name(run), _rules(run)
@@ -113,8 +113,8 @@ def parse_sarif(report: Report) -> Iterator[Finding | Left]:
             rule = _rule_of(result, rules, by_id)
             states = {string(item, "status") or "accepted" for item in mappings(result, "suppressions")}
             if "accepted" in states:
-                yield Left("suppressed by its owner", string(result, "ruleId"))
+                yield Skipped("suppressed by its owner", string(result, "ruleId"))
             elif string(result, "kind") in _NO_FINDING or string(result, "baselineState") == "absent":
-                yield Left("check without finding", string(result, "ruleId"))
+                yield Skipped("check without finding", string(result, "ruleId"))
             else:
                 yield _finding(tool, result, rule)

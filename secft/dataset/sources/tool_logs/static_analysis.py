@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, string
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.identifiers import cwes_in
@@ -56,16 +56,16 @@ def _semgrep(result: dict[str, Any]) -> Finding:
     )  # fmt: skip
 
 
-def parse_semgrep(report: Report) -> Iterator[Finding | Left]:
+def parse_semgrep(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each result; one that is ignored in the code is left."""
     for result in mappings(report.value, "results"):
         if mapping(result, "extra").get("is_ignored") is True:
-            yield Left("suppressed by its owner", string(result, "check_id"))
+            yield Skipped("suppressed by its owner", string(result, "check_id"))
         else:
             yield _semgrep(result)
 
 
-def parse_bandit(report: Report) -> Iterator[Finding | Left]:
+def parse_bandit(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each result."""
     for result in mappings(report.value, "results"):
         rule, message = string(result, "test_id"), string(result, "issue_text")

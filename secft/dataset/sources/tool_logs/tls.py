@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, number, string
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.tls_checks import Server, findings_of
 from secft.security.severity import severity_of_word
@@ -97,15 +97,15 @@ def _sslyze_server(scan: dict[str, Any]) -> Server:
     return server
 
 
-def parse_sslyze_json(report: Report) -> Iterator[Finding | Left]:
+def parse_sslyze_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield the findings of each scanned server; a server that could not be reached is left."""
     for scan in mappings(report.value, "server_scan_results"):
         if string(scan, "connectivity_status") == "ERROR":
-            yield Left("scan failed", string(mapping(scan, "server_location"), "hostname"))
+            yield Skipped("scan failed", string(mapping(scan, "server_location"), "hostname"))
         else:
             yield from findings_of("sslyze", [_sslyze_server(scan)])
     for _ in mappings(report.value, "server_connectivity_errors"):
-        yield Left("scan failed", "no connection")
+        yield Skipped("scan failed", "no connection")
 
 
 def _sslyze_xml_server(target: Element) -> Server:
@@ -126,13 +126,13 @@ def _sslyze_xml_server(target: Element) -> Server:
     return server
 
 
-def parse_sslyze_xml(report: Report) -> Iterator[Finding | Left]:
+def parse_sslyze_xml(report: Report) -> Iterator[Finding | Skipped]:
     """Yield the findings of each scanned server; a server that could not be reached is left."""
     for element in report.elements(["target", "invalidTarget"]):
         if element.tag == "target":
             yield from findings_of("sslyze", [_sslyze_xml_server(element)])
         else:
-            yield Left("scan failed", (element.text or "").strip())
+            yield Skipped("scan failed", (element.text or "").strip())
 
 
 def _sslscan_server(test: Element) -> Server:
@@ -174,18 +174,18 @@ def _sslscan_certificate(test: Element) -> dict[str, str]:
     }
 
 
-def parse_sslscan(report: Report) -> Iterator[Finding | Left]:
+def parse_sslscan(report: Report) -> Iterator[Finding | Skipped]:
     """Yield the findings of each tested server."""
     yield from findings_of("sslscan", (_sslscan_server(test) for test in report.elements(["ssltest"])))
 
 
-def _testssl(record: dict[str, Any], target: str) -> Finding | Left:
+def _testssl(record: dict[str, Any], target: str) -> Finding | Skipped:
     rule, word = string(record, "id"), string(record, "severity").upper()
     said = string(record, "finding")
     if word == "FATAL":
-        return Left("scan failed", said[:200])
+        return Skipped("scan failed", said[:200])
     if word in _NO_FINDING:
-        return Left("check without finding", rule)
+        return Skipped("check without finding", rule)
     return finding(
         "testssl", rule, f"TLS check {rule}: {said.partition('. ')[0]}",
         severity=severity_of_word(word), cwes=string(record, "cwe").split(), cves=[string(record, "cve")],
@@ -193,13 +193,13 @@ def _testssl(record: dict[str, Any], target: str) -> Finding | Left:
     )  # fmt: skip
 
 
-def parse_testssl_csv(report: Report) -> Iterator[Finding | Left]:
+def parse_testssl_csv(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each row that is rated worse than informational."""
     for row in report.rows():
-        yield row if isinstance(row, Left) else _testssl(row, f"{row['fqdn/ip']}:{row['port']}")
+        yield row if isinstance(row, Skipped) else _testssl(row, f"{row['fqdn/ip']}:{row['port']}")
 
 
-def parse_testssl_json(report: Report) -> Iterator[Finding | Left]:
+def parse_testssl_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each check that is rated worse than informational, of the flat or the pretty JSON."""
     if isinstance(report.value, dict) and "scanResult" in report.value:
         for server in mappings(report.value, "scanResult"):
@@ -208,7 +208,7 @@ def parse_testssl_json(report: Report) -> Iterator[Finding | Left]:
                 yield from (_testssl(record, target) for record in mappings(server, group) if "finding" in record)
         return
     for record in report.records():
-        if isinstance(record, Left):
+        if isinstance(record, Skipped):
             yield record
         else:
             yield _testssl(record, f"{string(record, 'ip')}:{string(record, 'port')}")

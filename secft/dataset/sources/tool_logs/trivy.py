@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, number, string, strings
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.severity import severity_of_word
@@ -17,10 +17,10 @@ from secft.security.severity import severity_of_word
 _RESOURCES = ("Resources", "Vulnerabilities", "Misconfigurations", "Findings")
 
 
-def _package(item: dict[str, Any], target: str) -> Finding | Left:
+def _package(item: dict[str, Any], target: str) -> Finding | Skipped:
     rule, name = string(item, "VulnerabilityID"), string(item, "PkgName")
     if not rule:
-        return Left("record without finding", f"package {name} without a vulnerability")
+        return Skipped("record without finding", f"package {name} without a vulnerability")
     fixed = string(item, "FixedVersion")
     status = string(item, "Status").replace("_", " ")
     advice = f"Update {name} to {fixed}." if fixed else f"No fixed version is known{f' ({status})' if status else ''}."
@@ -36,9 +36,9 @@ def _package(item: dict[str, Any], target: str) -> Finding | Left:
     )  # fmt: skip
 
 
-def _configuration(item: dict[str, Any], target: str) -> Finding | Left:
+def _configuration(item: dict[str, Any], target: str) -> Finding | Skipped:
     if string(item, "Status") in ("PASS", "EXCEPTION"):
-        return Left("check without finding", string(item, "ID"))
+        return Skipped("check without finding", string(item, "ID"))
     line = number(mapping(item, "CauseMetadata"), "StartLine")
     return finding(
         "trivy", string(item, "AVDID") or string(item, "ID"), string(item, "Title"),
@@ -68,7 +68,7 @@ def _licence(item: dict[str, Any], target: str) -> Finding:
     )  # fmt: skip
 
 
-_KINDS: dict[str, Callable[[dict[str, Any], str], Finding | Left]] = {
+_KINDS: dict[str, Callable[[dict[str, Any], str], Finding | Skipped]] = {
     "Vulnerabilities": _package,
     "Misconfigurations": _configuration,
     "Secrets": _secret,
@@ -76,7 +76,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], str], Finding | Left]] = {
 }
 
 
-def _results(results: list[dict[str, Any]], place: str) -> Iterator[Finding | Left]:
+def _results(results: list[dict[str, Any]], place: str) -> Iterator[Finding | Skipped]:
     for result in results:
         target = string(result, "Target")
         where = " ".join(filter(None, [place if place not in target else "", target]))
@@ -85,7 +85,7 @@ def _results(results: list[dict[str, Any]], place: str) -> Iterator[Finding | Le
                 yield build(item, where)
 
 
-def parse_trivy(report: Report) -> Iterator[Finding | Left]:
+def parse_trivy(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each vulnerable package, failed check, secret and licence."""
     value = report.value
     if isinstance(value, list):

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.json_values import mappings
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import OMITTED, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 from secft.security.severity import severity_of_word
@@ -70,14 +70,14 @@ def _plain_dict(item: Element) -> dict[str, Any]:
     return found
 
 
-def parse_zap_xml(report: Report) -> Iterator[Finding | Left]:
+def parse_zap_xml(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each alert of each site."""
     for site in report.elements(["site"]):
         for item in site.iter("alertitem"):
             yield _alert(_plain_dict(item), site.get("name", ""))
 
 
-def parse_zap_json(report: Report) -> Iterator[Finding | Left]:
+def parse_zap_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each alert of each site."""
     sites = report.value.get("site")
     for site in sites if isinstance(sites, list) else [sites]:
@@ -98,12 +98,12 @@ def _without_marked_payloads(detail: str) -> tuple[str, bool]:
     return _BOLD.sub(replace, detail), omitted
 
 
-def parse_burp(report: Report) -> Iterator[Finding | Left]:
+def parse_burp(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each issue; false positives are left."""
     for issue in report.elements(["issue"]):
         word = text_at(issue, "severity")
         if word.lower().replace(" ", "_") == "false_positive":
-            yield Left("marked a false positive", text_at(issue, "name"))
+            yield Skipped("marked a false positive", text_at(issue, "name"))
             continue
         detail, hidden = _without_marked_payloads(text_at(issue, "issueDetail"))
         location, cut = without_payloads(text_at(issue, "location"))

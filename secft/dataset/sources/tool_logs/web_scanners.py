@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Left, finding
+from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import parameter_names, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
 
@@ -35,7 +35,7 @@ def _nikto(base: str, rule: str, method: str, uri: str, message: str, references
     )  # fmt: skip
 
 
-def parse_nikto_xml(report: Report) -> Iterator[Finding | Left]:
+def parse_nikto_xml(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each item of each scanned host."""
     for scan in report.elements(["scandetails"]):
         base = scan.get("sitename") or f"{scan.get('targethostname', '')}:{scan.get('targetport', '')}"
@@ -46,10 +46,10 @@ def parse_nikto_xml(report: Report) -> Iterator[Finding | Left]:
             yield _nikto(base, rule, method, text_at(item, "uri"), text_at(item, "description"), references)
 
 
-def parse_nikto_json(report: Report) -> Iterator[Finding | Left]:
+def parse_nikto_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each vulnerability of each scanned host."""
     for host in report.records():
-        if isinstance(host, Left):
+        if isinstance(host, Skipped):
             yield host
             continue
         base = f"{host.get('host') or host.get('ip') or ''}:{host.get('port') or ''}".strip(":")
@@ -60,17 +60,17 @@ def parse_nikto_json(report: Report) -> Iterator[Finding | Left]:
             yield _nikto(base, rule, method, string(item, "url"), string(item, "msg"), references)
 
 
-def parse_nikto_csv(report: Report) -> Iterator[Finding | Left]:
+def parse_nikto_csv(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each row with a message; Nikto's CSV has no rule ids, so the reference stands for it."""
     for row in report.rows(_NIKTO_COLUMNS):
-        if isinstance(row, Left):
+        if isinstance(row, Skipped):
             yield row
         elif row["message"].strip() and row["uri"].strip():
             reference = row["reference"].strip()
             base = f"{row['host'] or row['ip']}:{row['port']}".strip(":")
             yield _nikto(base, reference, row["method"], row["uri"], row["message"], [reference])
         else:
-            yield Left("row about the host")
+            yield Skipped("row about the host")
 
 
 def _wapiti(name: str, about: dict[str, Any], entry: dict[str, str], base: str) -> Finding:
@@ -102,7 +102,7 @@ def _wapiti_kind(kind: Element, base: str) -> Iterator[Finding]:
         yield _wapiti(kind.get("name", ""), about, parts, base)
 
 
-def parse_wapiti_xml(report: Report) -> Iterator[Finding | Left]:
+def parse_wapiti_xml(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each entry of each kind of vulnerability, anomaly and further information."""
     base = ""
     for element in report.elements(["info", "vulnerability", "anomaly", "additional"]):
@@ -112,7 +112,7 @@ def parse_wapiti_xml(report: Report) -> Iterator[Finding | Left]:
             yield from _wapiti_kind(element, base)
 
 
-def parse_wapiti_json(report: Report) -> Iterator[Finding | Left]:
+def parse_wapiti_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each entry of each kind of vulnerability, anomaly and further information."""
     base = string(mapping(report.value, "infos"), "target")
     classes = mapping(report.value, "classifications")
@@ -141,27 +141,27 @@ def _sqlmap(url: str, where: str, parameter: str, techniques: list[str]) -> Find
     )  # fmt: skip
 
 
-def parse_sqlmap_csv(report: Report) -> Iterator[Finding | Left]:
+def parse_sqlmap_csv(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each row with a parameter; a target without one was tested in vain."""
     for row in report.rows():
-        if isinstance(row, Left):
+        if isinstance(row, Skipped):
             yield row
         elif row["parameter"].strip():
             letters = row.get("technique(s)", "")
             techniques = [_TECHNIQUES[letter] for letter in letters if letter in _TECHNIQUES]
             yield _sqlmap(row["target url"], row["place"], row["parameter"], techniques)
         else:
-            yield Left("check without finding", place(row["target url"])[0])
+            yield Skipped("check without finding", place(row["target url"])[0])
 
 
-def parse_sqlmap_log(report: Report) -> Iterator[Finding | Left]:
+def parse_sqlmap_log(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each parameter of an injection point; payloads and dumped tables are not read."""
     url = re.search(r"(?i)\burl[^'\n]{0,80}'(https?://[^'\s]{1,2000})'", report.text)
     blocks = re.split(r"(?m)^Parameter: ", report.text)[1:]
     for block in blocks:
         named = re.match(r"(.{1,500}?) \(([^()\n]{1,80})\)\s*$", block.partition("\n")[0])
         if not named:
-            yield Left("injection point without a parameter")
+            yield Skipped("injection point without a parameter")
             continue
         points = block.partition("\n---")[0]
         techniques = list(dict.fromkeys(re.findall(r"(?m)^\s+Type: ([\w -]{1,80})$", points)))

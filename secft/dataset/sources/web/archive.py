@@ -33,7 +33,7 @@ def archived_pages(config: WebSource, path: str, log: ReadLog) -> Iterator[RawPa
                     continue
                 seen.add(page.name)
                 yield page
-    except Exception as error:  # what the library raises on broken records is not documented
+    except Exception as error:  # noqa: BLE001  # what the library raises on broken records is not documented
         log.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
 
 

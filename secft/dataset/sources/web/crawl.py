@@ -16,7 +16,7 @@ from secft.dataset.sources.web.addresses import check_address, host_of, is_withi
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.links import NOWHERE, Links, is_page, links_of, visited_domains
 from secft.dataset.sources.web.polite import PoliteFetcher
-from secft.dataset.sources.web.record import Outcome
+from secft.dataset.sources.web.record import FetchOutcome
 from secft.dataset.sources.web.sitemap import MAX_BYTES, MAX_SITEMAPS, read_sitemap
 from secft.dataset.sources.web.snapshot import CrawlJournal, crawl_directory, index_file
 from secft.errors import FetchRefused, InputError
@@ -68,7 +68,7 @@ class _Crawl:
         self._log = RunLog()
         self._told = time.monotonic()
 
-    def run(self) -> list[Outcome]:
+    def run(self) -> list[FetchOutcome]:
         """Return the outcomes of all addresses, in the order of the visit."""
         starts, outcomes = self._sitemaps()
         seeds = {address for seed in self._config.seeds if (address := normal_address(seed))}
@@ -84,18 +84,18 @@ class _Crawl:
             level = sorted(found - seen) if depth < self._config.max_depth else []
             room = max(0, MAX_ADDRESSES - len(seen))
             outcomes += [
-                Outcome(url, reason="too many addresses", detail=f"{len(level):,}") for url in level[room:][:1]
+                FetchOutcome(url, reason="too many addresses", detail=f"{len(level):,}") for url in level[room:][:1]
             ]
             level = level[:room]
             seen |= set(level)
         return self._without_copies(outcomes)
 
-    def _sitemaps(self) -> tuple[set[str], list[Outcome]]:
+    def _sitemaps(self) -> tuple[set[str], list[FetchOutcome]]:
         """Return the pages that the sitemaps name, and the sitemaps that could not be read."""
         pending = sorted({address for url in self._config.sitemaps if (address := normal_address(url))})
         hosts = {host_of(url) for url in pending}
         pages: set[str] = set()
-        refused: list[Outcome] = []
+        refused: list[FetchOutcome] = []
         seen = set(pending)
         while pending:
             url = pending.pop(0)
@@ -122,16 +122,16 @@ class _Crawl:
         check_address(url, self._domains)
         self._fetcher.check_robots(url)
 
-    def _visit(self, url: str) -> tuple[Outcome, Links]:
+    def _visit(self, url: str) -> tuple[FetchOutcome, Links]:
         """Fetch one page and read its links."""
         try:
             check_address(url, self._domains)
         except FetchRefused as error:
-            return Outcome(url, reason=error.reason, detail=error.detail), NOWHERE
+            return FetchOutcome(url, reason=error.reason, detail=error.detail), NOWHERE
         if url in self._finals:
-            return Outcome(url, reason="same page", detail=f"as {self._finals[url]}"), NOWHERE
+            return FetchOutcome(url, reason="same page", detail=f"as {self._finals[url]}"), NOWHERE
         if self._pages >= self._config.max_pages:
-            return Outcome(url, reason="over max_pages", detail=f"{self._config.max_pages:,} pages"), NOWHERE
+            return FetchOutcome(url, reason="over max_pages", detail=f"{self._config.max_pages:,} pages"), NOWHERE
         outcome = self._fetcher.get(url, self._check)
         if outcome.reason != "robots.txt":
             self._pages += 1
@@ -154,18 +154,20 @@ class _Crawl:
         self._canonicals[url] = links.canonical if links.canonical != final else ""
         return outcome, links
 
-    def _without_copies(self, outcomes: list[Outcome]) -> list[Outcome]:
+    def _without_copies(self, outcomes: list[FetchOutcome]) -> list[FetchOutcome]:
         """Refuse pages that call another page of the crawl their own address; one page of each group stays."""
         kept: dict[str, str] = {}
-        result: list[Outcome] = []
+        result: list[FetchOutcome] = []
         for outcome in outcomes:
             canonical = self._canonicals.get(outcome.url, "") if not outcome.reason else ""
             original = self._finals.get(canonical, "")
             if canonical and original and not self._canonicals.get(original, canonical):
-                outcome = outcome.without("copy of its canonical page", canonical)
-            elif canonical and canonical in kept:
-                outcome = outcome.without("copy of its canonical page", f"{canonical}, as {kept[canonical]}")
-            elif canonical:
+                result.append(outcome.without("copy of its canonical page", canonical))
+                continue
+            if canonical and canonical in kept:
+                result.append(outcome.without("copy of its canonical page", f"{canonical}, as {kept[canonical]}"))
+                continue
+            if canonical:
                 kept[canonical] = outcome.url
             result.append(outcome)
         return result

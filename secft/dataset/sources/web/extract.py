@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.web.decode import BadPage, decode_page, parse_page
 from secft.dataset.sources.web.hidden import remove_hidden
 from secft.dataset.sources.web.main_text import find_main_text
@@ -32,7 +32,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Page:
+class WebPage:
     """What a page says.
 
     Attributes:
@@ -47,7 +47,7 @@ class Page:
     title: str
     language: str
     date: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[TextBlock, ...]
     hidden: int
     replaced: int
 
@@ -57,7 +57,7 @@ class Page:
         return self.hidden >= _HIDDEN_LETTERS
 
 
-def extract_page(data: bytes, content_type: str = "") -> Page:
+def extract_page(data: bytes, content_type: str = "") -> WebPage:
     """Read one page.
 
     Args:
@@ -78,7 +78,7 @@ def extract_page(data: bytes, content_type: str = "") -> Page:
         raise BadPage("no main text", "nested too deeply") from None
     if sum(len(block.text) for block in blocks if block.kind != "heading") < _LEAST:
         raise BadPage("no main text")
-    return Page(title, language, date, blocks, hidden, replaced)
+    return WebPage(title, language, date, blocks, hidden, replaced)
 
 
 def _meta(tree: HtmlElement) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _pieces(element: Any) -> Iterator[str | None]:
         yield child.tail or ""
 
 
-def _blocks(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+def _blocks(element: Any, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
     """Yield the blocks below an element of trafilatura's tree; loose text between them becomes text too."""
     loose = [element.text or ""]
     for child in element:
@@ -142,7 +142,7 @@ def _blocks(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
     yield from _text_blocks("".join(loose), lifted)
 
 
-def _text_blocks(text: str, lifted: Sequence[Block]) -> Iterator[Block]:
+def _text_blocks(text: str, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
     """Yield text, and in place of each mark the block that it stands for."""
     position = 0
     for mark in MARK.finditer(text):
@@ -153,17 +153,17 @@ def _text_blocks(text: str, lifted: Sequence[Block]) -> Iterator[Block]:
     yield from _text_block(text[position:])
 
 
-def _text_block(text: str) -> Iterator[Block]:
+def _text_block(text: str) -> Iterator[TextBlock]:
     text = _line(_STRAY_MARK.sub("", text))
     if text:
-        yield Block("text", text)
+        yield TextBlock("text", text)
 
 
-def _block(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+def _block(element: Any, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
     if element.tag == "head":
         level = re.sub(r"\D", "", element.get("rend", "")) or "2"
         text = _line(_STRAY_MARK.sub("", "".join(element.itertext())))
-        yield Block("heading", text, level=int(level[:1]) or 1)
+        yield TextBlock("heading", text, level=int(level[:1]) or 1)
     elif element.tag == "list":
         yield from _list(element, lifted)
     elif element.tag == "table":  # tables of data are lifted; this one lays out
@@ -173,7 +173,7 @@ def _block(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
         yield from _blocks(element, lifted)
 
 
-def _list(element: Any, lifted: Sequence[Block]) -> Iterator[Block]:
+def _list(element: Any, lifted: Sequence[TextBlock]) -> Iterator[TextBlock]:
     """Yield a list as one block; code and tables of its items interrupt it and keep their shape."""
     lines: list[str] = []
     for number, item in enumerate(element.iterchildren("item"), start=1):
@@ -196,6 +196,6 @@ def _mark(element: Any, item: Any, number: int) -> str:
     return f"{number}. " if element.get("rend") == "ol" else "- "
 
 
-def _list_block(lines: list[str]) -> Iterator[Block]:
+def _list_block(lines: list[str]) -> Iterator[TextBlock]:
     if lines:
-        yield Block("list", "\n".join(lines))
+        yield TextBlock("list", "\n".join(lines))

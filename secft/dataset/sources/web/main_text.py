@@ -43,7 +43,7 @@ def _find(tree: HtmlElement, fast: bool) -> Any:
     try:
         # Its own guesses of title, author and date take three quarters of its time; given ones are read here.
         found = bare_extraction(tree, fast=fast, include_comments=False, include_formatting=True, with_metadata=False)
-    except Exception as error:  # what hostile pages make it raise is not documented
+    except Exception as error:  # noqa: BLE001  # what hostile pages make it raise is not documented
         raise BadPage("no main text", f"{type(error).__name__}: {str(error)[:200]}") from None
     return found if found is not None and found.body is not None else None
 

@@ -10,7 +10,7 @@ from secft.dataset.chunk import SEPARATOR, Chunk, chunk_blocks
 from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.decode import BadPage
-from secft.dataset.sources.web.extract import Page, extract_page
+from secft.dataset.sources.web.extract import WebPage, extract_page
 from secft.records import Document
 from secft.security.identifiers import named_by_kind
 
@@ -63,7 +63,7 @@ def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Do
         )
 
 
-def _title(page: Page, chunk: Chunk, name: str) -> str:
+def _title(page: WebPage, chunk: Chunk, name: str) -> str:
     """Return the headings above a section, after the page's title where they do not say it."""
     title = page.title or ("" if chunk.path else name)
     first = chunk.path[0].casefold() if chunk.path else ""
@@ -71,7 +71,7 @@ def _title(page: Page, chunk: Chunk, name: str) -> str:
     return SEPARATOR.join(([] if said or not title else [title]) + list(chunk.path))
 
 
-def _fields(page: Page, chunk: Chunk, number: int, name: str) -> dict[str, object]:
+def _fields(page: WebPage, chunk: Chunk, number: int, name: str) -> dict[str, object]:
     return {
         "section": chunk.path[-1] if chunk.path else "",
         "chunk": number,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secft.dataset.sources.web import WebSource
-from secft.dataset.sources.web.record import Outcome
+from secft.dataset.sources.web.record import FetchOutcome
 from secft.dataset.sources.web.snapshot import CrawlJournal
 from secft.errors import FetchError, FetchRefused
 from secft.net.addresses import Resolve, parse_address, resolve_host
@@ -32,7 +32,7 @@ class PoliteFetcher:
         self._robots: dict[str, Any] = {}
         self._last: dict[str, float] = {}
 
-    def get(self, url: str, check: Callable[[str], None], max_bytes: int | None = None) -> Outcome:
+    def get(self, url: str, check: Callable[[str], None], max_bytes: int | None = None) -> FetchOutcome:
         """Return what became of an address, from the journal or from its server.
 
         Args:
@@ -43,7 +43,7 @@ class PoliteFetcher:
         known = self._journal.known.get(url)
         return known if known is not None else self._ask(url, check, max_bytes or self._config.max_bytes)
 
-    def _ask(self, url: str, check: Callable[[str], None], max_bytes: int) -> Outcome:
+    def _ask(self, url: str, check: Callable[[str], None], max_bytes: int) -> FetchOutcome:
         config, before = self._config, self._journal.previous.get(url)
         wanted = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"}
         if before is not None:
@@ -68,11 +68,11 @@ class PoliteFetcher:
                 resolve=self._resolve,
             )
         except FetchError as error:
-            return self._journal.keep(Outcome(url, reason=error.reason, detail=error.detail))
+            return self._journal.keep(FetchOutcome(url, reason=error.reason, detail=error.detail))
         sha256 = hashlib.sha256(response.body).hexdigest()
         if before is not None and (response.status, sha256) in ((_OK, before.sha256), (_NOT_MODIFIED, _EMPTY)):
             return self._journal.keep(before)
-        outcome = Outcome(
+        outcome = FetchOutcome(
             url,
             final=response.url,
             status=response.status,
@@ -86,7 +86,7 @@ class PoliteFetcher:
             return self._journal.keep(outcome.without(f"status {response.status}", response.url))
         return self._journal.keep(outcome, response.headers, response.body)
 
-    def body(self, outcome: Outcome) -> bytes:
+    def body(self, outcome: FetchOutcome) -> bytes:
         """Return what was fetched."""
         return self._journal.body(outcome)
 
@@ -99,7 +99,7 @@ class PoliteFetcher:
             FetchRefused: it is forbidden, or the host asks for longer pauses than we make.
         """
         rules = self._rules(url)
-        if isinstance(rules, Outcome):
+        if isinstance(rules, FetchOutcome):
             unheard = not rules.status and not rules.reason.startswith("status")
             raise FetchRefused(rules.reason if unheard else "robots.txt", f"{rules.url}: {rules.reason} {rules.detail}")
         if not rules.can_fetch(url, self._config.user_agent):
@@ -125,7 +125,7 @@ class PoliteFetcher:
     def _wait(self, url: str) -> None:
         host = parse_address(url).host
         rules = self._robots.get(_origin(url))
-        asked = None if rules is None or isinstance(rules, Outcome) else rules.crawl_delay(self._config.user_agent)
+        asked = None if rules is None or isinstance(rules, FetchOutcome) else rules.crawl_delay(self._config.user_agent)
         pause = max(self._config.delay, asked or 0.0)
         if host in self._last:
             time.sleep(max(0.0, self._last[host] + pause - time.monotonic()))

@@ -26,7 +26,7 @@ from secft.dataset.sources.source import Reader, ReadLog, reader_of_parts
 from secft.dataset.sources.web import WebSource, archive
 from secft.dataset.sources.web.crawl import refresh
 from secft.dataset.sources.web.pages import RawPage, page_documents
-from secft.dataset.sources.web.record import Outcome, read_body
+from secft.dataset.sources.web.record import FetchOutcome, read_body
 from secft.dataset.sources.web.snapshot import index_file, read_index
 from secft.errors import FetchRefused, InputError, Problem
 from secft.net.addresses import parse_address
@@ -41,11 +41,11 @@ _PACKAGES = ("lxml", "protego", "trafilatura", "warcio")
 
 
 @lru_cache(maxsize=4)
-def _index(path: Path, modified: int) -> dict[str, Outcome]:
+def _index(path: Path, modified: int) -> dict[str, FetchOutcome]:
     return {outcome.url: outcome for outcome in read_index(path)}
 
 
-def _outcomes(config: WebSource) -> dict[str, Outcome]:
+def _outcomes(config: WebSource) -> dict[str, FetchOutcome]:
     """Return what became of the addresses of the complete crawl.
 
     Raises:

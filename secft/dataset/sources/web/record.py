@@ -16,7 +16,7 @@ _LEFT_OUT = ("content-encoding", "transfer-encoding", "content-length", "connect
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FetchOutcome:
     """What became of one address.
 
     Attributes:
@@ -49,12 +49,12 @@ class Outcome:
     etag: str = ""
     modified: str = ""
 
-    def without(self, reason: str, detail: str) -> Outcome:
+    def without(self, reason: str, detail: str) -> FetchOutcome:
         """Return the same address as one that becomes no page."""
         return replace(self, reason=reason, detail=detail)
 
 
-def write_record(stream: BinaryIO, outcome: Outcome, headers: Mapping[str, str], body: bytes) -> None:
+def write_record(stream: BinaryIO, outcome: FetchOutcome, headers: Mapping[str, str], body: bytes) -> None:
     """Append an answer to a WARC file, as one gzip member; cookies are left out."""
     from warcio.statusandheaders import StatusAndHeaders
     from warcio.warcwriter import WARCWriter
@@ -90,7 +90,7 @@ def _plain(value: str) -> str:
     return "".join(character if character.isprintable() else " " for character in value)
 
 
-def read_body(directory: Path, outcome: Outcome) -> bytes:
+def read_body(directory: Path, outcome: FetchOutcome) -> bytes:
     """Return a page from its WARC file.
 
     Raises:

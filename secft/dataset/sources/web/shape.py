@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -38,13 +38,13 @@ def plain_signs(text: str) -> str:
     return text.translate(_SIGNS)
 
 
-def lift_shapes(tree: HtmlElement) -> list[Block]:
+def lift_shapes(tree: HtmlElement) -> list[TextBlock]:
     """Take code and tables of data out of a tree, in place, and make paragraphs of loose text.
 
     Returns:
         The lifted blocks; MARK finds their numbers in the text of the tree.
     """
-    lifted: list[Block] = []
+    lifted: list[TextBlock] = []
     for table in list(tree.iter("table")):
         _unwrap_numbered_code(table)
     for code in [item for item in tree.iter("pre", "code") if item.tag == "pre" or item.find(".//br") is not None]:
@@ -77,7 +77,7 @@ def _make_plain(element: HtmlElement) -> None:
         element.text = text
 
 
-def _stand_in(element: HtmlElement, block: Block, lifted: list[Block]) -> None:
+def _stand_in(element: HtmlElement, block: TextBlock, lifted: list[TextBlock]) -> None:
     """Replace an element by a paragraph with the mark of its block."""
     tail = element.tail
     element.clear()
@@ -99,16 +99,16 @@ def _unwrap_numbered_code(table: HtmlElement) -> None:
         table.getparent().replace(table, code)
 
 
-def _code_block(pre: HtmlElement) -> Block:
+def _code_block(pre: HtmlElement) -> TextBlock:
     for line_break in pre.iter("br"):
         line_break.tail = "\n" + (line_break.tail or "")
     text = pre.text_content().replace("\r\n", "\n").strip("\n").rstrip()
     if not text.strip():
-        return Block("code", "")
+        return TextBlock("code", "")
     classes = " ".join(item.get("class", "") for item in (pre, *pre.iter("code")))
     language = _LANGUAGE.search(classes)
     fence = "```" if "```" not in text else "`````"
-    return Block("code", f"{fence}{language[1] if language else ''}\n{text}\n{fence}")
+    return TextBlock("code", f"{fence}{language[1] if language else ''}\n{text}\n{fence}")
 
 
 def _rows(table: HtmlElement) -> list[list[HtmlElement]]:
@@ -126,7 +126,7 @@ def _is_data(table: HtmlElement) -> bool:
     return sum(len(link.text_content()) for link in table.iter("a")) * 2 <= text
 
 
-def _table_block(table: HtmlElement, lifted: list[Block]) -> Block:
+def _table_block(table: HtmlElement, lifted: list[TextBlock]) -> TextBlock:
     def cell_text(cell: HtmlElement) -> str:
         for item in cell.iter("br", "p", "li", "div"):
             item.tail = " " + (item.tail or "")
@@ -136,7 +136,7 @@ def _table_block(table: HtmlElement, lifted: list[Block]) -> Block:
     rows = [CELL.join(cell_text(cell) for cell in row) for row in _rows(table)]
     lines = [row for row in rows if row.replace("|", "").strip()]
     title = " ".join(caption.text_content().split()) if caption is not None else ""
-    return Block("table", "\n".join(([title] if title else []) + lines))
+    return TextBlock("table", "\n".join(([title] if title else []) + lines))
 
 
 def _without_fence(code: str) -> str:

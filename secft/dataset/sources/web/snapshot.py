@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from secft.dataset.sources.web import WebSource
-from secft.dataset.sources.web.record import Outcome, read_body, write_record
+from secft.dataset.sources.web.record import FetchOutcome, read_body, write_record
 from secft.errors import InputError
 from secft.files import digest, storage_errors, write_text
 
@@ -40,7 +40,7 @@ def index_file(config: WebSource) -> Path:
     return crawl_directory(config) / INDEX
 
 
-def read_index(path: Path) -> list[Outcome]:
+def read_index(path: Path) -> list[FetchOutcome]:
     """Read the index of a complete crawl.
 
     Raises:
@@ -48,7 +48,7 @@ def read_index(path: Path) -> list[Outcome]:
     """
     rows = _read_lines(path)[0]
     try:
-        return [Outcome(**row) for row in rows]
+        return [FetchOutcome(**row) for row in rows]
     except TypeError as error:
         raise InputError(f"{path}: damaged ({error}). Delete its folder to crawl again.") from None
 
@@ -87,7 +87,7 @@ class CrawlJournal:
         self.previous = {row.url: replace(row, reason="", detail="") for row in earlier if row.file}
         rows, good = _read_lines(directory / JOURNAL)
         self._file = rows[0]["file"] if rows and "file" in rows[0] else self._next_file()
-        self.known: dict[str, Outcome] = {row["url"]: Outcome(**row) for row in rows[1:]}
+        self.known: dict[str, FetchOutcome] = {row["url"]: FetchOutcome(**row) for row in rows[1:]}
         with storage_errors(directory):
             self._journal: BinaryIO = (directory / JOURNAL).open("ab")
             self._journal.truncate(good if rows else 0)
@@ -108,7 +108,9 @@ class CrawlJournal:
         self._journal.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         self._journal.flush()
 
-    def keep(self, outcome: Outcome, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Outcome:
+    def keep(
+        self, outcome: FetchOutcome, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> FetchOutcome:
         """Keep an outcome, and its page where it has one; returns it with the place of the page."""
         with storage_errors(self._directory):
             if body is not None:
@@ -121,7 +123,7 @@ class CrawlJournal:
         self.known[outcome.url] = outcome
         return outcome
 
-    def body(self, outcome: Outcome) -> bytes:
+    def body(self, outcome: FetchOutcome) -> bytes:
         """Return the page of an outcome."""
         return read_body(self._directory, outcome)
 
@@ -130,7 +132,7 @@ class CrawlJournal:
         self._journal.close()
         self._pages.close()
 
-    def finish(self, outcomes: list[Outcome]) -> None:
+    def finish(self, outcomes: list[FetchOutcome]) -> None:
         """Write the index: the crawl is complete."""
         self.close()
         text = "".join(json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) + "\n" for row in outcomes)

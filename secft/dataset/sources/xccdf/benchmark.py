@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.dataset.sources.reading.xml import local_name
-from secft.dataset.sources.xccdf.elements import Found, Group, elements
+from secft.dataset.sources.xccdf.elements import BenchmarkElement, Group, elements
 from secft.dataset.sources.xccdf.prose import prose, short_id
 
 _MAX_EXTENSIONS = 16
@@ -48,7 +48,7 @@ class Benchmark:
     values: dict[str, str] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
 
-    def add(self, found: Found) -> None:
+    def add(self, found: BenchmarkElement) -> None:
         """Take in an element of the benchmark."""
         identifier = found.element.get("id") or ""
         if found.name == "Value":

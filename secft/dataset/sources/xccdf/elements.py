@@ -33,7 +33,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
+class BenchmarkElement:
     """An element of a benchmark.
 
     Attributes:
@@ -110,12 +110,12 @@ class _Walk:
         if name in self.wanted and len(self.inside) > 1 and self.inside[-2] in ("Benchmark", "Group"):
             self.held, self.size = 1, 1
 
-    def end(self, element: Any) -> Found | None:
+    def end(self, element: Any) -> BenchmarkElement | None:
         """Note an element that ends; return it if it is wanted."""
         if self.held > 1:
             self.held -= 1
             return None
-        found = Found(self.benchmark, self.benchmark_id, tuple(self.groups), element) if self.held else None
+        found = BenchmarkElement(self.benchmark, self.benchmark_id, tuple(self.groups), element) if self.held else None
         self.held = 0
         if self.inside:
             name = self.inside.pop()
@@ -126,7 +126,7 @@ class _Walk:
         return found
 
 
-def elements(path: Path, wanted: Collection[str]) -> Iterator[Found]:
+def elements(path: Path, wanted: Collection[str]) -> Iterator[BenchmarkElement]:
     """Yield the wanted elements that stand in a benchmark or a group, in the order of the file.
 
     Args:

@@ -23,7 +23,7 @@ from secft.dataset.sources.reading.xml import local_name
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.dataset.sources.xccdf import XccdfSource
 from secft.dataset.sources.xccdf.benchmark import Benchmark, is_true, read_benchmarks
-from secft.dataset.sources.xccdf.elements import EXPECTED, Found, elements
+from secft.dataset.sources.xccdf.elements import EXPECTED, BenchmarkElement, elements
 from secft.dataset.sources.xccdf.prose import prose, script, short_id, stig_parts
 from secft.errors import InputError, Problem
 from secft.records import Document
@@ -40,7 +40,7 @@ class _NoBenchmarkError(InputError):
 class _Rule:
     """A rule's element, read."""
 
-    def __init__(self, found: Found, benchmark: Benchmark) -> None:
+    def __init__(self, found: BenchmarkElement, benchmark: Benchmark) -> None:
         self.found, self.benchmark = found, benchmark
         self.children: dict[str, list[Any]] = {}
         for child in found.element:

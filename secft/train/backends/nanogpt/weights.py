@@ -93,9 +93,9 @@ def _gpt2_tensors(model: GPT) -> dict[str, Tensor]:
     """Rename and transpose; biases that the model does not have become zeros."""
     tensors: dict[str, Tensor] = {}
     for name, value in model.state_dict().items():
-        value = value.detach().to("cpu", torch.float32)
+        weights = value.detach().to("cpu", torch.float32)
         linear = name.endswith(_TRANSPOSED)
-        tensors[name] = (value.t() if linear else value).contiguous()
+        tensors[name] = (weights.t() if linear else weights).contiguous()
         if not model.shape.bias and (linear or ".ln_" in name):
             tensors[name.removesuffix("weight") + "bias"] = torch.zeros(value.shape[0])
     return tensors

@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from datasets import Dataset, disable_progress_bars
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
+from transformers import AutoModelForCausalLM, PrinterCallback, set_seed
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig
 
 from secft.environment import cpu_computes_bf16
 from secft.errors import InputError
+from secft.models.loading import load_tokenizer, load_weights
 from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.backends.trl.fused import fuse, fuses
 from secft.train.backends.trl.observed import ObservedTrainer
@@ -89,8 +90,7 @@ def load_job(job: TrainJob) -> LoadedJob:
     load = support_of(job.method, "trl").load
     if load is None:
         raise InputError(refusal(job.method.name, "trl"))
-    tokenizer = AutoTokenizer.from_pretrained(job.model_dir, local_files_only=job.offline, trust_remote_code=False)
-    return load(job, tokenizer)
+    return load(job, load_tokenizer(job.model_dir, template=False, local_files_only=job.offline))
 
 
 def load_examples_job(
@@ -171,12 +171,12 @@ def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, *
     """Load the base model without adapters: quantised, and made ready for adapters, where the job says so."""
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
     dtype = torch.bfloat16 if precision == "bf16" and not job.adapter.whole else torch.float32
-    arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline, "trust_remote_code": False}
+    arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline}
     if job.trainer.attention != "auto":
         arguments["attn_implementation"] = job.trainer.attention
     if job.adapter.quantised:
         arguments.update(quantised_loading(job, dtype))
-    model = kind.from_pretrained(job.model_dir, use_safetensors=True, **arguments, **changes)
+    model = load_weights(job.model_dir, kind, **arguments, **changes)
     model.config.use_cache = False
     if kind is AutoModelForCausalLM and fuses(job):
         fuse(model)

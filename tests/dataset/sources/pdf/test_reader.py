@@ -20,7 +20,7 @@ from secft.dataset import collect
 from secft.dataset.sources.pdf import PdfSource, reader
 from secft.dataset.sources.pdf.layout import areas_of
 from secft.dataset.sources.pdf.segments import Segment
-from secft.dataset.sources.pdf.words import Vocabulary, plain
+from secft.dataset.sources.pdf.words import DocumentWords, plain
 from secft.dataset.sources.source import ReadLog
 from secft.errors import FetchRefused, InputError, MissingExtraError
 from secft.files import canonical_json
@@ -185,7 +185,9 @@ def test_lists_and_code_keep_their_lines(tmp_path: Path) -> None:
 
 
 def test_divided_words_are_made_whole() -> None:
-    words = Vocabulary(["implementation of cross-site requests", "a network side channel", "long-term plans", "time"])
+    words = DocumentWords(
+        ["implementation of cross-site requests", "a network side channel", "long-term plans", "time"]
+    )
     assert words.joined("the imple-", "mentation") == "the implementation"
     assert words.joined("a cross-", "site request") == "a cross-site request"
     assert words.joined("the side-", "channel attack") == "the side-channel attack"
@@ -194,7 +196,7 @@ def test_divided_words_are_made_whole() -> None:
     assert words.joined("the Open-", "SSL library") == "the Open-SSL library"
     assert words.joined("a dash -", "after") == "a dash - after"
     assert words.joined("no", "hyphen") == "no hyphen"
-    assert Vocabulary(["see example.com, com-", "plementing this"]).joined("com-", "plementing") == "complementing"
+    assert DocumentWords(["see example.com, com-", "plementing this"]).joined("com-", "plementing") == "complementing"
 
 
 def test_divided_words_in_a_document(tmp_path: Path) -> None:

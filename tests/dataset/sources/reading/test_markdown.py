@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.reading import markdown
 from secft.dataset.sources.reading.markdown import blocks_of, plain_text, without_sections
 from secft.dataset.sources.reading.markdown_inline import text_of_html
 from secft.errors import InputError
+from tests.samples import each_place
 
-from ..conftest import SHARED_DATA
-
-ASVS = SHARED_DATA / "owasp" / "asvs"
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -28,9 +26,9 @@ def blocks(text: str, bold_headings: bool = False) -> list[tuple[str, str]]:
 def test_headings_paragraphs_and_links() -> None:
     found = blocks_of("# One `code`\n\nSee [the *guide*](http://x) or\n<https://y>.  \nNext\\_line.\n\nTwo\n---\n")
     assert found == [
-        Block("heading", "One code", 1),
-        Block("text", "See the guide or https://y.\nNext_line."),
-        Block("heading", "Two", 2),
+        TextBlock("heading", "One code", 1),
+        TextBlock("text", "See the guide or https://y.\nNext_line."),
+        TextBlock("heading", "Two", 2),
     ]
 
 
@@ -162,9 +160,9 @@ def test_too_long_a_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         blocks_of("[" * 10_001)
 
 
-@pytest.mark.skipif(not ASVS.is_dir(), reason="ASVS (../shared/data) is not there")
-def test_real_texts_lose_no_words() -> None:
-    for path in sorted(Path(ASVS).glob("0x1*.md")):
+@each_place("owasp/asvs")
+def test_real_texts_lose_no_words(place: Path) -> None:
+    for path in sorted(place.glob("0x1*.md")):
         source = path.read_text()
         words = set(
             re.findall(r"[A-Za-z]{4,}", re.sub(r"\]\(\S*|https?://\S+", "", html.unescape(COMMENT.sub("", source))))

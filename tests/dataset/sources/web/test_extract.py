@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from secft.dataset.chunk import Block
+from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.web.decode import BadPage, decode_page
-from secft.dataset.sources.web.extract import Page, extract_page
+from secft.dataset.sources.web.extract import WebPage, extract_page
 
 LONG = "Servers are hardened by turning off what nobody needs, and by watching what is left of them every day. "
 CODE = """def check(host):
@@ -21,16 +21,16 @@ CODE = """def check(host):
 \treturn  None"""
 
 
-def read(body: str, head: str = "", attributes: str = "") -> Page:
+def read(body: str, head: str = "", attributes: str = "") -> WebPage:
     main = f"<main><h1>Guide</h1><p>{LONG * 3}</p>{body}<p>{LONG}</p></main>"
     return extract_page(f"<html {attributes}><head>{head}</head><body>{main}</body></html>".encode())
 
 
-def of_kind(page: Page, kind: str) -> list[str]:
+def of_kind(page: WebPage, kind: str) -> list[str]:
     return [block.text for block in page.blocks if block.kind == kind]
 
 
-def text_of(page: Page) -> str:
+def text_of(page: WebPage) -> str:
     return "\n".join(block.text for block in page.blocks)
 
 
@@ -304,5 +304,5 @@ def test_real_manuals_keep_their_listings(name: str) -> None:
 
 def test_blocks_are_what_chunks_are_made_of() -> None:
     page = read("<h2>Sub</h2><p>Text that stands below the second heading of it.</p>")
-    assert all(isinstance(block, Block) for block in page.blocks)
-    assert page.blocks[0] == Block("heading", "Guide", level=1)
+    assert all(isinstance(block, TextBlock) for block in page.blocks)
+    assert page.blocks[0] == TextBlock("heading", "Guide", level=1)

@@ -105,7 +105,7 @@ def rows_of(directory: Path) -> list[dict[str, Any]]:
 @pytest.mark.slow
 @needs_environment
 def test_rewards_rise_and_the_adapter_loads(job: TrainJob, guessing: Path, tmp_path: Path) -> None:
-    from secft.evaluate.loading import Hardware, attach, load_model
+    from secft.models.loading import InferenceHardware, attach, load_model
 
     directory = tmp_path / "run"
     result = run_training(replace(job, model_dir=str(guessing)), AxolotlBackend(ROOT), directory, lambda progress: None)
@@ -122,7 +122,7 @@ def test_rewards_rise_and_the_adapter_loads(job: TrainJob, guessing: Path, tmp_p
     assert result.status == "completed"
     assert result.engine == "trl ppo"
     assert result.versions["trl"] == "1.9.0"
-    attach(load_model(guessing, Hardware("cpu", "fp32")), result.adapter_dir)
+    attach(load_model(guessing, InferenceHardware("cpu", "fp32")), result.adapter_dir)
     assert not (directory / "checkpoints").exists()
 
 
@@ -156,7 +156,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(job: TrainJob, guessing:
 @needs_environment
 @pytest.mark.parametrize("adapter", ["none", "qlora", "dora"])
 def test_other_weights_learn_too(adapter: Any, job: TrainJob, guessing: Path, tmp_path: Path) -> None:
-    from secft.evaluate.loading import Hardware, attach, is_adapter, load_model
+    from secft.models.loading import InferenceHardware, attach, is_adapter, load_model
 
     rate = 2e-3 if adapter == "none" else 5e-3
     changes = {"adapter": adapter, "learning_rate": rate, "eval_steps": 0, "validation_file": None, "save_steps": 100}
@@ -166,6 +166,6 @@ def test_other_weights_learn_too(adapter: Any, job: TrainJob, guessing: Path, tm
     assert sum(rewards[-4:]) > sum(rewards[:4]) + 0.8
     assert is_adapter(result.adapter_dir) == (adapter != "none")
     if adapter == "none":
-        load_model(result.adapter_dir, Hardware("cpu", "fp32"))
+        load_model(result.adapter_dir, InferenceHardware("cpu", "fp32"))
     else:
-        attach(load_model(guessing, Hardware("cpu", "fp32")), result.adapter_dir)
+        attach(load_model(guessing, InferenceHardware("cpu", "fp32")), result.adapter_dir)

@@ -20,10 +20,11 @@ from typing import Any, Protocol
 from secft.errors import InputError
 from secft.files import digest, plain, sha256_file, storage_errors, tree_digests, writable, write_json
 from secft.train.backends.nanogpt.corpus.partition import SPLITS, Staged, partition
-from secft.train.backends.nanogpt.corpus.published import FORMAT, MANIFEST, check_name, publish
+from secft.train.backends.nanogpt.corpus.published import FORMAT, publish
 from secft.train.backends.nanogpt.corpus.text import Reading, lines, text_files
 from secft.train.backends.nanogpt.recipe import nanogpt_config
 from secft.train.backends.nanogpt.vocabulary import Characters, Tokenizer, TokenVocabulary
+from secft.versions import MANIFEST, check_name
 
 BLOCK = 2**20
 PARTS = ("train", "val")

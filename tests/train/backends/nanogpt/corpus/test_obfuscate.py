@@ -193,8 +193,7 @@ def test_a_line_of_any_kind_takes_bounded_time() -> None:
 def addresses(text: str) -> set[str]:
     """Addresses of machines, found in another way than the package finds them."""
     found = set()
-    for word in re.split(r"[^0-9.]+", text):
-        word = word.strip(".")
+    for word in (part.strip(".") for part in re.split(r"[^0-9.]+", text)):
         if word.count(".") == 3:
             try:
                 address = ipaddress.IPv4Address(word)

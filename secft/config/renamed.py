@@ -1,0 +1,33 @@
+"""Settings and groups that have a new name: the old one is still taken, and what is new is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+RENAMED: Mapping[str, str] = {
+    "engine": "executor",
+}
+"""Old key -> new key, of a group or a setting; what lies below moves along."""
+
+
+def with_new_names(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return overrides by the names that settings have now.
+
+    Args:
+        overrides: as the user wrote them.
+
+    Returns:
+        The overrides, and a message for each old name that was used.
+    """
+    found, messages = [], {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        name = key.lstrip("+~")
+        old = next((old for old in RENAMED if name == old or name.startswith(f"{old}.")), None)
+        if old is None or not equals:
+            found.append(text)
+            continue
+        new = RENAMED[old] + name.removeprefix(old)
+        messages[old] = f"{old} is called {RENAMED[old]} now; {new}={value} is taken for {text}."
+        found.append(f"{key.removesuffix(name)}{new}{equals}{value}")
+    return found, list(messages.values())
