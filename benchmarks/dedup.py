@@ -31,9 +31,9 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from dedup_texts import real_texts, variations, with_near_duplicates  # noqa: E402
 
-from secft.config.dedup import DedupConfig  # noqa: E402
+from secft.config.schemas.dedup import DedupConfig  # noqa: E402
 from secft.dataset.clean import comparable  # noqa: E402
-from secft.dataset.dedup import ENGINES, Text, bands_and_rows, clusters, shingles  # noqa: E402
+from secft.dataset.dedup import IMPLEMENTATIONS, Text, bands_and_rows, clusters, shingles  # noqa: E402
 from secft.dataset.dedup.disk import clusters_on_disk  # noqa: E402
 from secft.dataset.dedup.join import exact_join  # noqa: E402
 from secft.executor import InProcess  # noqa: E402
@@ -45,7 +45,7 @@ SETTINGS = DedupConfig()
 
 def ours(texts: list[str]) -> int:
     rows = [Text(str(place), "", text) for place, text in enumerate(texts)]
-    return len(set(ENGINES["fast"](rows, SETTINGS).values()))
+    return len(set(IMPLEMENTATIONS["fast"](rows, SETTINGS).values()))
 
 
 def datasketch_loop(texts: list[str]) -> int:
@@ -138,7 +138,7 @@ def correctness(texts: list[str], seeds: int) -> list[str]:
         "|---|---|---|---|",
     ]
     for seed in range(1, seeds + 1):
-        found = ENGINES["fast"](rows, DedupConfig(seed=seed), InProcess())
+        found = IMPLEMENTATIONS["fast"](rows, DedupConfig(seed=seed), InProcess())
         lost = [key for key, first in found.items() if key != first]
         right = sum(joined[key] == joined[found[key]] for key in lost)
         every = sum(found[one] == found[other] for one, other in truth) / len(truth)
@@ -148,15 +148,15 @@ def correctness(texts: list[str], seeds: int) -> list[str]:
 
 
 def _same(rows: list[Text]) -> list[str]:
-    expected = ENGINES["fast"](rows, SETTINGS, InProcess())
+    expected = IMPLEMENTATIONS["fast"](rows, SETTINGS, InProcess())
     shuffled = rows[:]
     random.Random(7).shuffle(shuffled)
-    results = {"shuffled": ENGINES["fast"](shuffled, SETTINGS, InProcess()) == expected}
+    results = {"shuffled": IMPLEMENTATIONS["fast"](shuffled, SETTINGS, InProcess()) == expected}
     with tempfile.TemporaryDirectory() as place:
         for workers in (1, 2, 4):
             engine = LocalExecutor(workers)
             try:
-                results[f"{workers} worker(s)"] = ENGINES["fast"](rows, SETTINGS, engine) == expected
+                results[f"{workers} worker(s)"] = IMPLEMENTATIONS["fast"](rows, SETTINGS, engine) == expected
                 path = clusters_on_disk(rows, SETTINGS, Path(place) / str(workers), 2000, engine)
                 results[f"{workers} worker(s), on disk"] = _table(path) == {
                     key: first for key, first in expected.items() if key != first

@@ -25,7 +25,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset import collect
 from secft.dataset.sources.agent_runs import AgentRunsSource
 from secft.dataset.sources.attack import AttackSource

@@ -223,7 +223,7 @@ def run_peft(work: Path, target: Path) -> dict[str, Any]:
 
 def run_secft(work: Path, target: Path, *, packing: bool) -> dict[str, Any]:
     """Train through secft's public interface: the trl backend, launched as a run would launch it."""
-    from secft.config.training import LoraConfig, RecoveryConfig
+    from secft.config.schemas.training import LoraConfig, RecoveryConfig
     from secft.files import read_json
     from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
@@ -247,7 +247,7 @@ def run_secft(work: Path, target: Path, *, packing: bool) -> dict[str, Any]:
 
 def run_backend(name: str, work: Path, target: Path) -> dict[str, Any]:
     """Train through secft's launch of another engine; the time is its whole training loop."""
-    from secft.config.training import LoraConfig, RecoveryConfig
+    from secft.config.schemas.training import LoraConfig, RecoveryConfig
     from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 

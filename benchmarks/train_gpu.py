@@ -277,7 +277,7 @@ def run_trl(work: Path, steps: int) -> dict[str, Any]:
 
 def run_secft(work: Path, steps: int) -> dict[str, Any]:
     """The engine of backend=trl, launched as a run launches it."""
-    from secft.config.training import LoraConfig, RecoveryConfig
+    from secft.config.schemas.training import LoraConfig, RecoveryConfig
     from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from secft.config.model import ModelConfig
+from secft.config.schemas.model import ModelConfig
 from secft.models import BaseModel, resolve_model
 
 _SOURCES = {"package": "package", "hub": "hub", "tiny": "random"}

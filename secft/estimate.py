@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secft.config.model import Architecture
-from secft.config.training import AdaptedTrainer
+from secft.config.schemas.model import Architecture
+from secft.config.schemas.training import AdaptedTrainer
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
 from secft.train.objectives import adapter_of, objective_of

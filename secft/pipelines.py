@@ -16,7 +16,7 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.config.compose import read_config
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
 from secft.dataset import collect
 from secft.dataset.curate import CURATION_VERSION
 from secft.dataset.synthesise import SYNTHESIS_VERSION

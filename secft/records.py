@@ -85,7 +85,7 @@ class Example:
 
     Attributes:
         id: unique and stable, for example ``cwe:CWE-79:explain:0``.
-        task: kind of example, one of secft.config.synthesis.TEMPLATE_TASKS for templates.
+        task: kind of example, one of secft.config.schemas.synthesis.TEMPLATE_TASKS for templates.
         entity: what the example is about, for example ``CWE-79``; all examples of an entity share a split.
         family: the entity's parent where it has one (``T1059`` of ``T1059.001``), else the entity.
         messages: the conversation; the last message is the assistant's.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from secft.artifact import Artifact, ArtifactStore
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
 from secft.files import digest, plain, storage_errors
 from secft.log import RunLog
 

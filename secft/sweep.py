@@ -22,8 +22,8 @@ from omegaconf import DictConfig
 from secft.config.command_line import swept_outputs
 from secft.config.compose import to_typed
 from secft.config.roots import RUN
+from secft.config.schemas.sweep import SweepConfig, is_searching, study_file
 from secft.config.store import conf_directory, register_schemas
-from secft.config.sweep import SweepConfig, is_searching, study_file
 from secft.errors import GateFailedError, InputError, Interrupted, SecftError
 from secft.files import digest, read_json, write_json, write_text
 from secft.log import complain

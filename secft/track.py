@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from secft.config.training import TensorboardTracker, TrackerConfig
+from secft.config.schemas.training import TensorboardTracker, TrackerConfig
 from secft.train.progress import StepProgress, reporter
 
 

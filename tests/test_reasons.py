@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import secft
-from secft.config.curation import SplitConfig
+from secft.config.schemas.curation import SplitConfig
 from secft.reasons import WORDS, Reason, read_reason, reason_text
 
 PACKAGE = Path(secft.__file__).parent

@@ -15,7 +15,7 @@ from secft.chat.key import read_key, variable_problems
 from secft.chat.llama_cpp import LlamaCppClient
 from secft.chat.openai_client import OpenAiClient
 from secft.chat.protocol import Client
-from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
+from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
 from secft.errors import ModelNotFoundError, Problem
 from secft.lookup import pick
 from secft.models.hub import locate_hub_model

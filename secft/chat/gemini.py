@@ -23,7 +23,7 @@ from secft.chat.errors import (
 from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
-from secft.config.llm import GeminiLlm
+from secft.config.schemas.llm import GeminiLlm
 from secft.errors import MissingExtraError
 from secft.files import canonical_json
 

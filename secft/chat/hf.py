@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from secft.chat.chat_api import with_instruction
 from secft.chat.errors import AccessError, FatalError, RefusedError, TimedOutError
 from secft.chat.protocol import Reply, Request
-from secft.config.llm import HfLlm
+from secft.config.schemas.llm import HfLlm
 from secft.errors import MissingExtraError
 from secft.files import canonical_json
 from secft.models.base_model import BaseModel

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from secft.chat.budget import Budget, Price, Use
 from secft.chat.protocol import Request
-from secft.config.llm import LlmConfig
+from secft.config.schemas.llm import LlmConfig
 
 CHARACTERS_PER_TOKEN = 4
 _OVERHEAD_TOKENS = 8

@@ -21,7 +21,7 @@ from secft.chat.chat_api import json_object, read_response, request_body
 from secft.chat.errors import AccessError, FatalError, NoConnectionError, from_status, hide, redact
 from secft.chat.llama_process import LlamaProcess
 from secft.chat.protocol import Reply, Request
-from secft.config.llm import LlamaCppLlm
+from secft.config.schemas.llm import LlamaCppLlm
 from secft.environment import cores
 from secft.errors import InputError, MissingExtraError
 from secft.files import canonical_json, sha256_file

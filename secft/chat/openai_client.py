@@ -21,7 +21,7 @@ from secft.chat.errors import (
 from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
-from secft.config.llm import OpenAiLlm
+from secft.config.schemas.llm import OpenAiLlm
 from secft.errors import MissingExtraError
 
 NO_KEY = "no-key"

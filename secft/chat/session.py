@@ -29,7 +29,7 @@ from secft.chat.retry import Backoff, persist
 from secft.chat.schema import parse_json_reply
 from secft.chat.spent import AskingProgress, Ledger, Spent
 from secft.chat.workers import Workers
-from secft.config.llm import LlmConfig
+from secft.config.schemas.llm import LlmConfig
 from secft.errors import SecftError
 
 __all__ = ["AccessError", "AskingProgress", "BudgetError", "Llm", "Spent", "open_llm", "parse_json_reply", "problems"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from secft.chat.protocol import Failure, Reply, Request
 from secft.chat.session import AskingProgress, Spent, open_llm
-from secft.config.llm import LlmConfig
+from secft.config.schemas.llm import LlmConfig
 from secft.executor import Executor
 
 BATCH = 16

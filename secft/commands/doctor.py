@@ -14,8 +14,7 @@ from packaging.requirements import Requirement
 
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
-from secft.config.roots import PlacesConfig, Root
-from secft.config.run import PathsConfig
+from secft.config.roots import PathsConfig, PlacesConfig, Root
 from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
 from secft.errors import InputError, Problem, SecftError, did_you_mean
 from secft.log import complain

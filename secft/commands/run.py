@@ -10,8 +10,7 @@ from typing import Any
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.command import Command, Verb
-from secft.config.roots import RUN
-from secft.config.run import RunConfig
+from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS
 from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError, stopping, warnings_of

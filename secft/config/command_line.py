@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from secft.config.compose import compose_job, compose_sweep, open_key_overrides
-from secft.config.roots import Root
-from secft.config.run import PathsConfig
-from secft.config.sweep import sweep_problems
+from secft.config.roots import PathsConfig, Root
+from secft.config.schemas.sweep import sweep_problems
 from secft.errors import Problem
 
 HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")

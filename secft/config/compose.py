@@ -23,8 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from secft.config.keys import check_value
 from secft.config.options import groups, options
 from secft.config.ranges import range_problems
-from secft.config.roots import RUN, C, Root
-from secft.config.run import RunConfig
+from secft.config.roots import RUN, C, Root, RunConfig
 from secft.config.store import conf_directory, register_schemas
 from secft.errors import ConfigError, Problem, did_you_mean
 

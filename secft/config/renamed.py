@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 RENAMED: Mapping[str, str] = {
     "engine": "executor",
+    "dedup.engine": "dedup.implementation",
 }
 """Old key -> new key, of a group or a setting; what lies below moves along."""
 

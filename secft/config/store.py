@@ -6,17 +6,16 @@ from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
-from secft.config.distributed import DistributedConfig
-from secft.config.executor import ExecutorConfig
-from secft.config.hardware import HardwareConfig, register_resolver
-from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
-from secft.config.model import ModelConfig
-from secft.config.roots import PlacesConfig
-from secft.config.run import RunConfig
-from secft.config.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
-from secft.config.training import NoTracker, TensorboardTracker
+from secft.config.roots import PlacesConfig, RunConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
+from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.executor import ExecutorConfig
+from secft.config.schemas.hardware import HardwareConfig, register_resolver
+from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, OpenAiLlm
+from secft.config.schemas.model import ModelConfig
+from secft.config.schemas.synthesis import HybridSynthesis, LlmSynthesis, NoSynthesis, TemplateSynthesis
+from secft.config.schemas.training import NoTracker, TensorboardTracker
 from secft.dataset.sources.table import SOURCES
 from secft.evaluate.gates.settings import GatesConfig
 from secft.evaluate.settings import EvalConfig

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.chunk import token_counter
 from secft.dataset.natural import natural
 from secft.dataset.seen import SeenIds

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset import dedup as duplicates
 from secft.dataset.curation.balance import OVER, mixture, over_share
 from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.curation import GuardConfig
+from secft.config.schemas.curation import GuardConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.facts import asked_text
 from secft.dataset.curation.table import Places

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import source_of

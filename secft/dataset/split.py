@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.curation import SplitConfig
+from secft.config.schemas.curation import SplitConfig
 from secft.dataset.dedup.words import Hashes, Rows
 from secft.records import Example
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from secft.chat.session import AskingProgress, Llm, open_llm
 from secft.chat.spread import SpreadLlm
-from secft.config.llm import LlmConfig
-from secft.config.synthesis import (
+from secft.config.schemas.llm import LlmConfig
+from secft.config.schemas.synthesis import (
     HybridSynthesis,
     LlmSynthesis,
     NoSynthesis,

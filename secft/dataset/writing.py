@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from secft.config.synthesis import TemplateSynthesis
+from secft.config.schemas.synthesis import TemplateSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from secft.config.synthesis import TemplateSynthesis
+from secft.config.schemas.synthesis import TemplateSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.templates.writing import Setting
 from secft.dataset.writing import SYNTHESIS_VERSION, Tallies, near_ones, pass_records, write_examples

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from secft.config.executor import ExecutorConfig
+from secft.config.schemas.executor import ExecutorConfig
 from secft.errors import Problem
 from secft.executor import Executor
 from secft.executor.cluster import RayExecutor

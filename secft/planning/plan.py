@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from secft.artifact import Artifact, ArtifactStore
-from secft.config.run import RunConfig
-from secft.config.synthesis import HybridSynthesis
+from secft.config.roots import RunConfig
+from secft.config.schemas.synthesis import HybridSynthesis
 from secft.dataset.store import DocumentStore
 from secft.dataset.synthesise import asks_a_model, template_part, writing_settings
 from secft.dataset.teacher.write import plan_requests

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.config.synthesis import HybridSynthesis, LlmSynthesis
+from secft.config.schemas.synthesis import HybridSynthesis, LlmSynthesis
 from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.errors import Problem

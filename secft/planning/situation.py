@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
 from secft.errors import InputError
 from secft.models.base_model import BaseModel
 from secft.models.loading import load_tokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.config.training import AdaptedTrainer
+from secft.config.schemas.training import AdaptedTrainer
 from secft.environment import free_disk_bytes
 from secft.errors import Problem, stopping
 from secft.estimate import estimate, trained_parameters

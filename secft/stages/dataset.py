@@ -10,12 +10,12 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.base import find_base_model
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
-from secft.config.executor import ExecutorConfig
-from secft.config.model import ModelConfig
-from secft.config.run import RunConfig
-from secft.config.synthesis import SynthesisConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
+from secft.config.schemas.executor import ExecutorConfig
+from secft.config.schemas.model import ModelConfig
+from secft.config.schemas.synthesis import SynthesisConfig
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.curation.screening import Screening, TokenCounter

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.executor import ExecutorConfig
-from secft.config.model import ModelConfig
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.executor import ExecutorConfig
+from secft.config.schemas.model import ModelConfig
 from secft.dataset import collect
 from secft.errors import InputError
 from secft.executor.open import open_executor

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.model import ModelConfig
-from secft.config.run import RunConfig
-from secft.config.training import TrainerConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.model import ModelConfig
+from secft.config.schemas.training import TrainerConfig
 from secft.documents.decision import GATES, Decision
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, read_results

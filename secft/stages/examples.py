@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from secft.chat.hf import describe
-from secft.config.executor import ExecutorConfig
-from secft.config.llm import HfLlm, LlamaCppLlm, LlmConfig
-from secft.config.run import RunConfig
-from secft.config.synthesis import SynthesisConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.executor import ExecutorConfig
+from secft.config.schemas.llm import HfLlm, LlamaCppLlm, LlmConfig
+from secft.config.schemas.synthesis import SynthesisConfig
 from secft.dataset.synthesise import SynthesisContext, asks_a_model, prompt_digests, synthesise
 from secft.executor.open import open_executor
 from secft.files import sha256_file

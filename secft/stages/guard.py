@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.config.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig
 from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import deciding_packages
 from secft.evaluate.items import own_sets

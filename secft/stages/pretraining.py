@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from secft.artifact import Artifact
-from secft.config.run import RunConfig
-from secft.config.training import BackendConfig, TrackerConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.training import BackendConfig, TrackerConfig
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult, read_results
 from secft.documents.train_result import TrainingRecord

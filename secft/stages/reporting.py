@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
 from secft.documents.decision import GATES, read_decision
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_record import RunRecord

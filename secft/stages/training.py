@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.distributed import DistributedConfig
-from secft.config.model import ModelConfig
-from secft.config.run import RunConfig
-from secft.config.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.model import ModelConfig
+from secft.config.schemas.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
 from secft.documents.train_result import TrainingRecord
 from secft.files import plain
 from secft.log import warn

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from secft.config.sweep import SweepConfig
+from secft.config.schemas.sweep import SweepConfig
 from secft.documents.results import results_from_json
 from secft.reports.leaderboard import JobRow, mean_gain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
-from secft.config.sweep import SweepConfig
+from secft.config.schemas.sweep import SweepConfig
 from secft.sweeping.objective import is_minimised
 from secft.sweeping.study import open_study, quiet
 from secft.train.progress import StepProgress

@@ -11,9 +11,8 @@ from omegaconf import DictConfig
 from optuna.trial import Trial
 
 from secft.config.compose import to_typed
-from secft.config.roots import RUN
-from secft.config.run import RunConfig
-from secft.config.sweep import study_file
+from secft.config.roots import RUN, RunConfig
+from secft.config.schemas.sweep import study_file
 from secft.errors import ConfigError, Problem
 from secft.sweeping.space import Space, read_space
 from secft.sweeping.study import ask, open_study, quiet, tell, unfinished

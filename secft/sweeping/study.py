@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from secft.config.sweep import SweepConfig
+from secft.config.schemas.sweep import SweepConfig
 from secft.sweeping.objective import is_minimised
 
 NAME = "secft"

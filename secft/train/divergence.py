@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from secft.config.training import RecoveryConfig
+from secft.config.schemas.training import RecoveryConfig
 from secft.files import read_json, write_json
 
 WINDOW = 20

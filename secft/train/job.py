@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from secft.config.training import (
+from secft.config.schemas.training import (
     AdaptedTrainer,
     Adapter,
     LoraConfig,

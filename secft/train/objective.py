@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from secft.config.training import ADAPTERS, Adapter, TrainerConfig
+from secft.config.schemas.training import ADAPTERS, Adapter, TrainerConfig
 from secft.train.views import RowKind
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secft.config.distributed import DistributedConfig
-from secft.config.hardware import HardwareConfig
-from secft.config.model import ModelConfig
-from secft.config.training import BackendConfig, TrainerConfig
+from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.hardware import HardwareConfig
+from secft.config.schemas.model import ModelConfig
+from secft.config.schemas.training import BackendConfig, TrainerConfig
 
 
 @dataclass(frozen=True)

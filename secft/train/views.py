@@ -29,7 +29,7 @@ class NothingToLearnError(InputError):
 
 
 class Pairs(Protocol):
-    """Where pairs come from; secft.config.training.PairsConfig is one."""
+    """Where pairs come from; secft.config.schemas.training.PairsConfig is one."""
 
     corrupt: bool
     per_example: int

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from secft.chat.clients import CLIENTS, PACKAGES, open_client, problems
-from secft.config.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
+from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
 from secft.errors import ConfigError
 
 PASTED = "sk-proj-4f5A6b7C8d9E0f1G2h3I"
@@ -80,7 +80,7 @@ def test_every_option_has_a_client() -> None:
 
 def test_problems_load_nothing_heavy() -> None:
     code = (
-        "import sys; from secft.config.llm import *; from secft.chat.session import problems\n"
+        "import sys; from secft.config.schemas.llm import *; from secft.chat.session import problems\n"
         "for config in (LlamaCppLlm(), OpenAiLlm(), GeminiLlm(), HfLlm(path='x')): problems(config)\n"
         "heavy = {'torch', 'transformers', 'openai', 'xllamacpp', 'httpx'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -21,7 +21,7 @@ from secft.chat.errors import (
 from secft.chat.gemini import GeminiClient
 from secft.chat.protocol import Reply, Request
 from secft.chat.session import open_llm
-from secft.config.llm import GeminiLlm
+from secft.config.schemas.llm import GeminiLlm
 from tests.chat.servers import Answer, Double, fault, gemini, serving
 
 KEY = "AIzaTest-91b2c3d4e5"

@@ -10,7 +10,7 @@ from secft.chat.errors import RefusedError
 from secft.chat.hf import HfClient
 from secft.chat.protocol import Failure, Reply, Request
 from secft.chat.session import open_llm
-from secft.config.llm import HfLlm
+from secft.config.schemas.llm import HfLlm
 from secft.errors import ModelNotFoundError
 from secft.models.resolve import resolve_model
 

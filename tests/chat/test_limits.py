@@ -12,7 +12,7 @@ from secft.chat.errors import BudgetError, RateLimitedError, ServerFaultError, T
 from secft.chat.limits import RateLimit, RequestLimits, prompt_estimate
 from secft.chat.protocol import Request
 from secft.chat.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff, persist
-from secft.config.llm import LlmConfig
+from secft.config.schemas.llm import LlmConfig
 
 
 class Clock:

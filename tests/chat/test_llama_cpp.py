@@ -20,7 +20,7 @@ from secft.chat.llama_cpp import LlamaCppClient
 from secft.chat.llama_process import LlamaProcess
 from secft.chat.protocol import Reply, Request
 from secft.chat.session import open_llm, parse_json_reply
-from secft.config.llm import LlamaCppLlm, OpenAiLlm
+from secft.config.schemas.llm import LlamaCppLlm, OpenAiLlm
 from secft.errors import InputError
 from secft.models.resolve import packaged_gguf
 
@@ -147,7 +147,7 @@ def test_strangers_are_not_answered(client: LlamaCppClient) -> None:
 PARENT = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
-from secft.config.llm import LlamaCppLlm
+from secft.config.schemas.llm import LlamaCppLlm
 from secft.chat.llama_cpp import LlamaCppClient
 from secft.chat.protocol import Request
 client = LlamaCppClient(LlamaCppLlm(context=512, threads=1))

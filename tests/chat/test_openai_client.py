@@ -21,7 +21,7 @@ from secft.chat.errors import (
 from secft.chat.openai_client import NO_KEY, OpenAiClient
 from secft.chat.protocol import Reply, Request
 from secft.chat.session import Failure, open_llm
-from secft.config.llm import OpenAiLlm
+from secft.config.schemas.llm import OpenAiLlm
 from tests.chat.servers import Answer, Double, chat, fault, serving
 
 KEY = "sk-test-7f3a9c51d2"

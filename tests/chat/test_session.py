@@ -18,7 +18,7 @@ import pytest
 from secft.chat.errors import AccessError, BudgetError, FatalError
 from secft.chat.protocol import Failure, Reply, Request
 from secft.chat.session import LOOK_AHEAD, AskingProgress, open_llm
-from secft.config.llm import OpenAiLlm
+from secft.config.schemas.llm import OpenAiLlm
 from secft.errors import InputError
 from tests.chat.servers import Double, Seen, chat, fault, serving
 
@@ -198,7 +198,7 @@ def test_leaving_the_session_wakes_what_waits(tmp_path: Path) -> None:
 CHILD = """
 import sys
 from pathlib import Path
-from secft.config.llm import OpenAiLlm
+from secft.config.schemas.llm import OpenAiLlm
 from secft.chat.protocol import Request
 from secft.chat.session import open_llm
 address, cache, concurrency = sys.argv[1:]

@@ -30,3 +30,10 @@ def test_an_old_spelling_works_on_the_command_line(
     shown = capsys.readouterr()
     assert "executor:\n  name: local\n  workers: 3" in shown.out
     assert "engine is called executor now" in shown.err
+
+
+def test_a_setting_moves_without_its_group() -> None:
+    overrides, messages = with_new_names(["dedup.engine=datasketch", "dedup=exact", "dedup.engines=x"])
+    assert overrides == ["dedup.implementation=datasketch", "dedup=exact", "dedup.engines=x"]
+    assert len(messages) == 1
+    assert "dedup.engine is called dedup.implementation now" in messages[0]

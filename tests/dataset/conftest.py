@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
-from secft.config.synthesis import TemplateSynthesis
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
+from secft.config.schemas.synthesis import TemplateSynthesis
 from secft.dataset import collect
 from secft.dataset.curate import curate
 from secft.dataset.curation.catalogue import DocumentCatalogue, document_facts, named_in

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset import collect, sorting, source_summary
 from secft.dataset.curation.injection import _rules
 from secft.dataset.sources.own_records import JsonlSource

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.files import read_jsonl, sha256_file
 

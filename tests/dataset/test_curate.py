@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secft.config.curation import CoherenceConfig, CurationConfig, QualityConfig, SplitConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CoherenceConfig, CurationConfig, QualityConfig, SplitConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curate import curate
 from secft.dataset.curation.screening import Screening

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from secft.__main__ import main
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.freeze import DatasetDescription, content_digest, freeze, publish
 from secft.dataset.rows import write_rows
 from secft.files import read_json, read_jsonl, sha256_file, write_json

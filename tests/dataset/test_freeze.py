@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from secft import versions
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset import freeze as freezing
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.screening import Screening
@@ -140,7 +140,7 @@ for name in full:
     assert whole[name][0] == parquet[name][0]
 print(full)
 """
-    from secft.config.curation import SplitConfig
+    from secft.config.schemas.curation import SplitConfig
 
     build(small_file, tmp_path / "d", split=SplitConfig(test_fraction=fractions[0], validation_fraction=fractions[1]))
     command = [sys.executable, "-c", script, str(tmp_path / "d"), str(tmp_path / "cache")]

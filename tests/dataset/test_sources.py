@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset import collect
 from secft.dataset.natural import natural
 from secft.dataset.sources.attack import AttackSource

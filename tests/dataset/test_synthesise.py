@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.llm import LlmConfig
-from secft.config.synthesis import NoSynthesis, TemplateSynthesis
+from secft.config.schemas.llm import LlmConfig
+from secft.config.schemas.synthesis import NoSynthesis, TemplateSynthesis
 from secft.dataset import collect, writing
 from secft.dataset.clean import comparable
 from secft.dataset.sources.own_records import JsonlSource
@@ -195,7 +195,7 @@ def test_provenance_names_fields_that_exist(examples: list[Example], documents: 
 SCRIPT = """
 import sys
 from pathlib import Path
-from secft.config.synthesis import TemplateSynthesis
+from secft.config.schemas.synthesis import TemplateSynthesis
 from secft.dataset.synthesise import synthesise
 synthesise(TemplateSynthesis(), Path(sys.argv[1]), Path(sys.argv[2]), 7)
 assert not {"torch", "transformers", "datasketch", "pyarrow"} & set(sys.modules)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.executor import ExecutorConfig
+from secft.config.schemas.executor import ExecutorConfig
 from secft.errors import InputError, WorkerError
 from secft.executor import Executor, InProcess
 from secft.executor.open import open_executor, problems

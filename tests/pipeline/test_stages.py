@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from secft.artifact import ArtifactStore
-from secft.config.dedup import DedupConfig
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.errors import StorageError
 from secft.files import storage_errors
 from secft.stage import Inputs, Stage, StageResult, lasting, run_stage, stage_facts

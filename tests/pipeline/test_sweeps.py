@@ -15,9 +15,10 @@ pytest.importorskip("optuna")
 
 from omegaconf import OmegaConf
 
-from secft.config.command_line import read_command_line
+from secft.config.command_line import read_command_line, split
 from secft.config.compose import read_config
-from secft.config.sweep import SweepConfig
+from secft.config.roots import RUN
+from secft.config.schemas.sweep import SweepConfig
 from secft.errors import ConfigError
 from secft.reports.leaderboard import leaderboard
 from secft.sweeping.objective import objective
@@ -120,7 +121,8 @@ def test_hydra_syntax_is_the_space() -> None:
 
 def test_the_command_line_is_checked_before_anything_runs() -> None:
     def said(*arguments: str) -> str:
-        return " ".join(str(problem) for problem in read_command_line(arguments).problems)
+        flags, overrides, _ = split(arguments)
+        return " ".join(str(problem) for problem in read_command_line(flags, overrides, RUN).problems)
 
     assert "Add hydra/sweeper=optuna" in said("-m", "trainer.learning_rate=interval(1e-5,1e-4)")
     assert "Did you mean 'optuna'" in said("-m", "hydra/sweeper=optunna", "seed=1,2")

@@ -15,7 +15,7 @@ import pytest
 
 from secft.chat.llama_cpp import LlamaCppClient
 from secft.chat.llama_process import LlamaProcess
-from secft.config.llm import LlamaCppLlm
+from secft.config.schemas.llm import LlamaCppLlm
 from tests.chat.servers import Answer, Seen, chat, fault, gemini, serving
 
 ROOT = Path(__file__).resolve().parents[2]

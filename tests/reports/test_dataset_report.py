@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from secft.config.curation import CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.curate import curate
 from secft.dataset.curation.screening import Screening
 from secft.dataset.freeze import DatasetDescription, freeze

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import LoraConfig, RecoveryConfig, TrainerConfig
+from secft.config.schemas.training import LoraConfig, RecoveryConfig, TrainerConfig
 from secft.models import BaseModel, resolve_model
 from secft.train import TrainJob, TrainResult, backend_named, trainer_named
 

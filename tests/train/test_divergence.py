@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import RecoveryConfig
+from secft.config.schemas.training import RecoveryConfig
 from secft.train.divergence import LossWatch
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

@@ -8,9 +8,9 @@ from dataclasses import fields
 
 import pytest
 
-from secft.config.hardware import HardwareConfig
 from secft.config.options import options
-from secft.config.training import ADAPTERS, LoraConfig
+from secft.config.schemas.hardware import HardwareConfig
+from secft.config.schemas.training import ADAPTERS, LoraConfig
 from secft.errors import ConfigError
 from secft.train.backends import BACKENDS
 from secft.train.objectives import METHODS, OBJECTIVES, adapter_of, method_of, objective_of, trainer_named

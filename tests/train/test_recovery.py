@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import RecoveryConfig
+from secft.config.schemas.training import RecoveryConfig
 from secft.errors import StorageError, TrainingError
 from secft.files import sha256_file
 from secft.train import TrainJob, TrainResult, backend_named, run_training

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import PairsConfig
+from secft.config.schemas.training import PairsConfig
 from secft.errors import InputError
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import Rivals, same, swap_facts, worse_answers

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.curation import BalanceConfig
+from secft.config.schemas.curation import BalanceConfig
 from secft.dataset.split import Ranks, places_in_groups
 from secft.reasons import Reason
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from secft.config.curation import CoherenceConfig
+from secft.config.schemas.curation import CoherenceConfig
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.reasons import Reason
 from secft.records import Example

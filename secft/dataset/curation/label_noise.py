@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.curation import LabelConfig
+from secft.config.schemas.curation import LabelConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.dedup.words import Hashes, Rows

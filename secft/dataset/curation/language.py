@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import Any
 
-from secft.config.curation import LanguageConfig
+from secft.config.schemas.curation import LanguageConfig
 from secft.errors import MissingExtraError
 from secft.reasons import Reason
 from secft.records import Example

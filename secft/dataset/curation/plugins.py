@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from secft.config.curation import SecretsConfig
+from secft.config.schemas.curation import SecretsConfig
 from secft.dataset.curation.documented import documented_secret
 from secft.errors import MissingExtraError
 

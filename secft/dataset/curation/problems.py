@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from secft.config.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig
 from secft.errors import Problem
 
 _INSTALL = "Install with: pip install 'secft[curation]'"

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from secft.config.curation import QualityConfig
+from secft.config.schemas.curation import QualityConfig
 from secft.dataset.clean import comparable
 from secft.reasons import Reason
 from secft.records import Example

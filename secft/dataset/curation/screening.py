@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from secft.config.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG, FactRules, facts_of
 from secft.dataset.curation.funnel import Funnel

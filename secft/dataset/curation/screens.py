@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from secft.config.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig
 from secft.dataset.clean import clean_example, clean_text, fault
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.coherence import coherence_fault

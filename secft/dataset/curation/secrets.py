@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from secft.config.curation import SecretsConfig
+from secft.config.schemas.curation import SecretsConfig
 from secft.dataset.curation.documented import documented_secret
 from secft.dataset.curation.plugins import plugin_findings
 from secft.dataset.curation.secret_rules import RULES

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, compared_group, compared_text, jaccard, shingles
 from secft.dataset.dedup.disk import clusters_on_disk, read_clusters
@@ -47,18 +47,20 @@ __all__ = [
 class NearDuplicates(Protocol):
     """Finds clusters of near-duplicates."""
 
-    def __call__(self, texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
+    def __call__(
+        self, texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None
+    ) -> dict[str, str]:
         """Return key -> key of the cluster's first text by natural order, for every text.
 
         Args:
             texts: with unique keys. Neither their order nor the number of workers changes the result.
             settings: threshold, permutations, shingle length and seed.
-            engine: on what shards of work run; None is this process.
+            executor: on what shards of work run; None is this process.
         """
         ...
 
 
-ENGINES: Mapping[str, NearDuplicates] = {"fast": fast_clusters, "datasketch": reference_clusters}
+IMPLEMENTATIONS: Mapping[str, NearDuplicates] = {"fast": fast_clusters, "datasketch": reference_clusters}
 
 
 def exact_duplicates(digests: Hashes) -> dict[int, int]:
@@ -91,8 +93,8 @@ def near_duplicates(
         settings: what a near-duplicate is.
         place: on what and where shards are made; None works here and in memory.
     """
-    find = pick(ENGINES, settings.engine, "dedup.engine")
-    if place is not None and settings.engine == "fast" and count > IN_MEMORY:
+    find = pick(IMPLEMENTATIONS, settings.implementation, "dedup.implementation")
+    if place is not None and settings.implementation == "fast" and count > IN_MEMORY:
         return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.executor))
     found = find(list(texts), settings, place.executor if place else None)
     return {key: first for key, first in found.items() if key != first}
@@ -143,19 +145,19 @@ def parameters(settings: DedupConfig) -> dict[str, Any]:
     bands, rows = bands_and_rows(settings.threshold, settings.permutations)
     return {
         "name": settings.name,
-        "engine": settings.engine,
+        "engine": settings.implementation,  # the key of the first manifests: it is part of the digest
         "text": "all messages but the system's, NFKC, case-folded, words only",
         "groups": "same task and, for choices, same right answer",
         "shingle": f"{settings.shingle_words} words",
         "threshold": settings.threshold,
         "scheme": SCHEME,
-        "hash": _HASHES[settings.engine],
+        "hash": _HASHES[settings.implementation],
         "seed": settings.seed,
         "permutations": settings.permutations,
         "bands": bands,
         "rows": rows,
         "miss_rate_at_threshold": round((1 - settings.threshold**rows) ** bands, 6),
-        "verified": _VERIFICATION[settings.engine],
+        "verified": _VERIFICATION[settings.implementation],
         "kept": "first of each cluster by natural order of ids",
         **(_meaning(settings) if settings.name == "semantic" else {}),
     }

@@ -15,7 +15,7 @@ class Text(NamedTuple):
     Attributes:
         key: unique name.
         group: only texts of one group can be duplicates of each other.
-        text: as people read it; engines compare its words, see secft.dataset.clean.comparable.
+        text: as people read it; its words are compared, see secft.dataset.clean.comparable.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""The fast engine for more texts than memory holds: shards on disk, each made once, and a search that can be resumed.
+"""The fast implementation for more texts than memory holds: shards on disk, made once, and a search that resumes.
 
 Memory holds about a hundred bytes per text (digests, keys of one band, the forest); shingles stay on disk and are read
 shard by shard where pairs are verified. In the work directory:
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import connected
 from secft.dataset.dedup.shards import FORMAT, Shards, flush, write_shard
@@ -58,7 +58,7 @@ class _SavedSearch:
 
 
 def clusters_on_disk(
-    texts: Iterable[Text], settings: DedupConfig, directory: Path, shard_size: int, engine: Executor | None = None
+    texts: Iterable[Text], settings: DedupConfig, directory: Path, shard_size: int, executor: Executor | None = None
 ) -> Path:
     """Find the clusters of near-duplicates among any number of texts.
 
@@ -69,7 +69,7 @@ def clusters_on_disk(
         settings: threshold, permutations, shingle length and seed.
         directory: where shards and state are kept; it may hold those of other texts and settings.
         shard_size: texts in a shard; `ExecutorConfig.shard_size`.
-        engine: on what shards are sketched and pairs are verified.
+        executor: on what shards are sketched and pairs are verified.
 
     Returns:
         A Parquet file with the columns ``key`` and ``first``, one row for every text that is not the first of its
@@ -80,8 +80,8 @@ def clusters_on_disk(
         InputError: a shard comes twice, or a file of the work directory is broken.
         StorageError: the disk is full or cannot be written.
     """
-    engine = engine or InProcess()
-    names = tuple(engine.map(partial(write_shard, directory, settings), _shards(texts, shard_size)))
+    executor = executor or InProcess()
+    names = tuple(executor.map(partial(write_shard, directory, settings), _shards(texts, shard_size)))
     if len(set(names)) < len(names):
         raise InputError(f"{directory}: the same {shard_size} texts with the same keys come twice.")
     search = directory / f"search-{_search_name(names, settings)}"
@@ -90,7 +90,7 @@ def clusters_on_disk(
         store = Shards.open(directory, names)
         if names:
             digests = store.all("digests")
-            components = connected(store, digests, store.band, settings, engine, _SavedSearch(search))
+            components = connected(store, digests, store.band, settings, executor, _SavedSearch(search))
         else:
             components = np.zeros(0, np.int64)
         _write_clusters(store, components, target)

@@ -1,4 +1,4 @@
-"""The fast engine: whole batches of texts in numpy, in memory; see search.py for what it finds."""
+"""The fast implementation: whole batches of texts in numpy, in memory; see search.py for what it finds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
@@ -25,19 +25,19 @@ def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
     return sketch(texts, settings)
 
 
-def fast_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
+def fast_clusters(texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None) -> dict[str, str]:
     """Return key -> key of the cluster's first text by natural order, for every text.
 
     Args:
         texts: with unique keys, in any order: neither it nor the number of workers changes the result.
         settings: threshold, permutations, shingle length and seed.
-        engine: on what shards are sketched; None is this process.
+        executor: on what shards are sketched; None is this process.
     """
     if not texts:
         return {}
     shards = (texts[start : start + _SHARD] for start in range(0, len(texts), _SHARD))
     # Threads were no faster when measured: a good third of this work holds the lock of the interpreter.
-    whole = _joined(list((engine or InProcess()).map(partial(sketch_shard, settings), shards)))
+    whole = _joined(list((executor or InProcess()).map(partial(sketch_shard, settings), shards)))
     store = MemoryStore(sets_in_memory(whole.shingles, whole.sizes, whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
     components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())

@@ -1,6 +1,6 @@
 """The exact join: all pairs of sets whose Jaccard similarity reaches a threshold, none missed.
 
-It is what the engines are measured against. Its time grows faster than theirs with the number of texts.
+It is what the implementations are measured against. Its time grows faster than theirs with the number of texts.
 
 Source: Bayardo, Ma and Srikant, Scaling up all pairs similarity search, 2007 (prefix filter); Xiao et al., Efficient
 similarity joins for near-duplicate detection (PPJoin), 2008 (length and position filter).

@@ -1,11 +1,11 @@
-"""The reference engine: datasketch, one text after the other, every candidate pair verified on the words themselves."""
+"""The reference: datasketch, one text after the other, every candidate pair verified on the words themselves."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text, jaccard, shingles
@@ -46,13 +46,15 @@ def near_duplicate_pairs(sets: Mapping[str, frozenset[str]], settings: DedupConf
     return {pair for pair in pairs if jaccard(sets[pair[0]], sets[pair[1]]) >= settings.threshold}
 
 
-def reference_clusters(texts: Sequence[Text], settings: DedupConfig, engine: Executor | None = None) -> dict[str, str]:
+def reference_clusters(
+    texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None
+) -> dict[str, str]:
     """Return key -> key of the cluster's first text by natural order, for every text.
 
     Args:
         texts: with unique keys, in any order.
         settings: threshold, permutations, shingle length and seed.
-        engine: not used; this engine is one loop.
+        executor: not used; it is one loop.
     """
     groups: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
     for text in texts:

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.buckets import BATCH, WINDOW, Links, Runs, batched, first_with_others, neighbours, runs_of
 from secft.dataset.dedup.forest import Forest
@@ -44,7 +44,7 @@ class Search:
         store: shingle sets of the texts.
         rows: shape (texts,), where each text of the search is in the store.
         threshold: least Jaccard similarity.
-        engine: on what pairs are verified.
+        executor: on what pairs are verified.
         forest: what is connected so far.
         compared: pairs verified so far.
     """
@@ -52,7 +52,7 @@ class Search:
     store: Store
     rows: Rows
     threshold: float
-    engine: Executor
+    executor: Executor
     forest: Forest
     compared: int = 0
 
@@ -65,7 +65,7 @@ class Search:
                 under_way.append((left, right))
                 yield Candidates(self.store, self.rows[left], self.rows[right], self.threshold)
 
-        for good in self.engine.map(verified, batches()):
+        for good in self.executor.map(verified, batches()):
             left, right = under_way.popleft()
             self.compared += good.size
             self.forest.join(left[good], right[good])
@@ -122,13 +122,13 @@ def _by_digest(digests: Hashes) -> Rows:
     return order
 
 
-def same_sets(store: Store, digests: Hashes, engine: Executor) -> Rows:
+def same_sets(store: Store, digests: Hashes, executor: Executor) -> Rows:
     """Return for every text the one with the same group and the same set of shingles that stands for all of them.
 
     Args:
         store: shingle sets.
         digests: shape (n, 2), 128 bits of group and set; equal ones are verified.
-        engine: on what pairs are verified.
+        executor: on what pairs are verified.
 
     Returns:
         Shape (n,), numbers of texts.
@@ -141,7 +141,7 @@ def same_sets(store: Store, digests: Hashes, engine: Executor) -> Rows:
     parts = [places[start : start + BATCH] for start in range(0, places.size, BATCH)]
     first = np.arange(order.size, dtype=np.int64)
     work = (Candidates(store, heads[part], order[part], 1.0) for part in parts)
-    for part, good in zip(parts, engine.map(verified, work), strict=True):
+    for part, good in zip(parts, executor.map(verified, work), strict=True):
         first[order[part][good]] = heads[part][good]
     return first
 
@@ -170,7 +170,7 @@ class Forgetful:
 
 
 def connected(
-    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, engine: Executor, progress: SearchProgress
+    store: Store, digests: Hashes, keys: BandKeys, settings: DedupConfig, executor: Executor, progress: SearchProgress
 ) -> Rows:
     """Return a number for each text that is the same for all texts of a cluster, shape (n,).
 
@@ -179,13 +179,13 @@ def connected(
         digests: shape (n, 2).
         keys: number of a band -> keys of all texts, shape (n,).
         settings: threshold and permutations.
-        engine: on what pairs are verified.
+        executor: on what pairs are verified.
         progress: where the state is kept.
     """
-    first = same_sets(store, digests, engine)
+    first = same_sets(store, digests, executor)
     distinct = np.flatnonzero(first == np.arange(first.size))
     distinct = distinct[_by_digest(digests[distinct])]
-    search = Search(store, distinct, settings.threshold, engine, Forest(distinct.size))
+    search = Search(store, distinct, settings.threshold, executor, Forest(distinct.size))
     done, search.forest.parent = progress.load() or (0, search.forest.parent)
     bands, _ = bands_and_rows(settings.threshold, settings.permutations)
     for band in range(done, bands):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.words import Rows

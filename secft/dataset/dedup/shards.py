@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.sketch import SCHEME, sketch

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.native import library, sketch_texts

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from secft.config.schemas.source import SourceConfig
 from secft.config.setting import setting
-from secft.config.source import SourceConfig
 from secft.dataset.sources.reading.input_files import path_problems, read_json_input
 from secft.dataset.sources.reading.json_values import mappings, string, strings
 from secft.dataset.sources.source import Reader, ReadLog, Source

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.chunk import token_counter
 from secft.errors import Problem
 from secft.files import writable

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 import secft.dataset.sources
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.sources.source import Reader, Source
 from secft.lookup import pick
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from secft.chat.errors import ReplyFormatError
 from secft.chat.protocol import Failure, Reply, Request
 from secft.chat.schema import parse_json_reply
-from secft.config.synthesis import WritingConfig
+from secft.config.schemas.synthesis import WritingConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from secft.config.training import BackendConfig
+from secft.config.schemas.training import BackendConfig
 
 SHARED_SETTINGS = {
     "learning_rate": "learning_rate",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import SampledTrainer
+from secft.config.schemas.training import SampledTrainer
 from secft.errors import InputError
 from secft.files import read_jsonl, write_jsonl
 from secft.train.backends.exported_rows import ExportedRows

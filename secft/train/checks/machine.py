@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from secft.config.hardware import HardwareConfig
+from secft.config.schemas.hardware import HardwareConfig
 from secft.environment import cores, cpu_computes_bf16, cuda_devices, memory_bytes
 
 GIB = 2**30

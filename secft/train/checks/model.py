@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import AdaptedTrainer, TrainerConfig
+from secft.config.schemas.training import AdaptedTrainer, TrainerConfig
 from secft.errors import InputError, Problem, did_you_mean
 from secft.train.checks.weights import embedding_rows, linear_modules
 from secft.train.objectives import adapter_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secft.config.training import PairTrainer, TrainerConfig
+from secft.config.schemas.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
 from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from secft.config.training import AdaptedTrainer, SampledTrainer, TrainerConfig
+from secft.config.schemas.training import AdaptedTrainer, SampledTrainer, TrainerConfig
 from secft.errors import Problem
 from secft.train.backends import BACKENDS
 from secft.train.backends.keys import extra_problems

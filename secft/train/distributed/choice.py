@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from secft.config.distributed import DistributedConfig
+from secft.config.schemas.distributed import DistributedConfig
 from secft.environment import cuda_devices, missing_modules
 from secft.errors import Problem
 from secft.files import plain

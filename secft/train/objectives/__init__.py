@@ -10,8 +10,8 @@ import pkgutil
 from dataclasses import fields
 from typing import Any
 
-from secft.config.hardware import HardwareConfig
-from secft.config.training import Adapter, TrainerConfig
+from secft.config.schemas.hardware import HardwareConfig
+from secft.config.schemas.training import Adapter, TrainerConfig
 from secft.lookup import pick
 from secft.train.objective import Method, Objective
 

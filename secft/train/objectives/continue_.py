@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from secft.config.schemas.training import ObjectiveTrainer
 from secft.config.setting import setting
-from secft.config.training import ObjectiveTrainer
 from secft.train.objective import Method, Objective, Support
 from secft.train.views import TEXTS
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from secft.config.training import SampledTrainer
+from secft.config.schemas.training import SampledTrainer
 from secft.train.objective import ANSWERS_AND_REFERENCE, Method, Objective, Support, no
 from secft.train.views import QUESTIONS, REWARDED
 

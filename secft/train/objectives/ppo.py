@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secft.config.training import SampledTrainer
+from secft.config.schemas.training import SampledTrainer
 from secft.train.objective import ANSWERS_AND_REFERENCE, Method, Objective, Support, no
 from secft.train.views import QUESTIONS, REWARDED
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from secft.config.schemas.training import TrainerConfig
 from secft.config.setting import setting
-from secft.config.training import TrainerConfig
 from secft.train.objective import Method, Objective, Support, no
 from secft.train.views import TEXTS
 

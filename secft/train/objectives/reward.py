@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from secft.config.training import PairTrainer
+from secft.config.schemas.training import PairTrainer
 from secft.errors import InputError
 from secft.train.objective import ANSWERS_AND_REFERENCE, Method, Objective, Support
 from secft.train.views import FROM_PAIRS, PAIRS

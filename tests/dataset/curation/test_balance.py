@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from secft.config.curation import BalanceConfig
+from secft.config.schemas.curation import BalanceConfig
 from secft.dataset.curation.balance import Group, mixture, over_share, quotas
 from secft.dataset.split import balance_key, rank
 from secft.records import Example

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from secft.config.curation import CoherenceConfig
+from secft.config.schemas.curation import CoherenceConfig
 from secft.dataset.curation.coherence import coherence_fault, content_words
 from secft.reasons import Reason
 from secft.records import Document, Example

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.config.curation import BalanceConfig, CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import BalanceConfig, CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.freeze import CARD, DatasetDescription, freeze
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secft.config.curation import CurationConfig, GuardConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CurationConfig, GuardConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import curation_problems, deciding_packages
 from secft.dataset.decontaminate import Embed, add_similar, guarded, hits_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.injection import injection_fault, injection_rules, neutral, neutralised
 from secft.dataset.curation.screens import without_injection

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from secft.config.curation import LabelConfig
+from secft.config.schemas.curation import LabelConfig
 from secft.dataset.curation.facts import label_keys
 from secft.dataset.curation.label_noise import MINORITY, NEAR, TIE, contradicts
 from secft.dataset.curation.label_noise import conflicts as conflicts_of_keys

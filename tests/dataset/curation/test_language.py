@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from secft.config.curation import LanguageConfig
+from secft.config.schemas.curation import LanguageConfig
 from secft.dataset.curation.language import detected, language_fault
 from secft.reasons import Reason
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from secft.config.curation import QualityConfig
+from secft.config.schemas.curation import QualityConfig
 from secft.dataset.curation.quality import quality_fault
 from secft.reasons import Reason
 from secft.records import Example

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from secft.config.curation import SecretsConfig
+from secft.config.schemas.curation import SecretsConfig
 from secft.dataset.curation.secret_rules import iban, luhn
 from secft.dataset.curation.secrets import Placeholders, findings, mostly_secret, scrub_example, scrub_text
 from secft.records import Example

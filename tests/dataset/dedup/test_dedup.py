@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup import (
     bands_and_rows,
     clusters,

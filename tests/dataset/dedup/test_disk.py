@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset import dedup
-from secft.dataset.dedup import ENGINES, Text
+from secft.dataset.dedup import IMPLEMENTATIONS, Text
 from secft.dataset.dedup import search as searching
 from secft.dataset.dedup import shards as sharding
 from secft.dataset.dedup.compared import compared
@@ -32,7 +32,7 @@ def found(path: Path) -> dict[str, str]:
 
 
 def near(texts: list[Text], settings: DedupConfig) -> dict[str, str]:
-    return {key: first for key, first in ENGINES["fast"](texts, settings).items() if key != first}
+    return {key: first for key, first in IMPLEMENTATIONS["fast"](texts, settings).items() if key != first}
 
 
 def test_disk_gives_what_memory_gives(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from secft.config.curation import CoherenceConfig, CurationConfig
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.curation import CoherenceConfig, CurationConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup import Text, clusters, dedup_problems, near_duplicates, parameters, semantic_duplicates
 from secft.dataset.dedup.compared import compared
 from secft.dataset.dedup.semantic import Vectors, semantic_clusters, similar_pairs

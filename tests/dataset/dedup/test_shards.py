@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from secft.config.dedup import DedupConfig
+from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
-from secft.dataset.dedup import ENGINES, Text, clusters, jaccard, shingles
+from secft.dataset.dedup import IMPLEMENTATIONS, Text, clusters, jaccard, shingles
 from secft.dataset.dedup.buckets import runs_of
 from secft.dataset.dedup.compared import compared_text
 from secft.dataset.dedup.forest import Forest
@@ -115,13 +115,13 @@ def test_compiled_loops_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, setting
     if library() is None:
         pytest.skip("no C compiler")
     texts = [*(Text(str(place), "", text) for place, text in enumerate(ODD)), *varied(3000)]
-    compiled, clusters_compiled = sketch(texts, settings), ENGINES["fast"](texts, settings)
+    compiled, clusters_compiled = sketch(texts, settings), IMPLEMENTATIONS["fast"](texts, settings)
     for module in ("sketch", "verify", "buckets"):
         monkeypatch.setattr(f"secft.dataset.dedup.{module}.library", lambda: None)
     plain = sketch(texts, settings)
     for part in ("shingles", "sizes", "groups", "digests", "bands"):
         assert np.array_equal(getattr(compiled, part), getattr(plain, part)), part
-    assert ENGINES["fast"](texts, settings) == clusters_compiled
+    assert IMPLEMENTATIONS["fast"](texts, settings) == clusters_compiled
 
 
 @pytest.fixture(params=["compiled", "numpy"], autouse=True)
@@ -135,7 +135,7 @@ def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def test_nothing_and_next_to_nothing() -> None:
     assert shingle_hashes([], 3)[0].size == 0
     assert sketch([], DedupConfig()).sizes.size == 0
-    for find in ENGINES.values():
+    for find in IMPLEMENTATIONS.values():
         assert find([], DedupConfig()) == {}
         assert find([Text("b", "", "!"), Text("a", "", "")], DedupConfig()) == {"b": "a", "a": "a"}
 
@@ -183,11 +183,11 @@ def test_verification_is_exact() -> None:
         assert any(expected)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_engines_find_what_the_join_finds(name: str) -> None:
     texts = varied(3000)
     pairs = truth(texts)
-    found = ENGINES[name](texts, DedupConfig())
+    found = IMPLEMENTATIONS[name](texts, DedupConfig())
     expected = clusters([text.key for text in texts], pairs)
     assert len(pairs) > 300
     assert all(expected[key] == expected[first] for key, first in found.items()), "joined what does not belong together"
@@ -199,13 +199,13 @@ def test_engines_find_what_the_join_finds(name: str) -> None:
 
 def test_order_and_workers_change_nothing() -> None:
     texts = varied(5000)
-    expected = ENGINES["fast"](texts, DedupConfig())
+    expected = IMPLEMENTATIONS["fast"](texts, DedupConfig())
     shuffled = texts[:]
     random.Random(1).shuffle(shuffled)
-    assert ENGINES["fast"](shuffled, DedupConfig()) == expected
+    assert IMPLEMENTATIONS["fast"](shuffled, DedupConfig()) == expected
     for workers in (1, 3):
         with Pool(workers) as pool:
-            assert ENGINES["fast"](shuffled, DedupConfig(), pool) == expected
+            assert IMPLEMENTATIONS["fast"](shuffled, DedupConfig(), pool) == expected
 
 
 def test_thousands_of_texts_in_one_bucket() -> None:
@@ -222,7 +222,7 @@ def test_thousands_of_texts_in_one_bucket() -> None:
     pairs = {(f"a:{place}", f"b:{place}") for place in range(0, 3000, 5)}
     assert all(jaccard(sets[one], sets[other]) >= 0.85 for one, other in pairs)
     assert jaccard(sets["a:1"], sets["a:2"]) < 0.85
-    found = ENGINES["fast"](texts, DedupConfig(threshold=0.85))
+    found = IMPLEMENTATIONS["fast"](texts, DedupConfig(threshold=0.85))
     expected = clusters(sets, pairs)
     assert all(expected[key] == expected[first] for key, first in found.items())
     assert sum(found[one] != found[other] for one, other in pairs) <= 0.01 * len(pairs)
@@ -234,7 +234,7 @@ def test_chains_are_one_cluster() -> None:
     texts = [Text(f"c:{start}", "", " ".join(words[start : start + 100])) for start in range(0, 41, 5)]
     sets = {text.key: shingles(text.text, 3) for text in texts}
     assert jaccard(sets["c:0"], sets["c:5"]) >= 0.8 > jaccard(sets["c:0"], sets["c:40"])
-    for find in ENGINES.values():
+    for find in IMPLEMENTATIONS.values():
         assert set(find(texts, DedupConfig()).values()) == {"c:0"}
 
 

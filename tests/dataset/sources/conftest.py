@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset import collect
 from secft.dataset.sources.source import ReadLog
 from secft.records import Document

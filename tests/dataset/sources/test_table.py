@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from secft.config.options import options
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.sources.table import SOURCES, reader_of, source_of
 from secft.errors import ConfigError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from secft.chat.protocol import Failure, Reply, Request
-from secft.config.synthesis import LLM_TASKS, WritingConfig
+from secft.config.schemas.synthesis import LLM_TASKS, WritingConfig
 from secft.dataset.teacher.passages import ASPECTS, choose, passages
 from secft.dataset.teacher.prompts import OWN, has_prompt, load_prompt
 from secft.dataset.teacher.write import INJECTED, TeacherLog, plan_requests, unanswerable_tasks, write_pairs

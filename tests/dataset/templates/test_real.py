@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from secft.config.source import SourceConfig
-from secft.config.synthesis import TemplateSynthesis
+from secft.config.schemas.source import SourceConfig
+from secft.config.schemas.synthesis import TemplateSynthesis
 from secft.dataset import collect
 from secft.dataset.clean import comparable, fault
 from secft.dataset.sources.capec import CapecSource

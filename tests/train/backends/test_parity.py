@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secft.config.training import LoraConfig
+from secft.config.schemas.training import LoraConfig
 from secft.models import BaseModel, resolve_model
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.backends import SEPARATE

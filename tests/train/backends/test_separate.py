@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secft.config.training import LoraConfig
+from secft.config.schemas.training import LoraConfig
 from secft.errors import InputError, TrainingError
 from secft.files import read_json, write_json
 from secft.train import TrainJob, backend_named

@@ -10,7 +10,7 @@ import pytest
 
 from secft.base import find_base_model
 from secft.config.compose import read_config
-from secft.config.training import LoraConfig
+from secft.config.schemas.training import LoraConfig
 from secft.files import read_json
 from secft.models import BaseModel
 from secft.train import TrainJob, TrainResult, backend_named, run_training

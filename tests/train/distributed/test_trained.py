@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import SamplingConfig
+from secft.config.schemas.training import SamplingConfig
 from secft.errors import Interrupted, TrainingError
 from secft.files import read_json
 from secft.train import TrainJob

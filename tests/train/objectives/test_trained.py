@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import LoraConfig, SamplingConfig
+from secft.config.schemas.training import LoraConfig, SamplingConfig
 from secft.errors import Interrupted
 from secft.files import sha256_file
 from secft.models import BaseModel

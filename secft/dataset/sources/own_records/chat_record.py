@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from secft.config.source import SourceConfig
+from secft.config.schemas.source import SourceConfig
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
 from secft.dataset.sources.reading.json_values import clean
 from secft.errors import Problem, did_you_mean

@@ -78,8 +78,23 @@ def path_problems(path: str, key: str) -> list[Problem]:
 def _bounded(stream: BinaryIO, path: Path, limit: int) -> bytes:
     data = stream.read(limit + 1)
     if len(data) > limit:
-        raise InputError(f"{path}: larger than {limit:,} bytes (after decompression); refused.")
+        raise UnreadableInputError("too_large", f"{path}: larger than {limit:,} bytes (after decompression); refused.")
     return data
+
+
+class UnreadableInputError(InputError):
+    """An input file cannot be used.
+
+    Attributes:
+        kind: ``too_large``, ``empty``, ``broken_gzip`` or ``unreadable``.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type[UnreadableInputError], tuple[str, str]]:
+        return type(self), (self.kind, str(self))
 
 
 @contextmanager
@@ -95,15 +110,17 @@ def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
             else:
                 yield stream
     except EOFError:
-        raise InputError(f"{path}: the gzip file is truncated; expected {expected}.") from None
+        raise UnreadableInputError("broken_gzip", f"{path}: the gzip file is truncated; expected {expected}.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: broken gzip file ({error}); expected {expected}.") from None
+        raise UnreadableInputError("broken_gzip", f"{path}: broken gzip file ({error}); expected {expected}.") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected {expected}.") from error
+        raise UnreadableInputError(
+            "unreadable", f"{path}: cannot be read ({error.strerror}); expected {expected}."
+        ) from error
 
 
 def _empty(path: Path, expected: str) -> InputError:
-    return InputError(f"{path}: the file is empty; expected {expected}.")
+    return UnreadableInputError("empty", f"{path}: the file is empty; expected {expected}.")
 
 
 def read_input(path: Path, expected: str, limit: int = MAX_BYTES) -> bytes:
@@ -155,7 +172,9 @@ def read_lines(path: Path, expected: str, max_line: int) -> Iterator[tuple[int, 
                 break
             number, read = number + 1, read + size
             if read > MAX_STREAM_BYTES:
-                raise InputError(f"{path}: larger than {MAX_STREAM_BYTES:,} bytes (after decompression); refused.")
+                raise UnreadableInputError(
+                    "too_large", f"{path}: larger than {MAX_STREAM_BYTES:,} bytes (after decompression); refused."
+                )
             if line is not None:
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if not line.strip():

@@ -66,6 +66,13 @@ class Skipped:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class FailedScan(Skipped):
+    """A target that the tool could not scan: a report of nothing else is not one without findings."""
+
+    reason: str = "scan failed"
+
+
 class BrokenReport(Exception):
     """The rest of a report cannot be read; what was found before stands.
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from secft.dataset.sources.reading.input_files import paths_problems, read_input
+from secft.dataset.sources.reading.input_files import UnreadableInputError, paths_problems, read_input
 from secft.dataset.sources.reading.paths import is_refused_link, named_files, parts_of, shown_name
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.dataset.sources.tool_logs import ToolLogsSource
 from secft.dataset.sources.tool_logs.detect import FORMATS, recognise
-from secft.dataset.sources.tool_logs.finding import BrokenReport, Finding, Skipped
+from secft.dataset.sources.tool_logs.finding import BrokenReport, FailedScan, Finding, Skipped
 from secft.dataset.sources.tool_logs.redaction import clean
 from secft.dataset.sources.tool_logs.report import Report, open_report
 from secft.errors import InputError, Problem
@@ -28,11 +28,14 @@ from secft.records import Document
 
 EXPECTED = "a report of a scanner"
 EMPTY, UNKNOWN, DUPLICATE = "report without findings", "format not recognised", "duplicate finding"
-_FAILED = "scan failed"
 _SHOWN = 300
 """Most characters of a detail."""
 _EXPECTED_FORMATS = f"expected reports of {', '.join(sorted({form.tool for form in FORMATS} - {'plain'}))}."
-_READING = {"larger than": "larger than max_bytes", "file is empty": EMPTY, "gzip": "broken gzip file"}
+_UNREADABLE = {
+    "too_large": "larger than max_bytes",
+    "broken_gzip": "broken gzip file",
+    "unreadable": "file cannot be read",
+}
 
 
 def identity(found: Finding) -> str:
@@ -101,11 +104,10 @@ def _writable(text: str) -> str:
 def _load(config: ToolLogsSource, part: str) -> Report:
     try:
         data = read_input(Path(part), EXPECTED, config.max_bytes)
-    except InputError as error:
-        reason = next((reason for said, reason in _READING.items() if said in str(error)), "file cannot be read")
-        if reason == EMPTY:
+    except UnreadableInputError as error:
+        if error.kind == "empty":
             return Report("empty")
-        raise BrokenReport(reason, str(error)) from None
+        raise BrokenReport(_UNREADABLE[error.kind], str(error)) from None
     return open_report(data, config.max_line)
 
 
@@ -123,7 +125,7 @@ def read_part(config: ToolLogsSource, part: str, log: ReadLog) -> Iterator[Docum
         for item in findings_of(report):
             if isinstance(item, Skipped):
                 log.refuse(shown, item.reason, _writable(item.detail[:_SHOWN]))
-                failed += item.reason == _FAILED
+                failed += isinstance(item, FailedScan)
                 continue
             found += 1
             document = _document(item, config, part, version)

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, number, string
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
+from secft.dataset.sources.tool_logs.finding import FailedScan, Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.tls_checks import Server, findings_of
 from secft.security.severity import severity_of_word
@@ -101,11 +101,11 @@ def parse_sslyze_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield the findings of each scanned server; a server that could not be reached is left."""
     for scan in mappings(report.value, "server_scan_results"):
         if string(scan, "connectivity_status") == "ERROR":
-            yield Skipped("scan failed", string(mapping(scan, "server_location"), "hostname"))
+            yield FailedScan(detail=string(mapping(scan, "server_location"), "hostname"))
         else:
             yield from findings_of("sslyze", [_sslyze_server(scan)])
     for _ in mappings(report.value, "server_connectivity_errors"):
-        yield Skipped("scan failed", "no connection")
+        yield FailedScan(detail="no connection")
 
 
 def _sslyze_xml_server(target: Element) -> Server:
@@ -132,7 +132,7 @@ def parse_sslyze_xml(report: Report) -> Iterator[Finding | Skipped]:
         if element.tag == "target":
             yield from findings_of("sslyze", [_sslyze_xml_server(element)])
         else:
-            yield Skipped("scan failed", (element.text or "").strip())
+            yield FailedScan(detail=(element.text or "").strip())
 
 
 def _sslscan_server(test: Element) -> Server:
@@ -183,7 +183,7 @@ def _testssl(record: dict[str, Any], target: str) -> Finding | Skipped:
     rule, word = string(record, "id"), string(record, "severity").upper()
     said = string(record, "finding")
     if word == "FATAL":
-        return Skipped("scan failed", said[:200])
+        return FailedScan(detail=said[:200])
     if word in _NO_FINDING:
         return Skipped("check without finding", rule)
     return finding(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from secft.config.schemas.source import SourceConfig
 from secft.config.setting import setting
-from secft.config.source import SourceConfig
 from secft.dataset.sources.source import Reader, Source
 
 

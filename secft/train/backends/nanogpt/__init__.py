@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from secft.config.schemas.training import BackendConfig
 from secft.config.setting import setting
-from secft.config.training import BackendConfig
 from secft.train.backends.record import BackendRecord
 
 

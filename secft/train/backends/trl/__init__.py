@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from secft.config.training import BackendConfig
+from secft.config.schemas.training import BackendConfig
 from secft.train.backends.record import TORCHRUN, BackendRecord
 
 

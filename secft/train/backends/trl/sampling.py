@@ -9,7 +9,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import set_seed
 
-from secft.config.training import SampledTrainer
+from secft.config.schemas.training import SampledTrainer
 from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.train.backends.trl.loading import Counts, LoadedJob, choose_precision, load_base

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from secft.config.schemas.training import BackendConfig
 from secft.config.setting import setting
-from secft.config.training import BackendConfig
 from secft.train.backends.record import BackendRecord, in_environment
 
 

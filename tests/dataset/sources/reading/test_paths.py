@@ -19,7 +19,7 @@ import pytest
 
 from secft.artifact import ArtifactStore
 from secft.config.compose import read_config
-from secft.config.run import RunConfig
+from secft.config.roots import RunConfig
 from secft.dataset import collect
 from secft.errors import InputError
 from secft.files import read_jsonl

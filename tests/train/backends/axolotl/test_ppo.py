@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import SamplingConfig
+from secft.config.schemas.training import SamplingConfig
 from secft.errors import InputError, Interrupted
 from secft.files import read_json
 from secft.train import TrainJob

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secft.config.training import QuantizationConfig
+from secft.config.schemas.training import QuantizationConfig
 from secft.errors import InputError
 from secft.files import read_json
 from secft.train import TrainJob

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from secft.config.training import LoraConfig
+from secft.config.schemas.training import LoraConfig
 from secft.errors import InputError
 from secft.train import TrainJob
 from tests.train.conftest import train_here

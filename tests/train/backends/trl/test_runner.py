@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import LoraConfig
+from secft.config.schemas.training import LoraConfig
 from secft.errors import InputError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel

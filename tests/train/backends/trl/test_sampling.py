@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.training import SamplingConfig
+from secft.config.schemas.training import SamplingConfig
 from secft.errors import InputError
 from secft.train import TrainJob
 from tests.train.conftest import rows_of, train_here, write_rows

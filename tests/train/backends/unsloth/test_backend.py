@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secft.config.training import QuantizationConfig
+from secft.config.schemas.training import QuantizationConfig
 from secft.errors import InputError
 from secft.models import BaseModel
 from secft.train import TrainJob, backend_named, run_training

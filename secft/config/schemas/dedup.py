@@ -16,7 +16,7 @@ class DedupConfig:
         about="Exact removal; near-duplicates too; or those and what says the same in other words.",
         choices=("minhash", "semantic", "exact", "none"),
     )
-    engine: str = setting(
+    implementation: str = setting(
         "fast", about="What finds near-duplicates: batches in numpy, or datasketch.", choices=("fast", "datasketch")
     )
     threshold: float = setting(0.8, about="Jaccard similarity from which two texts are duplicates.", above=0, high=1)

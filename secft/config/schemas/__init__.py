@@ -1,0 +1,1 @@
+"""Schemas of settings; those of sources, objectives, backends, tasks and gates stand beside what they set."""
