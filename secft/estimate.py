@@ -111,7 +111,7 @@ def estimate(
 def trained_parameters(setup: TrainingSetup) -> int:
     """Return the number of weights that are trained."""
     shape, trainer = setup.model.architecture, setup.trainer
-    if isinstance(trainer, AdaptedTrainer) and adapter_of(trainer) != "none":
+    if isinstance(trainer, AdaptedTrainer) and not adapter_of(trainer).whole:
         return lora_parameters(shape, trainer.lora.r)
     return parameters(shape)
 
@@ -128,13 +128,13 @@ def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) ->
     adapter, bf16 = adapter_of(trainer), _computes_in_bf16(setup, machine)
     width = 2 if bf16 else 4
     base, trained = parameters(shape), trained_parameters(setup)
-    weight = QUANTISED_BYTES if adapter == "qlora" else 4 if adapter == "none" else width
+    weight = QUANTISED_BYTES if adapter.quantised else 4 if adapter.whole else width
     rows = micro_batch * trainer.max_length * objective_of(trainer).rows_in_memory
     layers = 1 if trainer.gradient_checkpointing else shape.layers
     kept = rows * shape.hidden_size * width * (shape.layers if trainer.gradient_checkpointing else 0)
     memory = {
         "libraries": PROCESS_BYTES if machine.device == "cpu" else CONTEXT_BYTES,
-        "weights": int(base * weight) + (trained * 4 if adapter != "none" else 0),
+        "weights": int(base * weight) + (0 if adapter.whole else trained * 4),
         "gradients": trained * 4,
         "optimiser": trained * 8,
         "activations": int(rows * layers * shape.hidden_size * ACTIVATION_BYTES * width / 2) + kept,

@@ -17,6 +17,7 @@ from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
+from secft.train.backends import BACKENDS
 from secft.train.distributed.choice import missing_here
 from secft.train.objectives import adapter_of
 from secft.train.objectives.pretrain import PretrainTrainer
@@ -60,7 +61,7 @@ def curation_needs(situation: Situation) -> list[Problem]:
 def extra_problems(situation: Situation) -> list[Problem]:
     """Report packages that are not installed."""
     config = situation.config
-    quantised_here = adapter_of(config.trainer) == "qlora" and config.backend.name == "trl"
+    quantised_here = adapter_of(config.trainer).quantised and not BACKENDS[config.backend.name].separate
     tensorboard = config.tracker.name == "tensorboard"
     wanted = [
         ("backend", config.backend.name, TRAIN_MODULES, "train"),

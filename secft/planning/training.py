@@ -79,8 +79,8 @@ def _smaller(setup: TrainingSetup) -> str:
     ways = []
     if not setup.trainer.gradient_checkpointing:
         ways.append("set trainer.gradient_checkpointing=true")
-    if adapter_of(setup.trainer) != "qlora":
-        ways.append("use trainer=qlora" if adapter_of(setup.trainer) != "none" else "use trainer=lora or qlora")
+    if not adapter_of(setup.trainer).quantised:
+        ways.append("use trainer=lora or qlora" if adapter_of(setup.trainer).whole else "use trainer=qlora")
     ways += ["lower trainer.max_length", "take a smaller model", "divide it with distributed=fsdp2"]
     return ", ".join(ways)
 

@@ -96,7 +96,7 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     speed = f"{result.tokens_per_second:.0f} tokens/s, {result.status}"
     record = TrainingRecord(
         **{**vars(result), "adapter_dir": result.adapter_dir.relative_to(out)},
-        adapter=job.adapter,
+        adapter=job.adapter.name,
         learned_from=job.objective.loss,
         scores_answers=job.objective.scores,
         rewards=rewards,

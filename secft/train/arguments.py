@@ -77,5 +77,5 @@ def adapter_arguments(job: TrainJob) -> dict[str, Any]:
         "lora_dropout": settings.dropout,
         "target_modules": names[0] if names == ALL_LINEAR else names,
         "bias": settings.bias,
-        "use_dora": job.adapter == "dora",
+        "use_dora": job.adapter.magnitudes,
     }

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from secft.config.schemas.training import (
     AdaptedTrainer,
+    Adapter,
     LoraConfig,
     QuantisedTrainer,
     QuantizationConfig,
@@ -100,8 +101,8 @@ class TrainJob:
         return objective_of(self.trainer)
 
     @property
-    def adapter(self) -> str:
-        """Which weights are trained: lora, qlora (quantised base), dora, or all (none)."""
+    def adapter(self) -> Adapter:
+        """Which weights are trained."""
         return adapter_of(self.trainer)
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from secft.config.schemas.training import ADAPTERS, TrainerConfig
+from secft.config.schemas.training import ADAPTERS, Adapter, TrainerConfig
 from secft.train.views import RowKind
 
 if TYPE_CHECKING:
@@ -84,11 +84,9 @@ class Method:
     support: Mapping[str, Support]
     adapter: str = ""
 
-    def adapter_of(self, trainer: TrainerConfig) -> str:
-        """Return which weights a configuration of this method trains: one of ADAPTERS."""
-        adapter = self.adapter or str(getattr(trainer, "adapter", "none"))
-        assert adapter in ADAPTERS
-        return adapter
+    def adapter_of(self, trainer: TrainerConfig) -> Adapter:
+        """Return which weights a configuration of this method trains."""
+        return ADAPTERS[self.adapter or getattr(trainer, "adapter", "none")]
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def test_without_memory_the_micro_batch_is_halved_and_the_result_is_the_same(
     free = train(job, tmp_path / "free")
     assert result["tokens"] == free.tokens
     assert result["train_loss"] == pytest.approx(free.train_loss, rel=1e-4)
-    assert events(tmp_path / "run")[0]["micro_batch_size"] == 4
+    assert events(tmp_path / "run")[0]["micro_batch"] == 4
 
 
 @pytest.mark.slow

@@ -41,7 +41,29 @@ class RecoveryConfig:
     patience: int = setting(3, about="Recorded losses in a row that must be out of bounds.", low=1)
 
 
-ADAPTERS = ("none", "lora", "qlora", "dora")
+@dataclass(frozen=True)
+class Adapter:
+    """Which weights are trained.
+
+    Attributes:
+        name: as settings and results have it.
+        whole: all weights of the model; there is no adapter beside it.
+        quantised: the frozen base is stored in few bits.
+        magnitudes: direction and magnitude of an adapter are learned apart (Liu et al. 2024).
+    """
+
+    name: str
+    whole: bool = False
+    quantised: bool = False
+    magnitudes: bool = False
+
+
+ADAPTERS = {
+    adapter.name: adapter
+    for adapter in (
+        Adapter("none", whole=True), Adapter("lora"), Adapter("qlora", quantised=True), Adapter("dora", magnitudes=True)
+    )
+}  # fmt: skip
 
 
 @dataclass
@@ -111,7 +133,9 @@ class QuantisedTrainer(AdaptedTrainer):
 class ObjectiveTrainer(QuantisedTrainer):
     """What every objective other than imitation has: which weights are trained is a setting of its own."""
 
-    adapter: str = setting("lora", about="Which weights are trained: an adapter, or all (none).", choices=ADAPTERS)
+    adapter: str = setting(
+        "lora", about="Which weights are trained: an adapter, or all (none).", choices=tuple(ADAPTERS)
+    )
     packing: bool = setting(False, about="Pairs and samples are not packed.")
 
 

@@ -94,7 +94,7 @@ class SeparateBackend(Backend[TrainJob]):
         """
         reasons = [refusal(job.method.name, self.name, cuda=bool(cuda_devices())), self.support(job).check(job)]
         reasons += map(str, extra_problems(self.name, self.extra))
-        if job.adapter != "none" and job.lora.bias != "none" and not BACKENDS[self.name].biases:
+        if not job.adapter.whole and job.lora.bias != "none" and not BACKENDS[self.name].biases:
             reasons.append(f"trainer.lora.bias={job.lora.bias} is known to backend=trl only")
         if any(reasons):
             raise InputError("; ".join(filter(None, reasons)))

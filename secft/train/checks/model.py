@@ -21,7 +21,7 @@ def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     Peft takes a name for a module whose dotted name is it, or ends with a dot and it; it is silent about a name that
     matches nothing as long as another one matches.
     """
-    if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer) == "none":
+    if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer).whole:
         return []
     key = "trainer.lora.target_modules"
     wanted = trainer.lora.target_modules

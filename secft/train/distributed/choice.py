@@ -111,7 +111,7 @@ def _method_problems(setup: TrainingSetup) -> list[Problem]:
         reason = f"starts backend={able} only, not backend={backend.name}"
         return [_refused("launcher", reason, chosen.launcher, "Use launcher=torchrun.")]
     sharded = chosen.name == "fsdp2" or chosen.name.startswith("deepspeed")
-    if sharded and adapter_of(setup.trainer) == "qlora" and chosen.name != "deepspeed_zero1":
+    if sharded and adapter_of(setup.trainer).quantised and chosen.name != "deepspeed_zero1":
         reason = "divides weights, and quantised weights cannot be divided here"
         return [_refused("name", reason, chosen.name, "Use distributed=ddp, or trainer=lora.")]
     if sharded and not backend.separate and not objective_of(setup.trainer).rows.packs:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from secft.config.schemas.hardware import HardwareConfig
-from secft.config.schemas.training import TrainerConfig
+from secft.config.schemas.training import Adapter, TrainerConfig
 from secft.lookup import pick
 from secft.train.objective import Method, Objective
 
@@ -48,8 +48,8 @@ def method_of(trainer: TrainerConfig) -> Method:
     return pick(METHODS, trainer.name, "trainer.name")
 
 
-def adapter_of(trainer: TrainerConfig) -> str:
-    """Return which weights are trained: ``lora``, ``qlora``, ``dora``, or ``none`` for all."""
+def adapter_of(trainer: TrainerConfig) -> Adapter:
+    """Return which weights are trained: an adapter, or all."""
     return method_of(trainer).adapter_of(trainer)
 
 

@@ -64,7 +64,7 @@ def _compared(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unadapted(job: TrainJob) -> str:
-    if job.adapter != "none":
+    if not job.adapter.whole:
         return ""
     return "backend llama_factory trains reward models with an adapter here; use trainer.adapter=lora"
 

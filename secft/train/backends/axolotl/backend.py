@@ -134,18 +134,18 @@ def _data(job: TrainJob, rows: ExportedRows, kind: Mapping[str, Any]) -> dict[st
 
 
 def _weights(job: TrainJob) -> dict[str, Any]:
-    if job.adapter == "none":
+    if job.adapter.whole:
         return {}
     values: dict[str, Any] = {
-        "adapter": "qlora" if job.adapter == "qlora" and job.quantization.bits == 4 else "lora",
+        "adapter": "qlora" if job.adapter.quantised and job.quantization.bits == 4 else "lora",
         "lora_r": job.lora.r,
         "lora_alpha": job.lora.alpha,
         "lora_dropout": job.lora.dropout,
-        "peft_use_dora": job.adapter == "dora" or None,
+        "peft_use_dora": job.adapter.magnitudes or None,
     }
     names = target_modules(job)
     values |= {"lora_target_linear": True} if names == ALL_LINEAR else {"lora_target_modules": names}
-    if job.adapter == "qlora":
+    if job.adapter.quantised:
         values |= {"load_in_8bit": True} if job.quantization.bits == 8 else {"load_in_4bit": True}
     if values.get("load_in_4bit"):
         values["bnb_config_kwargs"] = {

@@ -68,8 +68,8 @@ class PpoBackend(SeparateBackend):
             "seed": job.seed,
             "pad": padding_token(tokenizer, used, stop),
             # Training every weight keeps them in fp32: bf16 would swallow small updates.
-            "dtype": "bfloat16" if precision == "bf16" and job.adapter != "none" else "float32",
-            "adapter": None if job.adapter == "none" else adapter_arguments(job),
+            "dtype": "bfloat16" if precision == "bf16" and not job.adapter.whole else "float32",
+            "adapter": None if job.adapter.whole else adapter_arguments(job),
             "quantization": _quantization(job, precision),
             "resume_from": None if resume is None else str(resume.absolute()),
             "train_rows": str(rows.train.absolute()),
@@ -162,7 +162,7 @@ def _write(rows: list[Row], directory: Path, name: str, source: Path, job: Train
 
 
 def _quantization(job: TrainJob, precision: str) -> dict[str, Any] | None:
-    if job.adapter != "qlora":
+    if not job.adapter.quantised:
         return None
     if job.quantization.bits == 8:
         return {"load_in_8bit": True}

@@ -179,7 +179,7 @@ def _lengths(job: TrainJob, directory: Path, rows: ExportedRows) -> dict[str, An
 
 
 def _weights(job: TrainJob) -> dict[str, Any]:
-    if job.adapter == "none":
+    if job.adapter.whole:
         return {"finetuning_type": "full"}
     names = target_modules(job)
     values: dict[str, Any] = {
@@ -188,9 +188,9 @@ def _weights(job: TrainJob) -> dict[str, Any]:
         "lora_alpha": job.lora.alpha,
         "lora_dropout": job.lora.dropout,
         "lora_target": "all" if names == ALL_LINEAR else ",".join(names),
-        "use_dora": job.adapter == "dora",
+        "use_dora": job.adapter.magnitudes,
     }
-    if job.adapter == "qlora":
+    if job.adapter.quantised:
         values |= {
             "quantization_bit": job.quantization.bits,
             "quantization_method": "bnb",

@@ -65,7 +65,7 @@ class LoadedJob:
         trainer.remove_callback(PrinterCallback)
         # Where all answers to a question are equally good, there is rightly nothing to learn from them.
         # DeepSpeed keeps gradients to itself.
-        if job.adapter != "none" and job.objective.rows is not QUESTIONS and not job.distributed.zero_stage:
+        if not job.adapter.whole and job.objective.rows is not QUESTIONS and not job.distributed.zero_stage:
             trainer.add_callback(AdapterGradientGuard())
         return trainer
 
@@ -109,7 +109,8 @@ def load_examples_job(
     set_seed(job.seed)
     model = load_model(job, precision)
     longest = max(length for row in [*rows, *validation_rows] for length in row["lengths"])
-    fits = job.adapter == "lora" and longest <= MAX_FAST_LENGTH and not job.distributed.sharded
+    plain = not (job.adapter.whole or job.adapter.quantised or job.adapter.magnitudes)
+    fits = plain and longest <= MAX_FAST_LENGTH and not job.distributed.sharded
     # The fast path has an attention of its own and keeps its activations.
     fits = fits and job.trainer.attention == "auto" and not job.trainer.gradient_checkpointing
     fast = job.fast_path and fits and not torch.cuda.is_available()
@@ -156,7 +157,7 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
         A PeftModel (lora, qlora, dora) or the model itself (none).
     """
     model = load_base(job, precision, kind, **changes)
-    if job.adapter == "none":
+    if job.adapter.whole:
         return model
     from peft import get_peft_model
 
@@ -169,17 +170,17 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
 def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:
     """Load the base model without adapters: quantised, and made ready for adapters, where the job says so."""
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
-    dtype = torch.bfloat16 if precision == "bf16" and job.adapter != "none" else torch.float32
+    dtype = torch.bfloat16 if precision == "bf16" and not job.adapter.whole else torch.float32
     arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": job.offline}
     if job.trainer.attention != "auto":
         arguments["attn_implementation"] = job.trainer.attention
-    if job.adapter == "qlora":
+    if job.adapter.quantised:
         arguments.update(quantised_loading(job, dtype))
     model = load_weights(job.model_dir, kind, **arguments, **changes)
     model.config.use_cache = False
     if kind is AutoModelForCausalLM and fuses(job):
         fuse(model)
-    if job.adapter == "qlora":
+    if job.adapter.quantised:
         ready_for_adapters(model, job)
     return model
 
@@ -195,7 +196,7 @@ def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str
     """Translate a job into the settings that every trainer of trl has."""
     return {
         **training_arguments(job, output_dir, rows, validates=job.validation_file is not None),
-        "bf16": job.adapter == "none" and precision == "bf16",
+        "bf16": job.adapter.whole and precision == "bf16",
         "fp16": False,
         "use_cpu": not torch.cuda.is_available() or job.distributed.device == "cpu",
         "remove_unused_columns": False,

@@ -116,7 +116,7 @@ def build_adapted(kind: Any, job: TrainJob, arguments: dict[str, Any], task: str
     Raises:
         InputError: the adapter does not fit the model.
     """
-    if job.adapter != "none":
+    if not job.adapter.whole:
         arguments["peft_config"] = adapter_config(job, task)
     try:
         trainer: ObservedTrainer = kind(**arguments)

@@ -46,7 +46,7 @@ class UnslothBackend(SeparateBackend):
             "validation_rows": None if rows.validation is None else str(rows.validation.absolute()),
             "resume_from_checkpoint": None if resume is None else str(resume.absolute()),
             **_loading(job),
-            **({} if job.adapter == "none" else {**adapter_arguments(job), "random_state": job.seed}),
+            **({} if job.adapter.whole else {**adapter_arguments(job), "random_state": job.seed}),
             **training_arguments(job, place.parents[1] / "checkpoints", rows.examples, validates=bool(rows.validation)),
             **self.support(job).settings(job),
         }
@@ -60,7 +60,7 @@ class UnslothBackend(SeparateBackend):
 
 def _quantization_problem(job: TrainJob, *, cuda: bool) -> str:
     wanted = job.quantization
-    if job.adapter != "qlora":
+    if not job.adapter.quantised:
         return ""
     if wanted.bits == 8:
         return "" if cuda else "trainer.quantization.bits=8: on a CPU Unsloth stores 4 bits; use backend=trl"
@@ -78,13 +78,13 @@ def _rows(job: TrainJob, place: Path) -> ExportedRows:
 
 
 def _loading(job: TrainJob) -> dict[str, Any]:
-    quantised = job.adapter == "qlora"
+    quantised = job.adapter.quantised
     return {
         "model_name": job.model_dir,
         "max_seq_length": job.trainer.max_length,
         "load_in_4bit": quantised and job.quantization.bits == 4,
         "load_in_8bit": quantised and job.quantization.bits == 8,
-        "full_finetuning": job.adapter == "none",
+        "full_finetuning": job.adapter.whole,
         "use_gradient_checkpointing": "unsloth" if job.trainer.gradient_checkpointing else False,
         "local_files_only": job.offline,
     }

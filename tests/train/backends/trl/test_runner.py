@@ -100,7 +100,7 @@ def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path,
     finally:
         FlatBatchTrainer.begin_step = original  # type: ignore[method-assign]
     resumed = train_here(job, tmp_path / "parts")
-    name = "model.safetensors" if job.adapter == "none" else "adapter_model.safetensors"
+    name = "model.safetensors" if job.adapter.whole else "adapter_model.safetensors"
     assert sha256_file(resumed.adapter_dir / name) == sha256_file(whole.adapter_dir / name)
     assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
     losses = [[row.get("loss", row.get("eval_loss")) for row in read_metrics(tmp_path / run / "metrics.jsonl")]
