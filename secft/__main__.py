@@ -102,7 +102,7 @@ def show(command: Command, arguments: list[str]) -> int:
 
     from secft.config.store import conf_directory, register_schemas
 
-    register_schemas()
+    register_schemas(command.root)
 
     def nothing(config: Any) -> None:
         """Hydra wants something to call; with these flags it does not."""

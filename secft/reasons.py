@@ -86,8 +86,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "cosine to the embedding of another example is {0} or more",
         "coseno con la representación de otro ejemplo de {0} o más",
     ),
-    "split.entity": ("split by entity", "división por entidad"),
-    "split.family": ("split by family", "división por familia"),
+    "split.by.entity": ("split by entity", "división por entidad"),
+    "split.by.family": ("split by family", "división por familia"),
     "split.phrasing": ("another phrasing of a held-out choice", "otra redacción de una pregunta reservada"),
     "split.taught": ("written by a model: not used to measure", "escrito por un modelo: no se usa para medir"),
     "decontamination": ("decontamination", "descontaminación"),
@@ -207,6 +207,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "training.diverged": ("diverged", "divergió"),
 }
 """Code -> words in English and Spanish, with ``{0}`` for a value."""
+
+
+SPLIT_RULES = tuple(code.removeprefix("split.by.") for code in WORDS if code.startswith("split.by."))
+"""Values of ``curation.split.by``; what each keeps together stands in secft/dataset/split.py."""
 
 
 @dataclass(frozen=True, order=True)

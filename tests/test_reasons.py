@@ -7,11 +7,12 @@ import pytest
 
 import secft
 from secft.config.schemas.curation import SplitConfig
-from secft.reasons import WORDS, Reason, read_reason, reason_text
+from secft.dataset.split import RULES
+from secft.reasons import SPLIT_RULES, WORDS, Reason, read_reason, reason_text
 
 PACKAGE = Path(secft.__file__).parent
 BUILT = {
-    "split.": {"split.entity", "split.family"},
+    "split.by.": {f"split.by.{rule}" for rule in SPLIT_RULES},
     "toxicity.": {code for code in WORDS if code.startswith("toxicity.")},
     "evaluation_sets.": {code for code in WORDS if code.startswith("evaluation_sets.")},
     "guard.": {code for code in WORDS if code.startswith("guard.")},
@@ -29,7 +30,7 @@ def written_codes() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 start = str(node.values[0].value)
-                found |= BUILT.get(f"{start.split('.')[0]}.", set()) if start.endswith(".") else set()
+                found |= BUILT.get(start, BUILT.get(f"{start.split('.')[0]}.", set())) if start.endswith(".") else set()
             elif isinstance(node, ast.Constant) and node.value in WORDS:
                 found.add(str(node.value))
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Reason" and node.args:
@@ -74,4 +75,4 @@ def test_a_reason_inside_a_reason_is_translated_too() -> None:
 
 def test_each_way_to_split_is_a_step() -> None:
     choices = SplitConfig.__dataclass_fields__["by"].metadata["choices"]
-    assert {f"split.{choice}" for choice in choices} <= set(WORDS)
+    assert set(choices) == set(SPLIT_RULES) == set(RULES)

@@ -201,7 +201,7 @@ def _chosen(override: Override) -> list[str]:
 
 
 def _compose(choices: list[str], root: Root[Any]) -> DictConfig:
-    register_schemas()
+    register_schemas(root)
     # Hydra keeps one global state; a composition inside a running Hydra application must give it back.
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from secft.config.roots import PlacesConfig, RunConfig
+from secft.config.roots import RUN, Root
 from secft.config.schemas.curation import CurationConfig
 from secft.config.schemas.dedup import DedupConfig
 from secft.config.schemas.distributed import DistributedConfig
@@ -57,13 +58,15 @@ def conf_directory() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-def register_schemas() -> None:
-    """Tell Hydra about every schema; calling it again changes nothing."""
+def register_schemas(root: Root[Any] = RUN) -> None:
+    """Tell Hydra about every schema; calling it again changes nothing.
+
+    Args:
+        root: of the command whose configuration is composed.
+    """
     register_resolver(conf_directory() / "hardware")
     store = ConfigStore.instance()
-    store.store(name="run_schema", node=RunConfig, provider="secft")
-    for command in ("dataset", "doctor"):
-        store.store(name=f"{command}_schema", node=PlacesConfig, provider="secft")
+    store.store(name=f"{root.name}_schema", node=root.schema, provider="secft")
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=group, name=name, node=schema, provider="secft")

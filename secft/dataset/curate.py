@@ -154,7 +154,7 @@ class _Comparing:
         repeated = only_first_phrasings(held_out, self.column("subject", held_out), self.column("choices", held_out))
         taught = held_out[self.column("taught", held_out)]
         self.sieve.drop(
-            f"split.{self.settings.split.by}",
+            f"split.by.{self.settings.split.by}",
             [(repeated, Reason("split.phrasing")), (taught, Reason("split.taught"))],
         )
         return {name: np.flatnonzero(self.sieve.alive & (of == number)) for number, name in enumerate(SPLITS)}

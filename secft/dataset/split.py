@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 Ranks = NDArray[np.float64]
+
+RULES: Mapping[str, Callable[[Example], str]] = {
+    "entity": lambda example: example.entity,
+    "family": lambda example: example.family,
+}
+"""Value of ``curation.split.by`` -> what an example belongs to; what belongs together falls into one split."""
 
 
 def rank(seed: int, name: str) -> float:

@@ -18,7 +18,7 @@ from secft.dataset.dedup import compared_group, compared_text, exact_duplicates
 from secft.dataset.dedup.words import Hashes
 from secft.dataset.freeze import content_digest
 from secft.dataset.rows import read_parquet
-from secft.dataset.split import SPLITS
+from secft.dataset.split import RULES, SPLITS
 from secft.errors import InputError
 from secft.files import read_json, read_jsonl, tree_digests
 from secft.records import Example, example_from_record
@@ -27,7 +27,7 @@ from secft.versions import MANIFEST
 SHOWN = 3
 """Names that are told of each kind of fault."""
 
-_KEYS = np.dtype([("split", "i1"), ("id", "u8"), ("entity", "u8"), ("family", "u8"), ("text", "u8", (2,))])
+_KEYS = np.dtype([("split", "i1"), ("id", "u8"), ("entity", "u8"), ("together", "u8"), ("text", "u8", (2,))])
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def faults(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
     found += _digest_faults(directory, manifest)
     found += _croissant_faults(directory, manifest)
     try:
-        rows = _read(directory)
+        rows = _read(directory, _rule(manifest))
     except InputError as error:
         return [*found, str(error)]
     except (KeyError, TypeError) as error:
@@ -115,7 +115,8 @@ def _examples(directory: Path) -> Iterator[tuple[int, Example]]:
             yield number, example_from_record(row)
 
 
-def _read(directory: Path) -> _Rows:
+def _read(directory: Path, rule: str) -> _Rows:
+    together = RULES[rule]
     tasks: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     chunks = [np.zeros(0, _KEYS)]
     stream = _examples(directory)
@@ -124,7 +125,7 @@ def _read(directory: Path) -> _Rows:
         for place, (number, example) in enumerate(some):
             tasks[SPLITS[number]][example.task] += 1
             text = hash128(f"{compared_group(example)}\x1f{compared_text(example)}")
-            names = (hash64(name) for name in (example.id, example.entity, example.family))
+            names = (hash64(name) for name in (example.id, example.entity, together(example)))
             chunk[place] = (number, *names, text)
         chunks.append(chunk)
     return _Rows(np.concatenate(chunks), tasks)
@@ -164,17 +165,23 @@ def _count_faults(manifest: Mapping[str, Any], rows: _Rows) -> Iterator[str]:
 
 
 def _split_faults(directory: Path, manifest: Mapping[str, Any], rows: _Rows) -> list[str]:
-    by_family = manifest["config"].get("curation", {}).get("split", {}).get("by") == "family"
+    rule = _rule(manifest)
     ids, counts = np.unique(rows.keys["id"], return_counts=True)
     suspects = {"id": set(ids[counts > 1].tolist())}
-    for kind in ("entity", "family") if by_family else ("entity",):
-        suspects[kind] = _in_two_splits(rows.keys[kind], rows.keys["split"])
+    for kind, key in {"entity": "entity", rule: "together"}.items():
+        suspects[kind] = _in_two_splits(rows.keys[key], rows.keys["split"])
     splits = rows.keys["split"]
     pairs = exact_duplicates(rows.keys["text"])
     across = {dropped: kept for dropped, kept in pairs.items() if splits[dropped] != splits[kept]}
     if not any(suspects.values()) and not across:
         return []
     return list(_told(directory, suspects, across))
+
+
+def _rule(manifest: Mapping[str, Any]) -> str:
+    """Return the rule by which a dataset was split; by entity where it says none that is known."""
+    rule = manifest["config"].get("curation", {}).get("split", {}).get("by")
+    return rule if rule in RULES else "entity"
 
 
 def _in_two_splits(names: Hashes, splits: NDArray[np.int8]) -> set[int]:
@@ -192,7 +199,7 @@ def _told(directory: Path, suspects: Mapping[str, set[int]], across: Mapping[int
         if row in wanted:
             named[row] = f"{example.id} ({SPLITS[number]})"
         for kind, hashes in suspects.items():
-            name = getattr(example, kind)
+            name = example.id if kind == "id" else RULES[kind](example)
             if hashes and hash64(name) in hashes:
                 places[kind].setdefault(name, []).append(SPLITS[number])
     repeated = [name for name, where in places["id"].items() if len(where) > 1]

@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 import re
+import shlex
+from pathlib import Path
 
 import pytest
 
+from secft.__main__ import COMMANDS, command_named
+from secft.config.command_line import read_command_line, split
+from secft.config.renamed import with_new_names
 from tests.architecture.layers import ROOT, imported
 
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
-    *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md")),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
 ]
+CONF = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_name_only_what_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     paths = re.findall(r"`((?:secft|conf|docs|tests|benchmarks)/[\w./-]+)`", text)
-    missing = [path for path in paths if not (ROOT / path).exists()]
+    # NAME stands for something that a reader adds: what it is added to must be there.
+    missing = [path for path in paths if not (ROOT / path.split("NAME")[0]).exists()]
     assert not missing
     links = list(re.findall(r"\]\((?!https?:|#)([^)#]+)", text))
     broken = [link for link in links if not ((ROOT / name).parent / link).exists()]
     assert not broken
+
+
+def commands_of(name: str) -> list[str]:
+    """Return the command lines of a document: whole lines, spans of code, and the heads of options."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = re.findall(r"^(?:\$ |# )?(python -m secft[^\n`]*)", text, re.MULTILINE)
+    found += re.findall(r"`(python -m secft[^`\n]*)`", text)
+    return [re.split(r"\s{2,}|\s#|\s\.\.\.|\s\(|\\$", line)[0].strip() for line in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [(name, line) for name in [*DOCUMENTS, *CONF] for line in dict.fromkeys(commands_of(name))]
+)
+def test_commands_in_documents_are_there(name: str, line: str, tmp_path: Path) -> None:
+    arguments = shlex.split(line)[3:]
+    word = arguments[0] if arguments and re.fullmatch(r"[a-z]+", arguments[0]) else "run"
+    assert word in COMMANDS, line
+    command = command_named(word)
+    flags, overrides, words = split(arguments[1:] if arguments[:1] == [word] else arguments)
+    overrides, old = with_new_names(overrides)
+    assert not old, "documents use the names that settings have now"
+    if words and "--help" not in words and not set(words) & {"--version"}:
+        command.parse(words)
+    read = read_command_line(flags, [text for text in overrides if "<" not in text and "…" not in text], command.root)
+    wrong = [problem for problem in read.problems if problem.reason not in ("must be given", "no such file")]
+    assert not wrong or "learnig_rate" in line, wrong
 
 
 def test_a_reader_follows_one_run_through_eight_files() -> None:

@@ -59,7 +59,7 @@ def test_funnel_chains(examples: list[Example], curated: Result) -> None:
         "length",
         "exact_duplicates",
         "near_duplicates",
-        "split.entity",
+        "split.by.entity",
         "decontamination",
         "balance",
     ]
@@ -227,4 +227,4 @@ def test_what_a_model_wrote_is_not_used_to_measure(examples: list[Example]) -> N
     curated = run([*some, *taught])
     assert not [row for row in curated.splits["test"] if row.provenance.teacher]
     assert [row for row in curated.splits["train"] if row.provenance.teacher]
-    assert reasons(curated, "split.entity")["split.taught"] > 0
+    assert reasons(curated, "split.by.entity")["split.taught"] > 0

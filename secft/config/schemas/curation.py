@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secft.config.setting import setting
+from secft.reasons import SPLIT_RULES
 
 
 @dataclass
@@ -14,7 +15,7 @@ class SplitConfig:
     by: str = setting(
         "entity",
         about="What stays together: an entity, or a family (a technique and its sub-techniques, a weakness's parent).",
-        choices=("entity", "family"),
+        choices=SPLIT_RULES,
     )
     test_fraction: float = setting(0.28, about="Entities held out for evaluation.", low=0, high=0.9)
     validation_fraction: float = setting(0.01, about="Entities held out for the validation loss.", low=0, high=0.5)

@@ -16,7 +16,7 @@ import numpy as np
 from secft.dataset.clean import comparable
 from secft.dataset.curation.label_noise import label, near_key, question_key
 from secft.dataset.dedup.compared import compared_group, compared_text
-from secft.dataset.split import balance_key, rank
+from secft.dataset.split import RULES, balance_key, rank
 from secft.records import Example
 
 COLUMNS = np.dtype(
@@ -124,6 +124,6 @@ def facts_of(example: Example, tokens: int, fault: int, contradicts: bool, rules
         "text": hash128(f"{compared_group(example)}\x1f{compared_text(example)}"),
         "asked": hash64(asked_text(example)),
         "subject": hash64(f"{example.task}\x1f{example.entity}"),
-        "entity_rank": rank(rules.seed, example.family if rules.by == "family" else example.entity),
+        "entity_rank": rank(rules.seed, RULES[rules.by](example)),
         "rank": rank(rules.seed, example.id),
     }
