@@ -45,7 +45,7 @@ def dataset(
     write(directory / "train.jsonl", rows)
     write(directory / "test.jsonl", [conversation(2000 + n, **ASKED) for n in range(test)])
     write(directory / "validation.jsonl", [conversation(1000 + n) for n in range(validation)])
-    step = {"step": "length", "seen": len(rows) + dropped, "dropped": {"longer than 512 tokens": dropped}}
+    step = {"step": "length", "seen": len(rows) + dropped, "dropped": {"length.long 512": dropped}}
     (directory / "manifest.json").write_text(json.dumps({"funnel": [step]}))
     return directory
 
