@@ -27,7 +27,10 @@ def missing_modules(names: tuple[str, ...]) -> list[str]:
 
 @lru_cache
 def cuda_devices() -> list[int]:
-    """Return the memory of each CUDA device in bytes, asked of the driver; empty without one."""
+    """Return the memory of each CUDA device in bytes, asked of the driver; empty without one.
+
+    Asked of CUDA itself, not of NVML (nvidia-ml-py): NVML counts the devices that CUDA_VISIBLE_DEVICES hides, too.
+    """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

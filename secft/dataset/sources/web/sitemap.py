@@ -1,4 +1,7 @@
-"""Sitemaps: the pages that a site names itself, and indexes of further sitemaps."""
+"""Sitemaps: the pages that a site names itself, and indexes of further sitemaps.
+
+Own code: trafilatura.sitemaps fetches by itself, past the guards against private addresses, and without limits.
+"""
 
 from __future__ import annotations
 
