@@ -24,6 +24,9 @@ _NAT64 = ip_network("64:ff9b::/96")
 _SPECIAL_V4 = (ip_network("192.88.99.0/24"),)
 _SPECIAL_V6 = tuple(IPv6Network(text) for text in ("::/96", "64:ff9b:1::/48", "2001::/23", "100::/64", "fec0::/10"))
 
+CREDENTIALS = "credentials in the address"
+"""Reason for which an address is refused that must not be shown."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -101,7 +104,7 @@ def parse_address(url: str) -> Place:
     if parts.scheme not in DEFAULT_PORTS:
         raise FetchRefused("scheme", f"{url!r}: only http and https are fetched")
     if "@" in parts.netloc:
-        raise FetchRefused("credentials in the address", f"an address on {parts.hostname!r}")
+        raise FetchRefused(CREDENTIALS, f"an address on {parts.hostname!r}")
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
         "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if parts.query else ""
     )

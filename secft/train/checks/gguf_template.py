@@ -1,7 +1,7 @@
 """The chat template inside a GGUF file, read without its tensors and without its vocabulary.
 
-Own code: gguf.GGUFReader makes an array of every token of the vocabulary (2.2 s for SmolLM2, this 0.03 s), has no limits
-for broken files, and belongs to an extra, while this check runs in every plan.
+Own code: gguf.GGUFReader makes an array of every token of the vocabulary (2.2 s for SmolLM2, this 0.03 s), has no
+limits for broken files, and belongs to an extra, while this check runs in every plan.
 
 Source: the GGUF specification, version 3 (ggml, docs/gguf.md).
 """

@@ -165,7 +165,7 @@ def _problems(config: PdfSource, key: str) -> list[Problem]:
 
 
 def _address_problems(config: PdfSource, key: str) -> list[Problem]:
-    from secft.net.addresses import parse_address
+    from secft.net.addresses import CREDENTIALS, parse_address
 
     problems = []
     for url in filter(is_address, config.paths):
@@ -173,7 +173,7 @@ def _address_problems(config: PdfSource, key: str) -> list[Problem]:
             parse_address(url)
         except FetchRefused as error:
             # The detail shows the address without its credentials.
-            shown = None if error.reason.startswith("credentials") else url
+            shown = None if error.reason == CREDENTIALS else url
             problems.append(Problem(key, f"{error.reason}: {error.detail}", shown))
     return problems
 
