@@ -10,6 +10,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from secft.config.compose import to_typed
 from secft.config.roots import RUN
 from secft.config.schemas.sweep import SweepConfig, is_searching, study_file
 from secft.config.store import conf_directory, register_schemas
+from secft.documents.document import as_json
+from secft.documents.run_outcome import RunOutcome
 from secft.errors import GateFailedError, InputError, Interrupted, SecftError
 from secft.files import digest, read_json, write_json, write_text
 from secft.log import complain
@@ -61,14 +64,14 @@ def watched(config: SweepConfig) -> AbstractContextManager[None]:
     return pruning(study_file(settings.sweep.dir), settings.job.num, config)
 
 
-def write_job_row(row: dict[str, Any]) -> None:
+def write_job_row(outcome: RunOutcome) -> None:
     """Keep the outcome of this job for the leaderboard; outside of a sweep nothing is written."""
     if not HydraConfig.initialized():
         return
     settings = HydraConfig.get()
     if settings.mode != RunMode.MULTIRUN:
         return
-    facts = {"job": settings.job.num, "overrides": list(settings.overrides.task), **row}
+    facts = {"job": settings.job.num, "overrides": list(settings.overrides.task), **as_json(outcome)}
     write_json(Path(settings.sweep.dir) / JOBS / f"{settings.job.num:04d}.json", facts)
 
 
@@ -83,7 +86,7 @@ def differing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "overrides": [text for text in row["overrides"] if text not in shared]} for row in rows]
 
 
-def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], dict[str, Any]]) -> int:
+def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], RunOutcome]) -> int:
     """Let Hydra start the jobs of a multirun, by its sweeper and its launcher.
 
     Args:
@@ -97,7 +100,7 @@ def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], di
     register_schemas()
     directory = sweep_directory(arguments, swept_outputs(arguments))
 
-    def job(config: Any) -> dict[str, Any]:
+    def job(config: Any) -> RunOutcome:
         return _run_job(config, shown, run)
 
     sys.argv = ["secft", *arguments, f"hydra.sweep.dir={directory}"]
@@ -105,7 +108,7 @@ def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], di
     return sweep_exit_code(directory)
 
 
-def _run_job(composed: Any, shown: str, run: Callable[[Any, str], dict[str, Any]]) -> dict[str, Any]:
+def _run_job(composed: Any, shown: str, run: Callable[[Any, str], RunOutcome]) -> RunOutcome:
     """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
     from secft.sweeping.objective import objective
     from secft.train.watching import StoppedByWatcher
@@ -115,15 +118,15 @@ def _run_job(composed: Any, shown: str, run: Callable[[Any, str], dict[str, Any]
     try:
         with watched(config.sweep):
             outcome = run(config, shown)
-        outcome["objective"] = objective(config.sweep, outcome)
+        outcome = replace(outcome, objective=objective(config.sweep, outcome))
     except Interrupted:
         raise KeyboardInterrupt from None
     except StoppedByWatcher as stopped:
         complain(str(stopped))
-        outcome = {"status": "pruned", "exit_code": GateFailedError.exit_code, "error": str(stopped)}
+        outcome = RunOutcome("pruned", GateFailedError.exit_code, error=str(stopped))
     except SecftError as error:
         complain(str(error))
-        outcome = {"status": "error", "exit_code": error.exit_code, "error": str(error)}
+        outcome = RunOutcome("error", error.exit_code, error=str(error))
     write_job_row(outcome)
     return outcome
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.command import Command, Verb
 from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
-from secft.documents.results import RESULTS
+from secft.documents.results import RESULTS, read_results
+from secft.documents.run_outcome import RunOutcome
 from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError, stopping, warnings_of
-from secft.files import digest, read_json
+from secft.files import digest
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
 from secft.planning.checks import BEFORE_TRAINING, inspect
@@ -32,7 +33,7 @@ DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
 
 
-def run(config: RunConfig, command: str) -> dict[str, Any]:
+def run(config: RunConfig, command: str) -> RunOutcome:
     """Run one experiment from its sources to a registered model.
 
     Args:
@@ -40,8 +41,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
         command: what the user typed, for the reports.
 
     Returns:
-        What a leaderboard wants to know: run, status, exit code (0, or 3 where the gates did not pass and nothing
-        was registered), directory, registered path, results, what training reported.
+        How it ended; the exit code is 0, or 3 where the gates did not pass and nothing was registered.
 
     Raises:
         ConfigError: something is wrong with the configuration or this machine; nothing was started.
@@ -53,7 +53,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
         if any(problem.key.split(".")[0] in DATA_GROUPS for problem in pipeline.problems(config, machine=False)):
             raise ConfigError(found)  # no data can be made, so there is nothing to plan with
         startable = pipeline.plan(config, found)
-        return {"status": "planned", "exit_code": 0 if startable else ConfigError.exit_code}
+        return RunOutcome("planned", 0 if startable else ConfigError.exit_code)
     if found:
         raise ConfigError(found)
     collect.refresh(config.source)  # before anything is named after its content
@@ -68,7 +68,7 @@ def run(config: RunConfig, command: str) -> dict[str, Any]:
         directory.close()
 
 
-def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirectory, log: RunLog) -> dict[str, Any]:
+def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirectory, log: RunLog) -> RunOutcome:
     start = time.monotonic()
 
     def on_stage(result: StageResult) -> None:
@@ -120,32 +120,32 @@ def _write_reports(
 
 def _conclude(
     config: RunConfig, pipeline: Pipeline, artifacts: dict[str, Artifact], directory: RunDirectory, log: RunLog
-) -> dict[str, Any]:
+) -> RunOutcome:
     """Register a candidate that passed; say why another one is not registered."""
     verdict = artifacts["gates"].summary["verdict"]
-    outcome = {
-        "run": directory.name,
-        "directory": str(directory.path),
-        "verdict": verdict,
-        "results": read_json(artifacts["evaluate"].path / RESULTS),
-        "training": artifacts["train"].summary,
-    }
-    card = directory.path / pipeline.card
+    card, models = directory.path / pipeline.card, Path(config.paths.models)
+    outcome = RunOutcome(
+        status={"fail": "failed"}.get(verdict, verdict),
+        exit_code=GateFailedError.exit_code,
+        run=directory.name,
+        directory=str(directory.path),
+        verdict=verdict,
+        results=read_results(artifacts["evaluate"].path / RESULTS),
+        validation_loss=artifacts["train"].summary.get("best_validation_loss"),
+    )
     if verdict == "pass":
-        origin, models = pipeline.origin(config, artifacts), Path(config.paths.models)
-        text = card.read_text(encoding="utf-8")
+        text, origin = card.read_text(encoding="utf-8"), pipeline.origin(config, artifacts)
         place = register_model(artifacts, text, models, config.backend.name, directory.name, origin)
         log.say(f"gates passed; registered {place}", "green")
         directory.finish("passed", verdict=verdict, registered=str(place))
-        return {**outcome, "status": "passed", "exit_code": 0, "registered": str(place)}
-    status = {"fail": "failed"}.get(verdict, verdict)
+        return replace(outcome, status="passed", exit_code=0, registered=str(place))
     log.say(f"the gates say {verdict}: nothing was registered; {card} tells why", "bold red")
-    directory.finish(status, verdict=verdict)
-    return {**outcome, "status": status, "exit_code": GateFailedError.exit_code}
+    directory.finish(outcome.status, verdict=verdict)
+    return outcome
 
 
 def _call(config: RunConfig, arguments: argparse.Namespace) -> int:
-    return int(run(config, arguments.shown)["exit_code"])
+    return run(config, arguments.shown).exit_code
 
 
 def _help(commands: Mapping[str, str]) -> str:

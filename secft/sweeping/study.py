@@ -18,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from secft.config.schemas.sweep import SweepConfig
+from secft.documents.run_outcome import RunOutcome
 from secft.sweeping.objective import is_minimised
 
 NAME = "secft"
@@ -85,16 +86,15 @@ def unfinished(study: optuna.Study) -> list[Trial]:
     return [Trial(study, trial._trial_id) for trial in study.get_trials(deepcopy=False, states=states)]
 
 
-def tell(study: optuna.Study, trial: Trial, outcome: dict[str, Any]) -> None:
+def tell(study: optuna.Study, trial: Trial, outcome: RunOutcome) -> None:
     """Record the end of a job.
 
     Args:
         study: of the sweep.
         trial: the job.
-        outcome: its row: ``status``, ``objective``.
+        outcome: how it ended.
     """
-    status = str(outcome.get("status"))
-    value = (outcome.get("objective") or {}).get("value")
+    status, value = outcome.status, outcome.objective.get("value")
     if status == "pruned":
         study.tell(trial, state=TrialState.PRUNED)
     elif status == "error" or value is None:

@@ -19,6 +19,8 @@ from secft.config.command_line import read_command_line, split
 from secft.config.compose import read_config
 from secft.config.roots import RUN
 from secft.config.schemas.sweep import SweepConfig
+from secft.documents.results import results_from_json
+from secft.documents.run_outcome import RunOutcome
 from secft.errors import ConfigError
 from secft.reports.leaderboard import leaderboard
 from secft.sweeping.objective import objective
@@ -60,7 +62,7 @@ class Measured:
             passes = said["trainer.lora.r"] != "16"
             value = loss if passes else loss / 10
             row = {"metric": "validation_loss", "direction": "minimize", "value": value}
-            returned.append(Returned({"status": "passed" if passes else "failed", "objective": row}))
+            returned.append(Returned(RunOutcome("passed" if passes else "failed", 0 if passes else 3, objective=row)))
         return returned
 
 
@@ -146,9 +148,9 @@ def test_a_job_that_lags_behind_is_stopped_and_one_that_leads_is_not(tmp_path: P
                 for step, loss in enumerate(losses, start=1):
                     show_watchers(StepProgress(step, len(losses), None, loss, 0.0, 0.0))
         except StoppedByWatcher:
-            tell(study, trial, {"status": "pruned"})
+            tell(study, trial, RunOutcome("pruned", 3))
             return "pruned"
-        tell(study, trial, {"status": "failed", "objective": {"value": -losses[-1]}})
+        tell(study, trial, RunOutcome("failed", 3, objective={"value": -losses[-1]}))
         return "finished"
 
     assert [job([3.0, 2.0, 1.0]), job([3.0, 2.1, 1.1])] == ["finished", "finished"]
@@ -178,13 +180,22 @@ def test_gates_rank_before_the_metric_and_every_outcome_is_shown() -> None:
         assert said in text
 
 
+def measured(value: float) -> dict[str, float]:
+    return {"value": value, "low": value, "high": value}
+
+
 def test_objectives_are_read_from_results() -> None:
     results = {
         "tasks": {
-            "security_mcq": {"metrics": {"accuracy": {"candidate": {"value": 0.5}, "difference": {"value": 0.1}}}}
+            "security_mcq": {
+                "items": 9,
+                "metrics": {
+                    "accuracy": {"base": measured(0.4), "candidate": measured(0.5), "difference": measured(0.1)}
+                },
+            }
         }
     }
-    outcome = {"results": results, "training": {"best_validation_loss": 1.25}}
+    outcome = RunOutcome("failed", 3, results=results_from_json(results), validation_loss=1.25)
     assert objective(SweepConfig(), outcome)["value"] == pytest.approx(0.1)
     assert objective(SweepConfig(metric="security_mcq.accuracy"), outcome)["value"] == 0.5
     loss = objective(SweepConfig(metric="validation_loss"), outcome)
