@@ -155,10 +155,10 @@ class Pipeline:
     read: frozenset[str]
     plan: Callable[[RunConfig, Sequence[Problem]], bool]
     publish: Mapping[str, Callable[[RunConfig, Artifact], Path]]
-    reports: Callable[[RunConfig, Inputs, RunRecord], dict[str, str]]
+    reports: Callable[[reporting.ReportSettings, Inputs, RunRecord], dict[str, str]]
     card: str
     first: str
-    origin: Callable[[RunConfig, Inputs], dict[str, Any]]
+    origin: Callable[[reporting.ReportSettings, Inputs], dict[str, Any]]
 
     def run_name(self, config: RunConfig) -> str:
         """Return the name of a run: model, trainer, and a hash of the configuration and of all read from outside.
@@ -185,20 +185,16 @@ class Pipeline:
         return [*unread, *stopping(inspect(self.checks, Situation(config), when))]
 
 
-def _reads_documents(config: RunConfig) -> bool:
-    """Tell whether texts for pretraining come from sources, not from files."""
-    return not pretraining.trainer_of(config).files
-
-
 def _pretrain_stages(config: RunConfig) -> tuple[Stage[Any], ...]:
-    if not _reads_documents(config):
+    if pretraining.pretraining_of(config.trainer).files:
         return PRETRAIN_STAGES
     corpus, *rest = PRETRAIN_STAGES
     return (DOCUMENTS, replace(corpus, needs=("documents",)), *rest)
 
 
 def _pretrain_external(config: RunConfig) -> dict[str, str]:
-    texts = documents.source_digests(documents.DocumentsSettings.of(config)) if _reads_documents(config) else {}
+    files = pretraining.pretraining_of(config.trainer).files
+    texts = {} if files else documents.source_digests(documents.DocumentsSettings.of(config))
     return {**texts, **pretraining.corpus_digests(pretraining.CorpusSettings.of(config))}
 
 

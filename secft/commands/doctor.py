@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def examine(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     names, root = _names(words), Path(config.paths.backends)
     code = _fix(names, root) if arguments.fix else 0
     states = {name: check(name, root, files=arguments.files) for name in names}
-    facts = {"machine": _machine(config.paths), "extras": _extras(), "backends": _told(states, root)}
+    facts = {
+        "machine": _machine(config.paths),
+        "extras": _extras(),
+        "backends": _told(states, root),
+        "run": _run_problems(config.paths),
+    }
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
@@ -83,6 +89,15 @@ def _machine(paths: PathsConfig) -> dict[str, Any]:
             for name in ("data", "models", "outputs", "cache", "backends")
         },
     }
+
+
+def _run_problems(paths: PathsConfig) -> list[str]:
+    """Return what keeps the main job from being started here: the same checks that a run makes."""
+    from secft.config.compose import read_config
+    from secft.pipelines import pipeline_of
+
+    config = replace(read_config([]), paths=paths)
+    return [str(problem) for problem in pipeline_of(config).problems(config)]
 
 
 def _version(package: str) -> str | None:
@@ -146,6 +161,7 @@ def _sections(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     here = "ready" if _version("torch") else "torch is not installed"
     own = [[name, here, ""] for name, record in BACKENDS.items() if not record.separate]
     rows = own + [[name, _state(told), told["directory"]] for name, told in facts["backends"].items()]
+    yield "Main job", "\n".join(facts["run"]) or "nothing keeps it from being started"
     yield "Environments of backends", columns(("backend", "state", "place"), rows)
     if facts["extras"]:
         yield "Optional parts", columns(("extra", "missing"), [_extra_row(*item) for item in facts["extras"].items()])

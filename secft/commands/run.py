@@ -23,7 +23,7 @@ from secft.planning.situation import Situation
 from secft.run_directory import RunDirectory
 from secft.stage import Inputs, StageResult, lasting, run_stages
 from secft.stages.dataset import DATASET
-from secft.stages.reporting import register_model
+from secft.stages.reporting import ReportSettings, register_model
 from secft.train.checks import machine_of
 from secft.train.watching import StoppedByWatcher
 
@@ -113,7 +113,9 @@ def _write_reports(
     """Write what people read, whatever the gates say; reports that tell the same already stay as they are."""
     made = {name: artifact.manifest["fingerprint"] for name, artifact in artifacts.items()}
     identity = digest({"version": REPORTS_VERSION, "config": lasting(config), "stages": made})
-    written = directory.write_reports(identity, lambda: pipeline.reports(config, artifacts, directory.record))
+    written = directory.write_reports(
+        identity, lambda: pipeline.reports(ReportSettings.of(config), artifacts, directory.record)
+    )
     if written and directory.record.reports:
         log.say(f"reports: {', '.join(directory.record.reports.files)}")
 
@@ -134,7 +136,7 @@ def _conclude(
         validation_loss=artifacts["train"].summary.get("best_validation_loss"),
     )
     if verdict == "pass":
-        text, origin = card.read_text(encoding="utf-8"), pipeline.origin(config, artifacts)
+        text, origin = card.read_text(encoding="utf-8"), pipeline.origin(ReportSettings.of(config), artifacts)
         place = register_model(artifacts, text, models, config.backend.name, directory.name, origin)
         log.say(f"gates passed; registered {place}", "green")
         directory.finish("passed", verdict=verdict, registered=str(place))

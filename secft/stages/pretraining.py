@@ -12,7 +12,7 @@ from typing import Any
 
 from secft.artifact import Artifact
 from secft.config.roots import RunConfig
-from secft.config.schemas.training import BackendConfig, TrackerConfig
+from secft.config.schemas.training import BackendConfig, TrackerConfig, TrainerConfig
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult, read_results
 from secft.documents.train_result import TrainingRecord
@@ -51,15 +51,15 @@ HELD_OUT = "held_out_text"
 """What the model is measured by: the only task of a pretraining."""
 
 
-def trainer_of(config: RunConfig) -> PretrainTrainer:
+def pretraining_of(trainer: TrainerConfig) -> PretrainTrainer:
     """Return the settings of pretraining.
 
     Raises:
         InputError: the trainer is another one.
     """
-    if isinstance(config.trainer, PretrainTrainer):
-        return config.trainer
-    raise InputError(f"backend=nanogpt trains from random weights: trainer=pretrain, not {config.trainer.name}.")
+    if isinstance(trainer, PretrainTrainer):
+        return trainer
+    raise InputError(f"backend=nanogpt trains from random weights: trainer=pretrain, not {trainer.name}.")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class CorpusSettings:
     @classmethod
     def of(cls, config: RunConfig) -> CorpusSettings:
         """Take them from the configuration of a run."""
-        trainer = trainer_of(config)
+        trainer = pretraining_of(config.trainer)
         name = config.dataset.name or ("logs" if trainer.files else "-".join(sorted(config.source)))
         return cls(name, trainer, config.seed, Path(config.paths.data), Path(config.paths.cache))
 
@@ -181,7 +181,7 @@ class PretrainSettings:
     @classmethod
     def of(cls, config: RunConfig) -> PretrainSettings:
         """Take them from the configuration of a run."""
-        return cls(trainer_of(config), config.backend, config.seed, config.tracker)
+        return cls(pretraining_of(config.trainer), config.backend, config.seed, config.tracker)
 
 
 def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
@@ -224,18 +224,12 @@ def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bo
     """
     if not isinstance(config.trainer, PretrainTrainer):
         raise ConfigError(problems)
-    print("\n".join([*plan_lines(config), *(f"lacking: {problem}" for problem in problems)]))
-    return not problems
-
-
-def plan_lines(config: RunConfig) -> list[str]:
-    """Return what a run would do, for people."""
-    trainer, job = trainer_of(config), pretraining_job(PretrainSettings.of(config), Path("DATA"))
+    trainer, job = pretraining_of(config.trainer), pretraining_job(PretrainSettings.of(config), Path("DATA"))
     texts = ", ".join(trainer.files) or f"the documents of {', '.join(sorted(config.source))}"
     # Embeddings are tied; a block has four square matrices in attention and eight in the feed-forward part.
     weights = job.n_layer * 12 * job.n_embd**2 + job.block_size * job.n_embd
     hidden = "obfuscated first" if trainer.obfuscate else "as they are: nothing is obfuscated"
-    return [
+    lines = [
         f"texts: {texts}; {hidden}; {trainer.level} level",
         f"held out: {100 * trainer.validation_share:g} % by {trainer.split}",
         f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
@@ -244,6 +238,8 @@ def plan_lines(config: RunConfig) -> list[str]:
         f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own executor'}",
         "gate: the loss on held-out text lies certainly below that of counted trigrams",
     ]
+    print("\n".join([*lines, *(f"lacking: {problem}" for problem in problems)]))
+    return not problems
 
 
 def pretrain(settings: PretrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:

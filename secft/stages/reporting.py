@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from secft.base import find_base_model
-from secft.config.roots import RunConfig
+from secft.config.roots import EvidenceConfig, RunConfig
+from secft.config.schemas.model import ModelConfig
 from secft.documents.dataset_manifest import read_corpus_manifest, read_dataset_manifest
 from secft.documents.decision import GATES, read_decision
 from secft.documents.results import RESULTS, read_results
@@ -27,15 +29,35 @@ from secft.stages.training import training_record
 CARD, REPORT = "MODEL_CARD.md", "report.html"
 
 
-def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> dict[str, str]:
+@dataclass(frozen=True)
+class ReportSettings:
+    """What reports tell of a configuration.
+
+    Attributes:
+        values: all of it, as plain values.
+        model: the base model.
+        evidence: header of the evidence document.
+    """
+
+    values: Mapping[str, Any]
+    model: ModelConfig
+    evidence: EvidenceConfig
+
+    @classmethod
+    def of(cls, config: RunConfig) -> ReportSettings:
+        """Take them from the configuration of a run."""
+        return cls(plain(config), config.model, config.evidence)
+
+
+def candidate_reports(settings: ReportSettings, inputs: Inputs, record: RunRecord) -> dict[str, str]:
     """Return model card, evidence document and report of a run, whatever its gates say."""
     train, evaluate = inputs["train"], inputs["evaluate"]
     facts = RunFacts(
         run_id=record.run,
         command=record.command,
         created=datetime.datetime.now(datetime.UTC),
-        config=plain(config),
-        model=find_base_model(config.model).as_dict(),
+        config=settings.values,
+        model=find_base_model(settings.model).as_dict(),
         dataset=read_dataset_manifest(inputs["dataset"].path / DATASET),
         dataset_path=record.dataset or "",
         train=training_record(inputs),
@@ -47,7 +69,7 @@ def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> d
         environment=record.environment,
         stages=record.stages,
     )
-    header = config.evidence
+    header = settings.evidence
     return {
         CARD: model_card(facts),
         evidence_name(header.iteration, facts.created): evidence(
@@ -57,13 +79,13 @@ def candidate_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> d
     }
 
 
-def pretrained_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> dict[str, str]:
+def pretrained_reports(settings: ReportSettings, inputs: Inputs, record: RunRecord) -> dict[str, str]:
     """Return the card of a pretrained model, whatever the gate says."""
     corpus, train = inputs["corpus"], inputs["train"]
     facts = PretrainFacts(
         run_id=record.run,
         created=datetime.datetime.now(datetime.UTC),
-        trainer=plain(config.trainer),
+        trainer=settings.values["trainer"],
         data=read_corpus_manifest(corpus.path / corpus.summary["place"]),
         data_path=record.dataset or "",
         train=training_record(inputs),
@@ -75,9 +97,9 @@ def pretrained_reports(config: RunConfig, inputs: Inputs, record: RunRecord) -> 
     return {CARD: pretrain_card(facts)}
 
 
-def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+def candidate_origin(settings: ReportSettings, inputs: Inputs) -> dict[str, Any]:
     """Return what the registry keeps about a candidate: its base and its dataset, by digest."""
-    base = find_base_model(config.model)
+    base = find_base_model(settings.model)
     return {
         "base_model": base.hub_id or base.name,
         "base_digest": base.digest,
@@ -87,7 +109,7 @@ def candidate_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def pretrained_origin(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+def pretrained_origin(settings: ReportSettings, inputs: Inputs) -> dict[str, Any]:
     """Return what the registry keeps about a pretrained model: it has no base."""
     corpus = inputs["corpus"]
     return {"base_model": "", "dataset_digest": read_corpus_manifest(corpus.path / corpus.summary["place"]).digest}

@@ -30,6 +30,7 @@ def test_tells_machine_methods_environments_and_missing_parts(
     for part in ("processor", "memory", "CUDA devices", "paths.backends", *METHODS, *BACKENDS):
         assert part in told
     assert told.count("not made yet") == len(SEPARATE)
+    assert "Main job\nnothing keeps it from being started" in told
     assert not any(tmp_path.iterdir())
 
 
@@ -106,3 +107,15 @@ def test_fix_goes_on_after_a_failure_and_ends_with_it(
     assert main(["doctor", "--fix", "--backend", "unsloth", "axolotl", place(tmp_path)]) == 1
     assert asked == [("axolotl", tmp_path), ("unsloth", tmp_path)]
     assert "unsloth: no network" in capsys.readouterr().err
+
+
+def test_what_keeps_the_main_job_from_being_started_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs").write_text("a file where the outputs should be")
+    assert main(["doctor", "--json", place(tmp_path), "paths.models=/proc/models"]) == 0
+    other, problem = json.loads(capsys.readouterr().out)["run"]
+    assert "paths.outputs" in problem
+    assert "is below a file" in problem
+    assert "paths.models" in other
