@@ -114,7 +114,7 @@ def test_what_keeps_the_main_job_from_being_started_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outputs").write_text("a file where the outputs should be")
-    assert main(["doctor", "--json", place(tmp_path), "paths.models=/proc/models"]) == 0
+    assert main(["doctor", "--json", place(tmp_path), f"paths.models={tmp_path}/outputs/models"]) == 0
     other, problem = json.loads(capsys.readouterr().out)["run"]
     assert "paths.outputs" in problem
     assert "is below a file" in problem
