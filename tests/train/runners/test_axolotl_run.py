@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import signal
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from secft.train.backends.separate import SCRIPTS
+from tests.train.runners.trainers import module
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _scripts_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As when a script is started by path; signal handlers and modules of those names are put back afterwards."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    for name in ("facts", "guards", "ranks", "recording", "session", "stopping", "utilisation"):
-        sys.modules.pop(name, None)
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)
-
-
-def rows() -> list[dict[str, Any]]:
-    """Eight rows of ten tokens and two of padding; six tokens carry loss."""
-    import torch
-
-    torch.manual_seed(1)
-    ids = torch.randint(1, 64, (8, 12))
-    mask, labels = torch.ones_like(ids), ids.clone()
-    mask[:, 10:], labels[:, :4], labels[:, 10:] = 0, -100, -100
-    return [{"input_ids": i, "attention_mask": m, "labels": t} for i, m, t in zip(ids, mask, labels, strict=True)]
 
 
 def test_rows_that_a_backend_lost_or_changed_are_refused(tokenizer: Any) -> None:

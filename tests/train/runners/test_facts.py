@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from secft.train.backends.separate import SCRIPTS
+from tests.train.runners.trainers import module
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _scripts_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As when a script is started by path; signal handlers and modules of those names are put back afterwards."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    for name in ("facts", "guards", "ranks", "recording", "session", "stopping", "utilisation"):
-        sys.modules.pop(name, None)
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)
 
 
 def test_names_of_modules_are_written_in_order(tmp_path: Path) -> None:

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import signal
-import sys
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from secft.train.backends.separate import SCRIPTS
+from tests.train.runners.trainers import module
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _scripts_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As when a script is started by path; signal handlers and modules of those names are put back afterwards."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    for name in ("facts", "guards", "ranks", "recording", "session", "stopping", "utilisation"):
-        sys.modules.pop(name, None)
 
 
 def test_utilisation_counts_packed_weights_and_all_devices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +26,3 @@ def test_utilisation_counts_packed_weights_and_all_devices(monkeypatch: pytest.M
     assert told.flops_utilisation(8_000_000_000, 10_000_000, 3000.0) == pytest.approx(0.0485, abs=1e-4)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A device nobody knows")
     assert told.flops_utilisation(8_000_000_000, 0, 3000.0) is None
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)

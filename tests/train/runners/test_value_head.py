@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from secft.train.backends.separate import SCRIPTS
+from tests.train.runners.trainers import adapted, module
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _scripts_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As when a script is started by path; signal handlers and modules of those names are put back afterwards."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    for name in ("facts", "guards", "ranks", "recording", "session", "stopping", "utilisation"):
-        sys.modules.pop(name, None)
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)
-
-
-def adapted() -> Any:
-    """A random model of two layers with adapters everywhere."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    shape = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=64, **shape))
-    return get_peft_model(model, LoraConfig(target_modules="all-linear", r=4, task_type="CAUSAL_LM"))
 
 
 def test_a_reward_model_of_llama_factory_scores_as_a_classifier(tmp_path: Path) -> None:
