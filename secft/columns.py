@@ -17,13 +17,12 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[object]], numbers: Co
         rows: cells; numbers are written with separators of thousands.
         numbers: columns that are aligned to the right.
     """
-    table = [list(header), *([_cell(cell) for cell in row] for row in rows)]
+    table = [
+        list(header),
+        *([(f"{cell:,}" if isinstance(cell, int) else " ".join(str(cell).split())) for cell in row] for row in rows),
+    ]
     widths = [max(len(row[place]) for row in table) for place in range(len(header))]
     return "\n".join(_line(row, widths, numbers) for row in table)
-
-
-def _cell(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else " ".join(str(cell).split())
 
 
 def _line(row: Sequence[str], widths: Sequence[int], numbers: Container[int]) -> str:

@@ -93,7 +93,11 @@ class GeminiClient:
         try:
             response = self._genai.models.generate_content(
                 model=self._config.model,
-                contents=_contents(request),
+                contents=[
+                    {"role": _ROLES[message["role"]], "parts": [{"text": message["content"]}]}
+                    for message in request.messages
+                    if message["role"] != "system"
+                ],
                 config=types.GenerateContentConfig(**_generation(request, parameters)),
             )
             return str(response.sdk_http_response.body).encode()
@@ -120,14 +124,6 @@ class GeminiClient:
             key_source=key_source(self._config.api_key_env),
             retry_after=retry_after(headers) or _retry_delay(error.details),
         )
-
-
-def _contents(request: Request) -> list[dict[str, Any]]:
-    return [
-        {"role": _ROLES[message["role"]], "parts": [{"text": message["content"]}]}
-        for message in request.messages
-        if message["role"] != "system"
-    ]
 
 
 def _generation(request: Request, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,11 @@ def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         for step in manifest["funnel"]
     ]
     sources = [
-        [name, *(facts.get(key, "") for key in ("documents", "version", "license")), _refused(facts)]
+        [
+            name,
+            *(facts.get(key, "") for key in ("documents", "version", "license")),
+            "; ".join(f"{count} {reason}" for reason, count in facts.get("dropped", {}).items()),
+        ]
         for name, facts in manifest["sources"].items()
     ]
     parents = [[name, digest] for name, digest in manifest["parents"].items()]
@@ -111,10 +115,6 @@ def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Licences", "\n".join(manifest["licenses"])),
         ("Made of", columns(("input", "digest"), parents)),
     ]
-
-
-def _refused(source: Mapping[str, Any]) -> str:
-    return "; ".join(f"{count} {reason}" for reason, count in source.get("dropped", {}).items())
 
 
 def _samples(directory: Path) -> dict[str, dict[str, str]]:

@@ -17,7 +17,7 @@ from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
 from secft.config.roots import PathsConfig, PlacesConfig, Root
 from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
-from secft.errors import InputError, Problem, SecftError, did_you_mean
+from secft.errors import InputError, SecftError, did_you_mean
 from secft.log import complain
 from secft.train.backends import BACKENDS, SEPARATE
 from secft.train.environments import UNDONE, check, repair
@@ -40,7 +40,15 @@ def examine(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     facts = {
         "machine": _machine(config.paths),
         "extras": _extras(),
-        "backends": _told(states, root),
+        "backends": {
+            name: {
+                "directory": str(root / name),
+                "state": "ready" if not found else found[0].code,
+                "findings": [{"kind": problem.code, "detail": problem.reason} for problem in found],
+                "bytes": BACKENDS[name].environment_bytes,
+            }
+            for name, found in states.items()
+        },
         "run": _run_problems(config.paths),
     }
     if arguments.json:
@@ -135,18 +143,6 @@ def _lacking(requirement: Requirement) -> str:
     if requirement.specifier.contains(version, prereleases=True):
         return ""
     return f"{requirement.name}{requirement.specifier} (installed is {version})"
-
-
-def _told(states: dict[str, list[Problem]], root: Path) -> dict[str, Any]:
-    return {
-        name: {
-            "directory": str(root / name),
-            "state": "ready" if not found else found[0].code,
-            "findings": [{"kind": problem.code, "detail": problem.reason} for problem in found],
-            "bytes": BACKENDS[name].environment_bytes,
-        }
-        for name, found in states.items()
-    }
 
 
 def _print(facts: dict[str, Any]) -> None:

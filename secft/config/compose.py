@@ -80,7 +80,11 @@ def compose_job(overrides: Sequence[str], root: Root[Any] = RUN) -> Composed:
     """Compose one job and collect its problems; a sweep's first choice stands for the sweep."""
     parsed, problems = _parse(overrides)
     choices = [override for override in parsed if _is_group(override, root)]
-    values = [override for override in parsed if not _is_group(override, root) and not _is_hydra(override)]
+    values = [
+        override
+        for override in parsed
+        if not _is_group(override, root) and override.key_or_group.split(".")[0].split("/")[0] != "hydra"
+    ]
     good, bad = _check_choices(choices, root)
     problems += bad
     try:
@@ -152,10 +156,6 @@ def _choices(override: Override, text: str) -> list[str]:
         key = text.partition("=")[0]
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     return [text]
-
-
-def _is_hydra(override: Override) -> bool:
-    return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
 
 
 def _is_group(override: Override, root: Root[Any]) -> bool:

@@ -46,7 +46,13 @@ def unknown_key(config: DictConfig, key: str) -> Problem | None:
         known = _names(node)
         if known is not None and part not in known:
             path = ".".join([*walked, part])
-            return Problem(path, "no such setting", None, _siblings(known), _suggest(config, walked, part, known))
+            return Problem(
+                path,
+                "no such setting",
+                None,
+                ", ".join(sorted(known)) if known else "nothing below it: it is a plain value",
+                _suggest(config, walked, part, known),
+            )
         walked.append(part)
         node = OmegaConf.select(config, ".".join(walked), throw_on_missing=False)
     return None
@@ -87,10 +93,6 @@ def _is_open(config: DictConfig, key: str) -> bool:
     return bool(parent) and _names(OmegaConf.select(config, parent)) is None
 
 
-def _siblings(known: list[str]) -> str:
-    return ", ".join(sorted(known)) if known else "nothing below it: it is a plain value"
-
-
 def _suggest(config: DictConfig, walked: list[str], part: str, known: list[str]) -> str | None:
     near = did_you_mean(part, known)
     if near:
@@ -127,12 +129,13 @@ def _apply(config: DictConfig, key: str, value: Any) -> Problem | None:
         OmegaConf.select(config, key)
     except OmegaConfBaseException as error:
         allowed = (allowed_values(item) if item else "") or _type_name(item)
-        return Problem(key, _reason(error), plain, allowed)
+        return Problem(
+            key,
+            "has the wrong type" if "could not be converted" in str(error) else str(error).splitlines()[0],
+            plain,
+            allowed,
+        )
     return None
-
-
-def _reason(error: OmegaConfBaseException) -> str:
-    return "has the wrong type" if "could not be converted" in str(error) else str(error).splitlines()[0]
 
 
 def _type_name(item: Field[Any] | None) -> str:

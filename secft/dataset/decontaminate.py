@@ -141,13 +141,11 @@ def guard_index(name: str, items: Sequence[str], settings: GuardConfig) -> Guard
                 run = tuple(words[start : start + size])
                 index.runs.setdefault(run[:2], set()).add(run)
         wanted = named(item)
-        index.ids.update(name for name in wanted if _counts(name, settings))
+        index.ids.update(
+            name for name in wanted if (settings.vulnerability_ids if is_vulnerability(name) else settings.subject_ids)
+        )
     index.questions.discard("")
     return index
-
-
-def _counts(identifier: str, settings: GuardConfig) -> bool:
-    return settings.vulnerability_ids if is_vulnerability(identifier) else settings.subject_ids
 
 
 def _rule(

@@ -9,7 +9,7 @@ from secft.dataset.store import DocumentStore
 from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
-from secft.dataset.templates.writing import DraftExample, Setting, Skip, dice
+from secft.dataset.templates.writing import Setting, Skip, dice
 from secft.records import Document, Example, Message, Provenance, Tally
 
 SYNTHESIS_VERSION = 4
@@ -35,30 +35,6 @@ def _provenance(document: Document, fields: tuple[str, ...]) -> Provenance:
         source_version=document.source_version,
         license=document.license,
         url=document.url,
-    )
-
-
-def _example(document: Document, task: str, number: int, draft: DraftExample, system: str) -> Example:
-    return Example(
-        id=f"{document.source}:{document.id}:{task}:{draft.label or number}",
-        task=task,
-        entity=document.id,
-        family=document.fields.get("parent") or document.id,
-        messages=_messages(system, draft.question, draft.answer),
-        provenance=_provenance(document, draft.fields),
-        choices=draft.choices,
-        answer=draft.right,
-    )
-
-
-def _from_pool(item: PoolItem, system: str) -> Example:
-    return Example(
-        id=f"secft:{item.id}:{item.task}:{item.label}",
-        task=item.task,
-        entity=item.entity,
-        family=item.entity,
-        messages=_messages(system, item.question, item.answer),
-        provenance=Provenance(item.id, ("question", "answer"), "secft", VERSION, LICENSE, ""),
     )
 
 
@@ -92,7 +68,16 @@ def write_examples(
                 continue
             tally.keep()
             for number, draft in enumerate(written):
-                yield _example(document, task, number, draft, config.system_prompt)
+                yield Example(
+                    id=f"{document.source}:{document.id}:{task}:{draft.label or number}",
+                    task=task,
+                    entity=document.id,
+                    family=document.fields.get("parent") or document.id,
+                    messages=_messages(config.system_prompt, draft.question, draft.answer),
+                    provenance=_provenance(document, draft.fields),
+                    choices=draft.choices,
+                    answer=draft.right,
+                )
 
 
 def writing_setting(documents: Mapping[str, Document], config: TemplateSynthesis) -> Setting:
@@ -118,7 +103,14 @@ def write_pools(config: TemplateSynthesis, seed: int, tallies: Tallies) -> Itera
     """Write the examples that have no document behind them."""
     for item in _pool(config.tasks, seed):
         tallies.setdefault(f"{item.task} (pool)", Tally()).keep()
-        yield _from_pool(item, config.system_prompt)
+        yield Example(
+            id=f"secft:{item.id}:{item.task}:{item.label}",
+            task=item.task,
+            entity=item.entity,
+            family=item.entity,
+            messages=_messages(config.system_prompt, item.question, item.answer),
+            provenance=Provenance(item.id, ("question", "answer"), "secft", VERSION, LICENSE, ""),
+        )
 
 
 def pass_records(documents: Iterable[Document], tallies: Tallies) -> Iterator[Example]:

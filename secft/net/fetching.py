@@ -90,7 +90,13 @@ def fetch(  # noqa: PLR0913  # facts of one record, all by name
             pause = _pause(backoff, attempt)
         else:
             if answer.status not in _TEMPORARY_STATUS:
-                return Response(place.url, answer.status, answer.headers, answer.body, _now())
+                return Response(
+                    place.url,
+                    answer.status,
+                    answer.headers,
+                    answer.body,
+                    datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                )
             asked = _retry_after(answer.headers.get("retry-after", ""))
             pause = _pause(backoff, attempt) if asked is None else asked
             if attempt >= retries or pause > MAX_WAIT:
@@ -150,7 +156,3 @@ def _retry_after(value: str) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -114,17 +114,16 @@ def training_curve(metrics: Sequence[Mapping[str, Any]], name: str = "loss") -> 
     parts += [_curve([place(point) for point in train], "curve raw")]
     parts += [_curve([place(point) for point in smoothed(train, max(1, len(train) // 40))], "curve candidate-line")]
     parts += [_curve([place(point) for point in validation], "curve validation-line")]
-    parts += [_dot(place(point)) for point in validation]
+    parts += [
+        Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3.5" class="validation-dot"/>').format(*place(point))
+        for point in validation
+    ]
     return svg(bottom + 42, name, f"{told.capitalize()} during training", _told_values(told, train, validation), parts)
 
 
 def _curve(points: Sequence[Point], css: str) -> Markup:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return Markup('<polyline points="{}" class="{}"/>').format(path, css) if len(points) > 1 else Markup("")
-
-
-def _dot(point: Point) -> Markup:
-    return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3.5" class="validation-dot"/>').format(*point)
 
 
 def _told_values(what: str, train: Sequence[Point], validation: Sequence[Point]) -> str:

@@ -34,7 +34,19 @@ def dataset_report(facts: DatasetFacts) -> str:
             "manifest": facts.manifest,
             "splits": SPLITS,
             "tiles": _tiles(facts),
-            "sources": _sources(facts),
+            "sources": [
+                {
+                    "name": name,
+                    "version": source.get("version", ""),
+                    "documents": source["documents"],
+                    "refused": sum(source.get("dropped", {}).values()),
+                    "reasons": source.get("dropped", {}),
+                    "tagged": source.get("tagged", {}),
+                    "license": source.get("license", ""),
+                    "records": facts.refused.get(name, []),
+                }
+                for name, source in facts.manifest["sources"].items()
+            ],
             "written": sorted(facts.written.items()),
             "funnel": funnel(
                 [FunnelStep(step["step"], step["seen"], step["kept"]) for step in steps],
@@ -48,7 +60,7 @@ def dataset_report(facts: DatasetFacts) -> str:
             "changes": _noted(steps, "changed"),
             "flags": _noted(steps, "flagged"),
             "injections": _dropped_by(steps, "injection"),
-            "secrets": _changed_by(steps, "secrets"),
+            "secrets": dict(_step(steps, "secrets").get("changed", {})),
             "teacher": _teacher(facts),
             "lengths": _lengths(facts.manifest.get("lengths") or {}),
             "balance": _balance(steps),
@@ -78,32 +90,12 @@ def _tiles(facts: DatasetFacts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _sources(facts: DatasetFacts) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "version": source.get("version", ""),
-            "documents": source["documents"],
-            "refused": sum(source.get("dropped", {}).values()),
-            "reasons": source.get("dropped", {}),
-            "tagged": source.get("tagged", {}),
-            "license": source.get("license", ""),
-            "records": facts.refused.get(name, []),
-        }
-        for name, source in facts.manifest["sources"].items()
-    ]
-
-
 def _step(steps: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     return next((step for step in steps if read_reason(step["step"]).code == name), {})
 
 
 def _dropped_by(steps: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
     return {reason_text(why): count for why, count in _step(steps, name).get("dropped", {}).items()}
-
-
-def _changed_by(steps: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
-    return dict(_step(steps, name).get("changed", {}))
 
 
 def _details(steps: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:

@@ -25,10 +25,6 @@ class Written:
     rejected: str = ""
 
 
-def _quoted(value: Mapping[str, Any], passage: Passage) -> Written:
-    return Written((Pair(_tidy(value["question"]), passage.text, quoted=True),))
-
-
 def _pair(value: Mapping[str, Any], passage: Passage) -> Written:
     return Written((Pair(_tidy(value["question"]), _tidy(value["answer"]), quoted=False),))
 
@@ -69,4 +65,8 @@ def written(task: str, answers: str, value: Mapping[str, Any], passage: Passage)
     Raises:
         KeyError: a prompt file of one's own asks for other keys than its task needs.
     """
-    return _quoted(value, passage) if answers == "quoted" else _FREE.get(task, _pair)(value, passage)
+    return (
+        Written((Pair(_tidy(value["question"]), passage.text, quoted=True),))
+        if answers == "quoted"
+        else _FREE.get(task, _pair)(value, passage)
+    )

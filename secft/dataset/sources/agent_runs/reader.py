@@ -68,22 +68,6 @@ def _text(run: Trajectory) -> str:
     return "\n\n".join([*parts, f"Outcome: {run.outcome}{score}"])
 
 
-def _fields(run: Trajectory, record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "goal": run.goal,
-        "system": run.system,
-        "steps": [asdict(step) for step in run.steps],
-        "answer": run.answer,
-        "outcome": run.outcome,
-        "score": run.score,
-        "tools": list(dict.fromkeys(step.tool for step in run.steps if step.tool)),
-        "messages": run.messages,
-        "agent": string(record, "agent"),
-        "model": string(record, "model"),
-        "parent": string(record, "task_id"),
-    }
-
-
 def _name(record: dict[str, Any], number: int) -> str:
     own = next((record[key] for key in ("id", "run_id") if record.get(key) not in (None, "")), None)
     return clean(str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else str(number)
@@ -126,7 +110,19 @@ def _runs(config: AgentRunsSource, part: str, shown: str, log: ReadLog) -> Itera
             kind="trajectory",
             title=" ".join(run.goal.split())[:120],
             text=_text(run),
-            fields=_fields(run, record),
+            fields={
+                "goal": run.goal,
+                "system": run.system,
+                "steps": [asdict(step) for step in run.steps],
+                "answer": run.answer,
+                "outcome": run.outcome,
+                "score": run.score,
+                "tools": list(dict.fromkeys(step.tool for step in run.steps if step.tool)),
+                "messages": run.messages,
+                "agent": string(record, "agent"),
+                "model": string(record, "model"),
+                "parent": string(record, "task_id"),
+            },
             source="agent_runs",
             source_version=version,
             license=config.license,

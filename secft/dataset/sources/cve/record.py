@@ -49,15 +49,6 @@ def _scores(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _weaknesses(containers: list[dict[str, Any]]) -> list[str]:
-    return leading_cwes(
-        string(text, "cweId") or string(text, "description")
-        for container in containers
-        for problem in mappings(container, "problemTypes")
-        for text in mappings(problem, "descriptions")
-    )
-
-
 def _affected(container: dict[str, Any]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for item in mappings(container, "affected"):
@@ -76,7 +67,12 @@ def _fields(record: dict[str, Any], description: str) -> dict[str, Any]:
         "title": " ".join(string(cna, "title").split()),
         "cvss": scores[0] if scores else {},
         "scores": scores,
-        "cwes": _weaknesses(containers),
+        "cwes": leading_cwes(
+            string(text, "cweId") or string(text, "description")
+            for container in containers
+            for problem in mappings(container, "problemTypes")
+            for text in mappings(problem, "descriptions")
+        ),
         "affected": _affected(cna) or [item for extra in containers[1:] for item in _affected(extra)],
         "references": references(item for container in containers for item in mappings(container, "references")),
         "solutions": english_under(cna, "solutions"),

@@ -54,36 +54,6 @@ def _problems(config: CweSource, key: str) -> list[Problem]:
     return package_problems(_PACKAGE, _PATTERN, f"{key}.path")
 
 
-def _consequences(weakness: Element) -> list[dict[str, Any]]:
-    return [
-        {"scopes": texts_of(item, "Scope"), "impacts": texts_of(item, "Impact"), "note": text_of(item, "Note")}
-        for item in grandchildren(weakness, "Common_Consequences", "Consequence")
-    ]
-
-
-def _mitigations(weakness: Element) -> list[dict[str, Any]]:
-    return [
-        {
-            "phases": texts_of(item, "Phase"),
-            "strategy": text_of(item, "Strategy"),
-            "description": prose(child(item, "Description")),
-            "effectiveness": text_of(item, "Effectiveness"),
-        }
-        for item in grandchildren(weakness, "Potential_Mitigations", "Mitigation")
-    ]
-
-
-def _detection_methods(weakness: Element) -> list[dict[str, str]]:
-    return [
-        {
-            "method": text_of(item, "Method"),
-            "description": prose(child(item, "Description")),
-            "effectiveness": text_of(item, "Effectiveness"),
-        }
-        for item in grandchildren(weakness, "Detection_Methods", "Detection_Method")
-    ]
-
-
 def _relations(weakness: Element) -> list[dict[str, str]]:
     found = {
         (item.get("Nature", ""), f"CWE-{item.get('CWE_ID', '')}"): None
@@ -103,9 +73,27 @@ def _fields(weakness: Element) -> dict[str, Any]:
     return {
         "description": prose(child(weakness, "Description")),
         "extended_description": prose(child(weakness, "Extended_Description")),
-        "consequences": _consequences(weakness),
-        "mitigations": _mitigations(weakness),
-        "detection_methods": _detection_methods(weakness),
+        "consequences": [
+            {"scopes": texts_of(item, "Scope"), "impacts": texts_of(item, "Impact"), "note": text_of(item, "Note")}
+            for item in grandchildren(weakness, "Common_Consequences", "Consequence")
+        ],
+        "mitigations": [
+            {
+                "phases": texts_of(item, "Phase"),
+                "strategy": text_of(item, "Strategy"),
+                "description": prose(child(item, "Description")),
+                "effectiveness": text_of(item, "Effectiveness"),
+            }
+            for item in grandchildren(weakness, "Potential_Mitigations", "Mitigation")
+        ],
+        "detection_methods": [
+            {
+                "method": text_of(item, "Method"),
+                "description": prose(child(item, "Description")),
+                "effectiveness": text_of(item, "Effectiveness"),
+            }
+            for item in grandchildren(weakness, "Detection_Methods", "Detection_Method")
+        ],
         "demonstrative_examples": [
             {"intro": text_of(item, "Intro_Text"), "body": " ".join(texts_of(item, "Body_Text"))}
             for item in grandchildren(weakness, "Demonstrative_Examples", "Demonstrative_Example")

@@ -90,34 +90,6 @@ def _parts(control: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, An
     return [part for part in mappings(control, "parts") if string(part, "name") in names]
 
 
-def _assessment(control: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "method": (prop(part, "method") or string(part, "title")).capitalize(),
-            "objects": [
-                " ".join(line.split())
-                for inner in mappings(part, "parts")
-                for line in string(inner, "prose").split("\n\n")
-                if line.strip()
-            ],
-        }
-        for part in _parts(control, _METHOD)
-    ]
-
-
-def _parameters(control: dict[str, Any], parameters: Parameters) -> list[dict[str, str]]:
-    return [
-        {
-            "id": string(item, "id"),
-            "text": render_parameter(string(item, "id"), parameters),
-            "guidelines": "\n".join(
-                render_prose(string(guide, "prose"), parameters) for guide in mappings(item, "guidelines")
-            ),
-        }
-        for item in mappings(control, "params")
-    ]
-
-
 class _Catalogue:
     """A catalogue with what controls refer to: names of controls, parameters and references by id."""
 
@@ -159,8 +131,28 @@ class _Catalogue:
             "objectives": [
                 found for part in _parts(control, _OBJECTIVE) for found in objectives(part, self.parameters)
             ],
-            "assessment": _assessment(control),
-            "parameters": _parameters(control, self.parameters),
+            "assessment": [
+                {
+                    "method": (prop(part, "method") or string(part, "title")).capitalize(),
+                    "objects": [
+                        " ".join(line.split())
+                        for inner in mappings(part, "parts")
+                        for line in string(inner, "prose").split("\n\n")
+                        if line.strip()
+                    ],
+                }
+                for part in _parts(control, _METHOD)
+            ],
+            "parameters": [
+                {
+                    "id": string(item, "id"),
+                    "text": render_parameter(string(item, "id"), self.parameters),
+                    "guidelines": "\n".join(
+                        render_prose(string(guide, "prose"), self.parameters) for guide in mappings(item, "guidelines")
+                    ),
+                }
+                for item in mappings(control, "params")
+            ],
             "related": self.linked(control, "related"),
             "required": self.linked(control, "required"),
             "references": self.references(control),

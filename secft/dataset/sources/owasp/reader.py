@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from secft.dataset.chunk import SEPARATOR, Chunk, TextBlock, chunk_blocks
+from secft.dataset.chunk import SEPARATOR, TextBlock, chunk_blocks
 from secft.dataset.sources.owasp import OwaspSource
 from secft.dataset.sources.owasp.asvs import BadCatalogue, Requirement, is_usable, read_catalogue, split_markdown
 from secft.dataset.sources.reading.archives import Packed, packed_suffixes, read_part
@@ -70,31 +70,6 @@ def _moved(title: str, blocks: list[TextBlock]) -> str:
 def _url(name: str) -> str:
     stem = PurePosixPath(name).stem
     return f"https://cheatsheetseries.owasp.org/cheatsheets/{stem}.html" if stem.endswith("_Cheat_Sheet") else HOME
-
-
-def _section(
-    chunk: Chunk, number: int, title: str, name: str, version: str, part: str, config: OwaspSource
-) -> Document:
-    return Document(
-        id=f"owasp:{name}#{number}",
-        kind="guide",
-        title=chunk.title if chunk.path[:1] == (title,) else SEPARATOR.join([title, *chunk.path]),
-        text=chunk.text,
-        fields={
-            "document": title,
-            "section": chunk.path[-1] if chunk.path else "",
-            "headings": list(chunk.path),
-            "chunk": number,
-            "file": name,
-            "parent": f"owasp:{name}",
-            **named_by_kind(f"{chunk.title}\n{chunk.text}"),
-        },
-        source="owasp",
-        source_version=version,
-        license=config.license,
-        url=_url(name),
-        path=part,
-    )
 
 
 def _control(item: Requirement, name: str, part: str, config: OwaspSource) -> Document:
@@ -158,7 +133,26 @@ def _guide(packed: Packed, part: str, config: OwaspSource, log: ReadLog, seen: s
         if len(chunk.text) < _SHORTEST_SECTION:
             log.refuse(f"owasp:{packed.name}#{number}", "too short a section", chunk.text)
             continue
-        yield _section(chunk, number, title, packed.name, version, part, config)
+        yield Document(
+            id=f"owasp:{packed.name}#{number}",
+            kind="guide",
+            title=chunk.title if chunk.path[:1] == (title,) else SEPARATOR.join([title, *chunk.path]),
+            text=chunk.text,
+            fields={
+                "document": title,
+                "section": chunk.path[-1] if chunk.path else "",
+                "headings": list(chunk.path),
+                "chunk": number,
+                "file": packed.name,
+                "parent": f"owasp:{packed.name}",
+                **named_by_kind(f"{chunk.title}\n{chunk.text}"),
+            },
+            source="owasp",
+            source_version=version,
+            license=config.license,
+            url=_url(packed.name),
+            path=part,
+        )
 
 
 def _read_part(config: OwaspSource, part: str, log: ReadLog) -> Iterator[Document]:

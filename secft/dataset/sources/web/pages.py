@@ -53,7 +53,18 @@ def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Do
             kind="guide",
             title=_title(page, chunk, raw.name),
             text=chunk.text,
-            fields=_fields(page, chunk, number, raw.name),
+            fields={
+                "section": chunk.path[-1] if chunk.path else "",
+                "chunk": number,
+                "headings": list(chunk.path),
+                "page_title": page.title,
+                "language": page.language,
+                "date": page.date,
+                "parent": f"web:{raw.name}",
+                "hidden_text": page.has_hidden_text,
+                "replaced_characters": page.replaced,
+                **named_by_kind(f"{chunk.title}\n{chunk.text}"),
+            },
             source="web",
             source_version=version,
             license=config.license,
@@ -69,18 +80,3 @@ def _title(page: WebPage, chunk: Chunk, name: str) -> str:
     first = chunk.path[0].casefold() if chunk.path else ""
     said = bool(first) and (first in title.casefold() or title.casefold() in first)
     return SEPARATOR.join(([] if said or not title else [title]) + list(chunk.path))
-
-
-def _fields(page: WebPage, chunk: Chunk, number: int, name: str) -> dict[str, object]:
-    return {
-        "section": chunk.path[-1] if chunk.path else "",
-        "chunk": number,
-        "headings": list(chunk.path),
-        "page_title": page.title,
-        "language": page.language,
-        "date": page.date,
-        "parent": f"web:{name}",
-        "hidden_text": page.has_hidden_text,
-        "replaced_characters": page.replaced,
-        **named_by_kind(f"{chunk.title}\n{chunk.text}"),
-    }

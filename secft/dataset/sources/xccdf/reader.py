@@ -163,21 +163,6 @@ def _text(fields: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _document(rule: _Rule, fields: dict[str, Any], path: str, license_name: str) -> Document:
-    return Document(
-        id=f"xccdf:{fields['benchmark']['id']}#{fields['rule']}",
-        kind="control",
-        title=rule.title(),
-        text=_text(fields),
-        fields=fields,
-        source="xccdf",
-        source_version=rule.benchmark.version or "unknown",
-        license=license_name,
-        url="",
-        path=path,
-    )
-
-
 def _of_file(config: XccdfSource, path: str, seen: dict[str, str], log: ReadLog) -> Iterator[Document]:
     """Yield the rules of one file, read twice: rules may use values that come after them.
 
@@ -199,7 +184,18 @@ def _of_file(config: XccdfSource, path: str, seen: dict[str, str], log: ReadLog)
             log.refuse(name, "the same rule of the same benchmark again", f"{clean(path)}; read in {seen[name]}")
         else:
             seen[name] = clean(path)
-            yield _document(rule, fields, clean(path), config.license)
+            yield Document(
+                id=f"xccdf:{fields['benchmark']['id']}#{fields['rule']}",
+                kind="control",
+                title=rule.title(),
+                text=_text(fields),
+                fields=fields,
+                source="xccdf",
+                source_version=rule.benchmark.version or "unknown",
+                license=config.license,
+                url="",
+                path=clean(path),
+            )
     if not count:
         what = "a benchmark without rules" if benchmarks else "no benchmark"
         raise _NoBenchmarkError(f"{path}: holds {what}; expected {EXPECTED}.")
