@@ -5,6 +5,7 @@ import pytest
 from secft.dataset.clean import clean_text, comparable, fault
 from secft.dataset.sources.attack.text import excerpt, plain_text
 from secft.dataset.text import cut, sentences, whole_sentences
+from secft.reasons import Reason
 
 from .conftest import MakeExample
 
@@ -59,8 +60,8 @@ def test_excerpt_ends_at_a_word() -> None:
 
 def test_faults(make_example: MakeExample) -> None:
     assert fault(make_example("a")) is None
-    assert fault(make_example("a", question="")) == "an empty message"
+    assert fault(make_example("a", question="")) == Reason("normalise.empty")
     assert fault(make_example("a", answer="x", choices=("x", "y"), right=0)) is None
-    assert fault(make_example("a", answer="x", choices=("x", "y"), right=1)) == "the reply is not the chosen choice"
-    assert fault(make_example("a", answer="x", choices=("x", "x"), right=0)) == "two equal choices"
-    assert fault(make_example("a", answer="x", choices=("x",), right=-1)) == "the answer is not among the choices"
+    assert fault(make_example("a", answer="x", choices=("x", "y"), right=1)) == Reason("normalise.other_choice")
+    assert fault(make_example("a", answer="x", choices=("x", "x"), right=0)) == Reason("normalise.equal_choices")
+    assert fault(make_example("a", answer="x", choices=("x",), right=-1)) == Reason("normalise.no_choice")

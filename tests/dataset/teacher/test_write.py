@@ -92,7 +92,7 @@ def test_free_answers_of_every_task(documents: dict[str, Document]) -> None:
         "multi_turn": {
             "turns": [
                 {"question": question, "answer": answer},
-                {"question": "How should developers limit the database log?", "answer": more},
+                {"question": "How should developers limit the database account?", "answer": more},
             ]
         },
         "preference": {"question": question, "better": f"{answer} {more}", "worse": "Be careful with queries."},
