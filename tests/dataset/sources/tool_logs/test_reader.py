@@ -197,7 +197,7 @@ def test_a_report_that_is_cut_off_is_never_taken_for_whole(tmp_path: Path, share
             assert log.tally.dropped["truncated report"] == 1, path.name
             assert len(documents) <= len(findings(path))
             cut += 1
-    assert cut == (54 if is_full(REAL) else 9)
+    assert cut == (54 if is_full(REAL) else 12)
 
 
 def secrets_of(path: Path) -> set[str]:
