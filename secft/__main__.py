@@ -79,10 +79,8 @@ def _call(command: Command, arguments: list[str], shown: str) -> int:
     for message in messages:
         warn(message)
     line = read_command_line(flags, overrides, command.root)
-    if line.shows_only and not line.problems:
-        return show(command, line.arguments)
     try:
-        verb, given = command.parse(words)
+        verb, given = command.parse(words, whole=not line.shows_only)
     except InputError as error:
         raise InputError("\n".join(map(str, [error, *line.problems]))) from None
     except SystemExit:  # after --help
@@ -90,6 +88,8 @@ def _call(command: Command, arguments: list[str], shown: str) -> int:
     if line.problems:
         further = [problem for config in line.configs for problem in command.problems(config)]
         raise ConfigError(unique([*line.problems, *further]))
+    if line.shows_only or verb is None:
+        return show(command, line.arguments)
     if line.multirun and command.sweep:
         return command.sweep(line.arguments, shown)
     given.shown = shown

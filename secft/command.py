@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from secft.config.roots import Root
-from secft.errors import InputError, did_you_mean
+from secft.errors import InputError, Problem, did_you_mean
 
 PROGRAM = "python -m secft"
+HYDRA_FLAGS_SHOWN = ("-m, --multirun", "--cfg job", "--info", "--resolve", "--package KEY")
+"""Flags of every command, as they are told."""
 EXIT_CODES = "Exit codes: 0 ok, 2 wrong use, unknown name, or something is wrong, 1 failure."
 
 
@@ -62,14 +64,18 @@ class Command:
     sweep: Callable[[list[str], str], int] | None = None
     problems: Callable[[Any], list[Any]] = field(default=lambda config: [])
 
-    def parse(self, arguments: Sequence[str]) -> tuple[Verb, argparse.Namespace]:
+    def parse(self, arguments: Sequence[str], *, whole: bool = True) -> tuple[Verb | None, argparse.Namespace]:
         """Read words and flags.
+
+        Args:
+            arguments: words and flags.
+            whole: what the command cannot do without must be there; otherwise only what is there is checked.
 
         Returns:
             The verb that is asked for, and what it is given.
 
         Raises:
-            InputError: the command is used in a wrong way; the message ends with the usage text.
+            InputError: the command is used in a wrong way; the message ends with the usage.
             SystemExit: with 0, after --help.
         """
         parser = _Parser(prog=f"{PROGRAM} {self.name}", description=self.about, epilog=self._epilog(),
@@ -80,26 +86,67 @@ class Command:
             names = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
             for name, verb in self.verbs.items():
                 verb.arguments(names.add_parser(name, help=verb.about, description=verb.about, allow_abbrev=False))
-        found = parser.parse_args(list(arguments))
-        return self.verbs[getattr(found, "verb", "")], found
+        if not whole:
+            _nothing_required(parser)
+        found = parser.read(arguments)
+        return self.verbs.get(getattr(found, "verb", None) or ""), found
 
     def _epilog(self) -> str:
         overrides = f"key=value sets what {PROGRAM} {self.name} --cfg job shows."
         return "\n".join(filter(None, [overrides, self.notes, EXIT_CODES]))
 
 
+def _nothing_required(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        action.required = False
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                _nothing_required(below)
+        elif not action.option_strings and action.nargs is None:
+            action.nargs = "?"
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, whose complaints are errors like all others."""
 
+    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Read words and flags; what is left over is wrong, a flag that resembles a known one with a guess.
+
+        Raises:
+            InputError: something is wrong.
+        """
+        found, left = self.parse_known_args(list(arguments))
+        if left:
+            parser = self._below(getattr(found, "verb", None))
+            known = [option for action in parser._actions for option in action.option_strings]
+            allowed = ", ".join([*known, *HYDRA_FLAGS_SHOWN])
+            parser._complain(
+                "\n".join(
+                    str(Problem(text, "is no flag here", None, allowed, did_you_mean(text.partition("=")[0], known)))
+                    if text[:1] == "-"
+                    else str(Problem(text, "is one word too many"))
+                    for text in left
+                )
+            )
+        return found
+
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong, with a guess and the usage text.
+        """Raise what is wrong, with a guess and the usage.
 
         Raises:
             InputError: always.
         """
-        words = message.replace("'", " ").replace(",", " ").split()
+        words = message.replace("'", " ").replace(",", " ").replace(": ", " ").split()
         known = [option for action in self._actions for option in (*action.option_strings, *(action.choices or ()))]
         guesses = [did_you_mean(word, known) for word in words if word not in known]
         guess = next((one for one in guesses if one), None)
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        raise InputError(f"{message}.{hint}\n\n{self.format_help()}")
+        self._complain(f"{message}.{f' Did you mean {guess!r}?' if guess else ''}")
+
+    def _below(self, verb: str | None) -> _Parser:
+        """Return the parser of a verb, or this one."""
+        tables = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        found: _Parser = tables[0][verb] if tables and verb else self
+        return found
+
+    def _complain(self, message: str) -> NoReturn:
+        raise InputError(f"{message}\n{self.format_usage().strip()} [key=value ...]\n{self.prog} --help tells more.")

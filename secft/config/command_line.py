@@ -12,8 +12,8 @@ from secft.config.schemas.sweep import sweep_problems
 from secft.errors import Problem
 
 HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")
-VALUED_FLAGS = ("--cfg", "-c", "--info", "-i", "--package", "-p")
-SIMPLE_FLAGS = ("--multirun", "-m", "--resolve", "--hydra-help", "--shell-completion", "-sc")
+VALUED_FLAGS = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--shell-completion", "-sc")
+SIMPLE_FLAGS = ("--multirun", "-m", "--resolve", "--hydra-help")
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,13 @@ def read_command_line(flags: Sequence[str], overrides: Sequence[str], root: Root
     problems += sweep_problems(overrides, multirun=multirun)
     if not multirun:
         problems += _swept_without_multirun(overrides)
-    shows_only = any(flag in HYDRA_FLAGS for flag in flags)
+    shows_only = any(flag.partition("=")[0] in HYDRA_FLAGS for flag in flags)
     if shows_only:  # a configuration that still lacks a value can be looked at
         problems = [problem for problem in problems if problem.reason != "must be given"]
+        if multirun:
+            problems.append(
+                Problem("--multirun", "spans several jobs; a configuration is shown of one", remedy="Leave out -m.")
+            )
     return CommandLine(
         configs=tuple(job.config for job in jobs if job.config is not None),
         problems=tuple(problems),
@@ -83,7 +87,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
                 flags.append(rest.pop(0))
         elif argument in SIMPLE_FLAGS:
             flags.append(argument)
-        elif argument[:1] == "~" or ("=" in argument and argument[0] not in "-./"):
+        elif argument[:1] == "~" or ("=" in argument and argument[0] not in "-./="):
             overrides.append(argument)
         else:
             words.append(argument)

@@ -23,11 +23,12 @@ def help_text(root: str, commands: Mapping[str, str]) -> str:
     """
     lines = ["secft: from security knowledge to a gated, documented, servable LLM.", "", "Usage:"]
     lines += ["  python -m secft [command] [group=option ...] [key=value ...]", "", "Commands:"]
-    lines += [f"  {name:<12}{about}" for name, about in commands.items()]
+    lines += [f"  {name:<14}{about}" for name, about in commands.items()]
     lines += ["", "Groups and options:"]
     for group in groups(root):
         lines += [f"  {group}"]
-        lines += [f"    {option:<12}{about_option(group, option)}" for option in options(group)]
+        width = max(map(len, options(group)), default=0) + 2
+        lines += [f"    {option:<{max(width, 12)}}{about_option(group, option)}" for option in options(group)]
     lines += ["", "Examples:", EXAMPLES, "", "Flags:"]
     lines += [
         "  -m, --multirun       run every combination of the values given with commas",

@@ -20,15 +20,15 @@ def with_new_names(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     Returns:
         The overrides, and a message for each old name that was used.
     """
-    found, messages = [], {}
+    found, messages = [], []
     for text in overrides:
         key, equals, value = text.partition("=")
         name = key.lstrip("+~")
-        old = next((old for old in RENAMED if name == old or name.startswith(f"{old}.")), None)
-        if old is None or not equals:
+        old = next((old for old in RENAMED if name == old or name.startswith((f"{old}.", f"{old}@"))), None)
+        if old is None:
             found.append(text)
             continue
-        new = RENAMED[old] + name.removeprefix(old)
-        messages[old] = f"{old} is called {RENAMED[old]} now; {new}={value} is taken for {text}."
-        found.append(f"{key.removesuffix(name)}{new}{equals}{value}")
-    return found, list(messages.values())
+        new = f"{key.removesuffix(name)}{RENAMED[old]}{name.removeprefix(old)}{equals}{value}"
+        messages.append(f"{old} is called {RENAMED[old]} now; {new} is taken for {text}.")
+        found.append(new)
+    return found, messages

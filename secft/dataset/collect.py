@@ -1,4 +1,4 @@
-"""Collect the documents of all sources into one file, in shards that an engine makes.
+"""Collect the documents of all sources into one file, in shards that an executor makes.
 
 A source of many files is cut into shards of files; another one is one shard. Each shard is sorted when it is written,
 and the shards of a source are merged as they are read, so that no source is ever in memory as a whole. A shard holds
@@ -90,7 +90,7 @@ def refresh(configs: Mapping[str, SourceConfig]) -> None:
 def collect(
     configs: Mapping[str, SourceConfig],
     out: Path,
-    engine: Executor | None = None,
+    executor: Executor | None = None,
     tokenizer: Path | None = None,
 ) -> dict[str, Any]:
     """Read all sources and write ``documents.jsonl`` and ``refused.jsonl``.
@@ -98,7 +98,7 @@ def collect(
     Args:
         configs: sources by their key in the configuration.
         out: an existing or new directory of an unfinished stage; shards that a stopped attempt left there are used.
-        engine: on what the shards are made; None makes them here.
+        executor: on what the shards are made; None makes them here.
         tokenizer: directory of the tokenizer that sizes chunks; None counts about four characters a token.
 
     Returns:
@@ -113,7 +113,7 @@ def collect(
     keys, scratch = sorted(configs), (out / SHARDS).absolute()
     pieces = [piece for key in keys for piece in _pieces(key, configs[key], tokenizer, scratch)]
     tasks = (ShardTask(_facts(piece), piece) for piece in pieces)
-    made = run_shards(engine or InProcess(), _read_piece, tasks, scratch)
+    made = run_shards(executor or InProcess(), _read_piece, tasks, scratch)
     shards: dict[str, list[Shard]] = {key: [] for key in keys}
     for piece, shard in zip(pieces, made, strict=True):
         shards[piece.key].append(shard)

@@ -46,8 +46,8 @@ class SynthesisContext:
     Attributes:
         llm: which model.
         cache: where its replies are kept; what was answered once is not asked again.
-        engine: on what shards are made.
-        spread: the model is asked by the workers of the engine, not from here.
+        executor: on what shards are made.
+        spread: the model is asked by the workers of the executor, not from here.
         shard_size: documents that one worker writes about in one go.
         shards: where shards are kept until the examples are written; filled by ``synthesise``.
         per_task: task -> examples that workers wrote; filled by the synthesis.
@@ -57,7 +57,7 @@ class SynthesisContext:
 
     llm: LlmConfig
     cache: Path
-    engine: Executor = field(default_factory=InProcess)
+    executor: Executor = field(default_factory=InProcess)
     spread: bool = False
     shard_size: int = 2000
     shards: Path = Path(SHARDS)
@@ -68,7 +68,7 @@ class SynthesisContext:
     @property
     def workplace(self) -> Workplace:
         """Where and by whom shards are made."""
-        return Workplace(self.engine, self.shards, self.shard_size)
+        return Workplace(self.executor, self.shards, self.shard_size)
 
     def few(self, documents: Sized) -> bool:
         """Tell whether there are so few documents that they are written about here."""
@@ -78,7 +78,9 @@ class SynthesisContext:
     def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[AskingProgress], None]]]:
         """Open the model and show progress over so many questions."""
         opened = (
-            nullcontext(SpreadLlm(self.engine, self.llm, self.cache)) if self.spread else open_llm(self.llm, self.cache)
+            nullcontext(SpreadLlm(self.executor, self.llm, self.cache))
+            if self.spread
+            else open_llm(self.llm, self.cache)
         )
         with opened as llm, meter("asking", questions, "questions") as show:
             show.begin(self.llm.model or self.llm.name)

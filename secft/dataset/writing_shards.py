@@ -1,4 +1,4 @@
-"""Examples written by an engine: each worker writes about a part of the documents, by position.
+"""Examples written by an executor: each worker writes about a part of the documents, by position.
 
 Workers find documents through the index of a store, and read which of them are alike from a file, so that memory does
 not grow with the number of documents.

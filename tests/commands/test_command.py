@@ -39,7 +39,48 @@ def test_wrong_words_and_wrong_settings_are_told_together(capsys: pytest.Capture
 
 def test_a_run_takes_no_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "trainer.lora.r=8", "now"]) == 2
-    assert "unrecognized arguments: now" in capsys.readouterr().err
+    assert "now: is one word too many" in capsys.readouterr().err
+
+
+def test_a_surplus_word_is_no_misspelling(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "list", "lst", "--jsn"]) == 2
+    said = capsys.readouterr().err
+    assert "lst: is one word too many." in said
+    assert "--jsn: is no flag here. Did you mean '--json'?" in said
+    assert "Did you mean 'list'" not in said
+    assert "--cfg job" in said
+
+
+@pytest.mark.parametrize("shown", ["--cfg=job", "--info=defaults-tree", "-c=job"])
+def test_showing_a_configuration_starts_nothing(
+    shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["model=tiny", shown]) == 0
+    assert capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "junk", "--cfg", "job"], "junk: is one word too many"),
+        (["run", "--flagg", "--cfg", "job"], "--flagg: is no flag here"),
+        (["dataset", "lst", "--cfg", "job"], "Did you mean 'list'?"),
+        (["--cfg", "job", "-m"], "--multirun: spans several jobs"),
+        (["="], "=: is one word too many"),
+    ],
+)
+def test_wrong_words_are_refused_where_a_configuration_is_shown(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_verb_without_its_words_shows_its_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "show", "--cfg", "job"]) == 0
+    assert "paths:" in capsys.readouterr().out
 
 
 def test_several_jobs_of_a_command_are_done_one_after_the_other(

@@ -13,8 +13,12 @@ from secft.config.renamed import RENAMED, with_new_names
 def test_old_names_move_with_what_lies_below_them() -> None:
     overrides, messages = with_new_names(["engine=ray", "engine.workers=2", "trainer.epochs=2", "+engine.name=local"])
     assert overrides == ["executor=ray", "executor.workers=2", "trainer.epochs=2", "+executor.name=local"]
-    assert len(messages) == 1
-    assert "engine is called executor now" in messages[0]
+    assert [message.partition("; ")[0] for message in messages] == ["engine is called executor now"] * 3
+    assert "+executor.name=local is taken for +engine.name=local" in messages[2]
+
+
+def test_an_old_group_is_removed_and_placed_by_its_new_name() -> None:
+    assert with_new_names(["~engine", "engine@other=ray"])[0] == ["~executor", "executor@other=ray"]
 
 
 def test_no_new_name_is_an_old_one() -> None:

@@ -157,7 +157,7 @@ def test_rising_perplexity_is_a_fall_of_a_general_skill(results: EvaluationResul
     assert decide(results, config).groups["general"] == "fail"
 
 
-def test_gates_and_papers_need_no_torch() -> None:
+def test_gates_and_reports_need_no_torch() -> None:
     code = (
         "import sys, secft.evaluate.gates, secft.evaluate.statistics, secft.evaluate.metrics, secft.reports.card, "
         "secft.reports.evidence, secft.reports.report, secft.registry.entries, secft.reports.leaderboard\n"

@@ -39,7 +39,7 @@ class ReadLog:
 class Reader:
     """How one kind of source is read.
 
-    A source of files that can be read one by one also gives ``parts`` and ``read_part``, so that an engine can read
+    A source of files that can be read one by one also gives ``parts`` and ``read_part``, so that an executor can read
     several at the same time.
 
     Attributes:
