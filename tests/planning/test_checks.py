@@ -79,6 +79,28 @@ def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: 
     assert "examples of: tactic" in str(flaw)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["eval.tasks=[technique_to_tactic]"], ["gates.perplexity_must_fall = True: needs answer_perplexity"]),
+        (["eval.tasks=[technique_to_tactic]", "gates.perplexity_must_fall=false"], []),
+        (["gates.target_tasks=[technique_to_tactic]"], []),
+        (
+            ["eval.tasks=[answer_perplexity]"],
+            ["gates.target_tasks = 'technique_to_tactic': is gated but not evaluated"],
+        ),
+    ],
+)
+def test_a_gate_whose_task_is_not_evaluated_is_told_before_anything_starts(
+    overrides: list[str], said: list[str]
+) -> None:
+    gates = ("gates.target_tasks=[technique_to_tactic]", "gates.general_tasks=[]", "gates.safety_tasks=[]")
+    told = [str(problem) for problem in FINETUNE.problems(read_config([*gates, *overrides]), machine=False)]
+    assert len(told) == len(said)
+    assert all(problem.startswith(words) for problem, words in zip(told, said, strict=True)), told
+    assert not told or "eval.tasks" in told[0]
+
+
 def test_targets_that_are_never_asked_are_a_warning(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "gates.target_tasks=[technique_to_tactic]").flaws
     assert (flaw.code, flaw.stops) == ("evaluation", False)
