@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from secft.documents.decision import read_decision
 from secft.documents.document import as_json
 from secft.documents.results import Measured, read_results, results_from_json
 from secft.documents.run_record import read_run_record
+from secft.errors import InputError
 
 NUMBERS = {"value": 0.5, "low": 0.4, "high": 0.6}
 
@@ -47,6 +49,30 @@ def test_results_come_back_as_they_were_written() -> None:
     again = results_from_json(json.loads(json.dumps({**as_json(results), "format": 2})))
     assert again.tasks == results.tasks
     assert results_from_json({}).tasks == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (3, "the file"),
+        ([], "the file"),
+        (None, "the file"),
+        ({"format": 9, "tasks": {}}, "format: 9"),
+        ({"format": [1], "tasks": {}}, "format: "),
+        ({"format": 2}, "tasks"),
+        ({"tasks": []}, "tasks"),
+        ({"tasks": {"a": 3}}, "tasks.a"),
+        ({"tasks": {"a": {"items": 3}}}, "tasks.a.metrics"),
+        ({"tasks": {"a": {"items": 3, "metrics": {}}}}, "tasks.a.metrics"),
+        ({"tasks": {"a": {"items": 3, "metrics": {"accuracy": 1}}}}, "tasks.a.metrics.accuracy"),
+        ({"tasks": {"a": {"items": "x", "metrics": {"accuracy": numbers()}}}}, "tasks.a.items"),
+    ],
+)
+def test_what_are_no_results_is_an_input_error_with_file_and_place(tmp_path: Path, value: Any, place: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match=re.escape(f"{path}: {place}")):
+        read_results(path)
 
 
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf")])
