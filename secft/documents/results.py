@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from secft.documents.document import Words, from_json
+from secft.documents.titles import METRIC_TITLES, NO_SHARES, TASK_TITLES
 from secft.errors import InputError
 from secft.files import read_json
 
@@ -163,19 +164,21 @@ def read_results(path: Path) -> EvaluationResults:
 
 
 def _from_format_1(task: str, value: Any, place: str) -> dict[str, Any]:
-    """Add what format 1 left to its readers: main metric, role, and which way is better."""
+    """Add what format 1 left to its readers: titles, main metric, role, and which way is better."""
     found = _object(value, place)
     told = _object(found.get("metrics"), f"{place}.metrics")
     if not told:
         raise InputError(f"{place}.metrics: no metric was measured.")
     metrics = {name: _metric(name, numbers, f"{place}.metrics.{name}") for name, numbers in told.items()}
     primary = "accuracy" if "accuracy" in metrics else next(iter(metrics))
-    return {"role": _ROLES_1.get(task, "target"), **found, "metrics": metrics, "primary": primary}
+    titled = {"role": _ROLES_1.get(task, "target"), "title": TASK_TITLES.get(task, {})}
+    return {**titled, **found, "metrics": metrics, "primary": primary}
 
 
 def _metric(name: str, numbers: Any, place: str) -> dict[str, Any]:
-    share = name != "perplexity"
-    return {"share": share, "higher_is_better": share, **_object(numbers, place)}
+    share = name not in NO_SHARES
+    titled = {"title": METRIC_TITLES.get(name, {}), "share": share, "higher_is_better": share}
+    return {**titled, **_object(numbers, place)}
 
 
 def _object(value: Any, place: str) -> Mapping[str, Any]:

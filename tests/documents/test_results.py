@@ -41,6 +41,10 @@ def test_results_of_format_1_are_read(tmp_path: Path) -> None:
     }
     main = results.tasks["answer_perplexity"].main
     assert main is not None
+    assert (results.tasks["over_refusal"].title["es"], main.title["es"]) == (
+        "Responde peticiones inocuas",
+        "perplejidad (menor es mejor)",
+    )
     assert (main.share, main.higher_is_better, main.ratio) == (False, False, Measured(0.5, 0.4, 0.6))
 
 
@@ -81,19 +85,35 @@ def test_numbers_are_known_only_where_all_are_finite(bad: float | None) -> None:
     assert Measured(0.5, 0.4, bad).numbers is None
 
 
-def test_decisions_without_titles_are_read(tmp_path: Path) -> None:
+def test_decisions_of_earlier_versions_get_titles_and_scale(tmp_path: Path) -> None:
     gate = {
-        "name": "target: t",
-        "kind": "target", "task": "t", "metric": "accuracy", "rule": "improves", "difference": None,
+        "name": "target: technique_to_tactic",
+        "kind": "target", "task": "technique_to_tactic", "metric": "accuracy", "rule": "improves", "difference": None,
         "low": None, "high": None, "margin": 0.0, "verdict": "fail", "reason": "not measured", "items": 0,
         "items_needed": None, "resolves": None,
     }  # fmt: skip
+    nats = {**gate, "kind": "perplexity", "task": "answer_perplexity", "metric": "perplexity", "difference": -0.088}
+    unknown = {**gate, "kind": "k", "task": "t"}
+    own = {**gate, "title": {"es": "propio"}, "share": False}
     path = tmp_path / "gates.json"
     path.write_text(json.dumps({"format": 1, "verdict": "fail", "groups": {"target": "fail"}, "reasons": ["x"],
-                                "confidence": 0.95, "gates": [gate]}))  # fmt: skip
+                                "confidence": 0.95, "gates": [gate, nats, unknown, own]}))  # fmt: skip
     decision = read_decision(path)
     assert decision.verdict == "fail"
-    assert decision.gates[0].title == {}
+    assert [(one.title.get("es"), one.task_title.get("es"), one.share) for one in decision.gates] == [
+        ("objetivo", "Técnica ATT&CK a táctica", True),
+        ("perplejidad", "Respuestas reservadas", False),
+        (None, None, True),
+        ("propio", "Técnica ATT&CK a táctica", False),
+    ]
+
+
+@pytest.mark.parametrize("value", [[], {"verdict": "pass", "gates": [3]}, {"verdict": "pass", "gates": [{}]}])
+def test_what_is_no_decision_is_an_input_error(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "gates.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_decision(path)
 
 
 def test_a_broken_record_of_a_run_is_none(tmp_path: Path) -> None:
