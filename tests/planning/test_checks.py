@@ -249,6 +249,14 @@ def test_examples_that_curation_dropped_for_their_length_count(look: Callable[..
     assert "10 of 50 examples in curation" in " ".join(map(str, found.problems))
 
 
+def test_what_curation_dropped_by_a_limit_of_its_own_is_told_by_that_limit(look: Callable[..., Findings]) -> None:
+    (problem,) = look("curation.max_tokens=100", dropped=10, longest=100).problems
+    assert (problem.key, problem.value, problem.code) == ("curation.max_tokens", 100, "too long")
+    assert "20.0% of the examples are longer than 100 tokens (10 of 50 examples in curation)" in str(problem)
+    assert "Raise curation.max_tokens or trainer.max_dropped_share." in str(problem)
+    assert "512" not in str(problem)
+
+
 def test_a_few_long_examples_are_a_warning(look: Callable[..., Findings]) -> None:
     found = look(dropped=2, rows=[conversation(n) for n in range(60)])
     assert found.problems == []
