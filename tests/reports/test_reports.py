@@ -62,6 +62,32 @@ def test_reports_of_rewarded_answers_tell_rewards() -> None:
     assert "Reward during training" in report(told)
 
 
+def test_reports_of_a_model_that_scores_answers_compare_it_with_chance() -> None:
+    scores = {"items": 80, "clusters": 80, "metrics": {"accuracy": share_of(0.5, 0.7)}}
+    told = make_facts(
+        train=replace(make_facts().train, scores_answers=True),
+        results={"format": 1, "confidence": 0.95, "tasks": {"preference": scores}},
+    )
+    page, english, spanish = report(told), evidence(told, "en"), evidence(told, "es")
+    for text in (page, english, spanish):
+        assert not [said for said in ("by the base", "on the same held-out", "mismos elementos") if said in text]
+    assert "what stands beside it is chance" in page
+    assert "Perplexity" not in page
+    assert "Nothing was measured on this scale" not in page
+    assert 'what stands under "base" is chance' in english
+    assert "en la columna «base» está el azar" in spanish
+    assert "against the base" not in english
+    assert "contra el modelo base" not in spanish
+    assert "target task" not in page + model_card(told)
+
+
+def share_of(base: float, candidate: float) -> dict[str, Any]:
+    """A share of the base (here: chance) and of the candidate."""
+    spread = {"low": -0.1, "high": 0.1}
+    values = {"base": base, "candidate": candidate, "difference": candidate - base}
+    return {side: {"value": value, **{end: value + by for end, by in spread.items()}} for side, value in values.items()}
+
+
 def test_evidence_is_named_by_iteration_and_time() -> None:
     name = evidence_name(2, datetime.datetime(2026, 1, 31, 9, 5, tzinfo=datetime.UTC))
     assert name == "EVIDENCE_Finetuning_2_20260131-0905.md"
