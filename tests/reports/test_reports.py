@@ -28,6 +28,15 @@ def test_card_is_as_it_was(facts: RunFacts, golden: Golden) -> None:
     golden("MODEL_CARD.md", model_card(facts))
 
 
+def test_tables_name_gates_and_kinds_by_their_titles(facts: RunFacts) -> None:
+    gates = model_card(facts).split("## Gates")[1].split("##")[0]
+    assert "| target: ATT&CK technique to tactic | improves |" in gates
+    assert not [gate.task for gate in facts.gates.gates if gate.task.replace("_", r"\_") in gates and "_" in gate.task]
+    spanish = evidence(facts, "es")
+    assert "por encima del tope de explicación" in spanish
+    assert "explicación 200, táctica 924" in spanish
+
+
 def test_card_of_a_failed_candidate_is_as_it_was(failed_facts: RunFacts, golden: Golden) -> None:
     text = model_card(failed_facts)
     assert "NOT registered" in text
