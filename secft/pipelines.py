@@ -30,6 +30,7 @@ from secft.planning.unread import unread_problems
 from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
 from secft.train.backends.nanogpt.backend import NanoGptBackend
+from secft.train.objectives import objective_of
 
 DOCUMENTS = Stage(
     "documents",
@@ -177,12 +178,19 @@ class Pipeline:
             config: the whole configuration.
             machine: whether this machine is asked, too; impossible settings are wrong on any.
         """
-        unread = []
-        if self.unread:
-            defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
-            unread = unread_problems(config, defaults, self.name, self.unread, self.read)
         when: tuple[When, ...] = BEFORE_ANYTHING if machine else ("settings",)
-        return [*unread, *stopping(inspect(self.checks, Situation(config), when))]
+        return [*self._unread(config), *stopping(inspect(self.checks, Situation(config), when))]
+
+    def _unread(self, config: RunConfig) -> list[Problem]:
+        """Return settings that were chosen and that neither this pipeline nor the objective reads."""
+        trainer, objective = config.trainer.name, objective_of(config.trainer)
+        if not self.unread and not objective.unread:
+            return []
+        defaults = read_config([f"trainer={trainer}", f"backend={config.backend.name}"])
+        return [
+            *unread_problems(config, defaults, self.name, self.unread, self.read),
+            *unread_problems(config, defaults, f"trainer={trainer}", objective.unread, objective.read),
+        ]
 
 
 def _pretrain_stages(config: RunConfig) -> tuple[Stage[Any], ...]:

@@ -208,6 +208,32 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """Code -> words in English and Spanish, with ``{0}`` for a value."""
 
+SPANISH_KINDS: dict[str, str] = {
+    "agent_answer": "respuesta de agente",
+    "assist": "ayuda legítima",
+    "chat": "conversación",
+    "check": "comprobación de controles",
+    "classify": "clasificación",
+    "consequence": "consecuencia",
+    "detect": "detección",
+    "explain": "explicación",
+    "false_positives": "falsos positivos",
+    "general": "conocimiento general",
+    "guidance": "orientación",
+    "implement": "implantación de controles",
+    "log_source": "fuente de registros",
+    "mitigate": "mitigación",
+    "multiple_choice": "opción múltiple",
+    "refuse": "rechazo",
+    "severity": "gravedad",
+    "tactic": "táctica",
+    "technique": "técnica",
+    "triage": "triaje",
+    "weakness": "debilidad",
+    "write_rule": "redacción de reglas",
+}
+"""Kind of example -> what Spanish reports call it; English ones use the name itself, and so do both for others."""
+
 
 SPLIT_RULES = tuple(code.removeprefix("split.by.") for code in WORDS if code.startswith("split.by."))
 """Values of ``curation.split.by``; what each keeps together stands in secft/dataset/split.py."""
@@ -234,7 +260,13 @@ class Reason:
         words = spanish if language == "es" else english
         if self.code == "teacher.situation":
             return words.format(read_reason(self.value).text(language))
-        return words.format(self.value)
+        value = kind_text(self.value, language) if self.code == "balance.cap" else self.value
+        return words.format(value)
+
+
+def kind_text(kind: str, language: Language = "en") -> str:
+    """Return what reports call a kind of example."""
+    return SPANISH_KINDS.get(kind, kind) if language == "es" else kind
 
 
 @cache

@@ -7,8 +7,9 @@ resolved configuration, the reports, and run.json, the record of what was done.
 from __future__ import annotations
 
 import datetime
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from secft.documents.document import as_json
 from secft.documents.run_record import RUN_RECORD, ReportsRecord, RunRecord, StageRecord, read_run_record
 from secft.environment import environment
 from secft.errors import LockedError
-from secft.files import plain, storage_errors, write_json, write_text
+from secft.files import plain, sha256_file, storage_errors, write_json, write_text
 from secft.stage import StageResult
 
 SHOWN = {
@@ -115,9 +116,10 @@ class RunDirectory:
         texts = write()
         for name, text in texts.items():
             write_text(self.path / name, text)
-        for name in set(old.files if old else ()) - set(texts):
-            (self.path / name).unlink(missing_ok=True)  # of an earlier attempt, with another time in its name
-        self.record.reports = ReportsRecord(identity, sorted(texts))
+        if old:
+            self._remove_outdated(old, texts)
+        digests = {name: sha256_file(self.path / name) for name in sorted(texts)}
+        self.record.reports = ReportsRecord(identity, sorted(texts), digests)
         self._save()
         return True
 
@@ -132,6 +134,15 @@ class RunDirectory:
         for name, value in facts.items():
             setattr(self.record, name, value)
         self._save()
+
+    def _remove_outdated(self, old: ReportsRecord, names: Collection[str]) -> None:
+        """Remove reports of an earlier attempt, with another time in their names; what a reader changed stays."""
+        titles = {_untimed(name) for name in names}
+        for name, written in old.digests.items():
+            path = self.path / name
+            outdated = name not in names and _untimed(name) in titles and path.is_file()
+            if outdated and sha256_file(path) == written:
+                path.unlink()
 
     def _copy(self, stage: str, artifact: Artifact) -> None:
         with storage_errors(self.path):
@@ -150,6 +161,11 @@ class RunDirectory:
 
     def _save(self) -> None:
         write_json(self.path / RUN_RECORD, as_json(self.record))
+
+
+def _untimed(name: str) -> str:
+    """Return a report's file name without its time: reports with equal ones tell of the same iteration."""
+    return re.sub(r"_\d{8}-\d{4}(?=\.)", "", name)
 
 
 def _now() -> str:

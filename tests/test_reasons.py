@@ -8,7 +8,8 @@ import pytest
 import secft
 from secft.config.schemas.curation import SplitConfig
 from secft.dataset.split import RULES
-from secft.reasons import SPLIT_RULES, WORDS, Reason, read_reason, reason_text
+from secft.dataset.templates import WRITERS
+from secft.reasons import SPANISH_KINDS, SPLIT_RULES, WORDS, Reason, kind_text, read_reason, reason_text
 
 PACKAGE = Path(secft.__file__).parent
 BUILT = {
@@ -71,6 +72,14 @@ def test_a_reason_inside_a_reason_is_translated_too() -> None:
     reason = Reason("teacher.situation", str(Reason("answerability.aspect", "detection")))
     assert reason.text() == "situation: answerability: the passage is about detection, the question is not"
     assert reason.text("es").startswith("situación: respondibilidad: el pasaje trata de")
+
+
+def test_kinds_of_examples_have_spanish_titles() -> None:
+    assert {task for writers in WRITERS.values() for task in writers} <= set(SPANISH_KINDS)
+    assert Reason("balance.cap", "refuse").text("es") == "por encima del tope de rechazo"
+    assert Reason("balance.cap", "refuse").text() == "over the cap of refuse"
+    assert reason_text("over the cap of explain", "es") == "por encima del tope de explicación"
+    assert [kind_text("my_own", language) for language in ("en", "es")] == ["my_own", "my_own"]
 
 
 def test_each_way_to_split_is_a_step() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from secft.documents.document import Words, read_document
+from secft.documents.document import Words, from_json
+from secft.documents.titles import GATE_TITLES, NO_SHARES, TASK_TITLES
+from secft.files import read_json
 
 FORMAT = 1
 GATES = "gates.json"
@@ -79,9 +81,19 @@ class Decision:
 
 
 def read_decision(path: Path) -> Decision:
-    """Read gates.json.
+    """Read gates.json; what earlier versions left to their readers is filled in.
 
     Raises:
         InputError: there is none, or it is no such document.
     """
-    return read_document(Decision, path)
+    value = read_json(path)
+    if isinstance(value, Mapping) and isinstance(value.get("gates"), list):
+        value = {**value, "gates": [_filled(gate) if isinstance(gate, Mapping) else gate for gate in value["gates"]]}
+    return from_json(Decision, value, str(path))
+
+
+def _filled(gate: Mapping[str, Any]) -> dict[str, Any]:
+    """Add titles, and whether the difference is one of shares, where a gate does not tell them."""
+    kind, task = str(gate.get("kind")), str(gate.get("task"))
+    share = str(gate.get("metric")) not in NO_SHARES
+    return {"title": GATE_TITLES.get(kind, {}), "task_title": TASK_TITLES.get(task, {}), "share": share, **gate}

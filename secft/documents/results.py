@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from secft.documents.document import Words, from_json
+from secft.documents.titles import METRIC_TITLES, NO_SHARES, TASK_TITLES
+from secft.errors import InputError
 from secft.files import read_json
 
 FORMAT = 2
@@ -129,16 +131,27 @@ class EvaluationResults:
 _ROLES_1: Mapping[str, Role] = {"general_knowledge": "general", "refusal": "safety", "over_refusal": "safety"}
 
 
-def results_from_json(value: Mapping[str, Any], where: str = RESULTS) -> EvaluationResults:
+def results_from_json(value: Any, where: str = RESULTS) -> EvaluationResults:
     """Return results.json as a record; files of format 1, which told less, are read too.
+
+    Args:
+        value: what the file holds; an empty object tells of no task.
+        where: which file, for the error.
 
     Raises:
         InputError: it is no such document.
     """
-    if value and value.get("format", 1) == 1:
-        tasks = {task: _from_format_1(task, found) for task, found in value.get("tasks", {}).items()}
-        value = {**value, "format": 1, "tasks": tasks}
-    return from_json(EvaluationResults, value or {"tasks": {}}, where)
+    found = _object(value, f"{where}: the file")
+    if not found:
+        return EvaluationResults({})
+    kind = found.get("format", 1)
+    if kind not in (1, FORMAT):
+        raise InputError(f"{where}: format: {kind!r} is none that this version reads (1 to {FORMAT}).")
+    if kind == 1:
+        tasks = _object(found.get("tasks", {}), f"{where}: tasks")
+        upgraded = {task: _from_format_1(task, told, f"{where}: tasks.{task}") for task, told in tasks.items()}
+        found = {**found, "format": 1, "tasks": upgraded}
+    return from_json(EvaluationResults, found, where)
 
 
 def read_results(path: Path) -> EvaluationResults:
@@ -150,11 +163,25 @@ def read_results(path: Path) -> EvaluationResults:
     return results_from_json(read_json(path), str(path))
 
 
-def _from_format_1(task: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what format 1 left to its readers: main metric, role, and which way is better."""
-    metrics = {
-        name: {"share": name != "perplexity", "higher_is_better": name != "perplexity", **numbers}
-        for name, numbers in found["metrics"].items()
-    }
+def _from_format_1(task: str, value: Any, place: str) -> dict[str, Any]:
+    """Add what format 1 left to its readers: titles, main metric, role, and which way is better."""
+    found = _object(value, place)
+    told = _object(found.get("metrics"), f"{place}.metrics")
+    if not told:
+        raise InputError(f"{place}.metrics: no metric was measured.")
+    metrics = {name: _metric(name, numbers, f"{place}.metrics.{name}") for name, numbers in told.items()}
     primary = "accuracy" if "accuracy" in metrics else next(iter(metrics))
-    return {"role": _ROLES_1.get(task, "target"), **found, "metrics": metrics, "primary": primary}
+    titled = {"role": _ROLES_1.get(task, "target"), "title": TASK_TITLES.get(task, {})}
+    return {**titled, **found, "metrics": metrics, "primary": primary}
+
+
+def _metric(name: str, numbers: Any, place: str) -> dict[str, Any]:
+    share = name not in NO_SHARES
+    titled = {"title": METRIC_TITLES.get(name, {}), "share": share, "higher_is_better": share}
+    return {**titled, **_object(numbers, place)}
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{place}: is no object of JSON.")
+    return value

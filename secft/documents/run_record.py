@@ -43,10 +43,12 @@ class ReportsRecord:
     Attributes:
         identity: digest of all that they tell.
         files: their names in the run's directory.
+        digests: name -> SHA-256 of what was written; empty in records of earlier versions.
     """
 
     identity: str
     files: list[str]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -95,14 +95,16 @@ def _flaw(key: str, reason: str, value: str, remedy: str, *, stops: bool = True)
     return Problem(key, reason, value, remedy=remedy, code="evaluation", stops=stops)
 
 
-def dropped_for_length(dataset: Path) -> tuple[int, int]:
-    """Return how many examples curation left out because they are too long, and how many it had to judge."""
+def dropped_for_length(dataset: Path) -> tuple[int, int, int | None]:
+    """Return how many examples curation left out because they are too long, how many it judged, and by what limit."""
     try:
         funnel = read_json(dataset / "manifest.json").get("funnel", [])
     except InputError:
-        return 0, 0
+        return 0, 0, None
     for step in funnel:
         if read_reason(step.get("step", "")).code == "length":
-            dropped = step.get("dropped", {}).items()
-            return sum(n for why, n in dropped if read_reason(why).code == "length.long"), int(step.get("seen", 0))
-    return 0, 0
+            reasons = [(read_reason(why), count) for why, count in step.get("dropped", {}).items()]
+            long = [(why.value, count) for why, count in reasons if why.code == "length.long"]
+            limits = [int(value) for value, _ in long if value.isdigit()]
+            return sum(count for _, count in long), int(step.get("seen", 0)), min(limits, default=None)
+    return 0, 0, None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from secft.config.schemas.synthesis import HybridSynthesis, LlmSynthesis
 from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.errors import Problem
-from secft.evaluate.gates import checks_of
+from secft.evaluate.gates import GateCheck, checks_of
 from secft.planning.situation import Situation
 from secft.train.distributed.choice import distributed_problems
+from secft.train.objectives import objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
 
 
@@ -62,15 +64,20 @@ def length_problems(situation: Situation) -> list[Problem]:
 
 
 def gate_problems(situation: Situation) -> list[Problem]:
-    """Report tasks that are gated and not evaluated."""
-    gates, tasks = situation.config.gates, situation.config.eval.tasks
-    missing = [check for check in checks_of(gates) if check.task not in tasks]
-    named = [(f"gates.{check.kind.name}_tasks", check.task) for check in missing]
-    return [
-        Problem(key, "is gated but not evaluated", task, ", ".join(tasks), remedy="Add it to eval.tasks.")
-        for key, task in named
-        if hasattr(gates, key.removeprefix("gates."))
-    ]
+    """Report tasks that are gated and not evaluated; a model that scores answers is judged by other ones."""
+    config = situation.config
+    if objective_of(config.trainer).scores:
+        return []
+    missing = [check for check in checks_of(config.gates) if check.task not in config.eval.tasks]
+    return [_unevaluated(check, config.eval.tasks) for check in missing]
+
+
+def _unevaluated(check: GateCheck, tasks: Sequence[str]) -> Problem:
+    key, evaluated = f"gates.{check.kind.asked_by}", ", ".join(tasks)
+    if check.kind.remedy:
+        reason = f"needs {check.task}, which is not evaluated (eval.tasks: {evaluated})"
+        return Problem(key, reason, True, remedy=f"Add {check.task} to eval.tasks, or {check.kind.remedy}.")
+    return Problem(key, "is gated but not evaluated", check.task, evaluated, remedy="Add it to eval.tasks.")
 
 
 def distributed_settings(situation: Situation) -> list[Problem]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from secft.reasons import reason_text
+from secft.reasons import kind_text, reason_text
 from secft.reports.figures import clock
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -48,6 +48,7 @@ def templates() -> Environment:
         one_line=one_line,
         clock=clock,
         reason=reason_text,
+        kind=kind_text,
         thousands=lambda number: f"{number:,}",
     )
     return environment

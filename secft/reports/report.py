@@ -25,12 +25,15 @@ _BANNERS: Mapping[str, tuple[str, str]] = {
         "The measurements cannot tell whether every gate would pass. Nothing was registered.",
     ),
 }
+_BETTER_THAN_CHANCE = "The better answer scores higher more often than chance. The model may be registered and served."
 
 
 def report(facts: RunFacts) -> str:
     """Write the page."""
     rows = result_rows(facts.results)
     word, sentence = _BANNERS[facts.verdict]
+    if facts.train.scores_answers and facts.verdict == "pass":
+        sentence = _BETTER_THAN_CHANCE
     return render(
         "report.html.jinja",
         {
@@ -54,8 +57,9 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
     gates = facts.gates.gates
     passed = sum(gate.verdict == "pass" for gate in gates)
     splits, train = facts.dataset.splits, facts.train
+    enough = "better than chance" if train.scores_answers else "one target task is enough"
     return [
-        ("Gates passed", f"{passed} of {len(gates)}", "one target task is enough"),
+        ("Gates passed", f"{passed} of {len(gates)}", enough),
         ("Training examples", f"{splits['train'].examples:,}", f"{splits['train'].tokens:,} tokens"),
         (
             "Training time",

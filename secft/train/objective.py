@@ -101,6 +101,8 @@ class Objective:
         loss: what carries the loss, one sentence for cards.
         rows_in_memory: rows that a row of the micro batch becomes, for the prediction of memory.
         scores: the model gives a number to an answer instead of writing one.
+        unread: setting, or group of settings, that no run of this objective reads -> why; to set one is refused.
+        read: settings inside of unread groups that are read all the same.
     """
 
     name: str
@@ -110,3 +112,5 @@ class Objective:
     loss: str
     rows_in_memory: int = 1
     scores: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
+    read: frozenset[str] = frozenset()

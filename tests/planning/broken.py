@@ -37,7 +37,12 @@ def conversation(index: int, **more: Any) -> dict[str, Any]:
 
 
 def dataset(
-    directory: Path, rows: Iterable[dict[str, Any]], validation: int = 4, dropped: int = 0, test: int = 4
+    directory: Path,
+    rows: Iterable[dict[str, Any]],
+    validation: int = 4,
+    dropped: int = 0,
+    test: int = 4,
+    longest: int = 512,
 ) -> Path:
     """Write what checks read of a frozen dataset."""
     directory.mkdir(parents=True)
@@ -45,7 +50,7 @@ def dataset(
     write(directory / "train.jsonl", rows)
     write(directory / "test.jsonl", [conversation(2000 + n, **ASKED) for n in range(test)])
     write(directory / "validation.jsonl", [conversation(1000 + n) for n in range(validation)])
-    step = {"step": "length", "seen": len(rows) + dropped, "dropped": {"length.long 512": dropped}}
+    step = {"step": "length", "seen": len(rows) + dropped, "dropped": {f"length.long {longest}": dropped}}
     (directory / "manifest.json").write_text(json.dumps({"funnel": [step]}))
     return directory
 

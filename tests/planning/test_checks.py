@@ -79,6 +79,28 @@ def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: 
     assert "examples of: tactic" in str(flaw)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["eval.tasks=[technique_to_tactic]"], ["gates.perplexity_must_fall = True: needs answer_perplexity"]),
+        (["eval.tasks=[technique_to_tactic]", "gates.perplexity_must_fall=false"], []),
+        (["gates.target_tasks=[technique_to_tactic]"], []),
+        (
+            ["eval.tasks=[answer_perplexity]"],
+            ["gates.target_tasks = 'technique_to_tactic': is gated but not evaluated"],
+        ),
+    ],
+)
+def test_a_gate_whose_task_is_not_evaluated_is_told_before_anything_starts(
+    overrides: list[str], said: list[str]
+) -> None:
+    gates = ("gates.target_tasks=[technique_to_tactic]", "gates.general_tasks=[]", "gates.safety_tasks=[]")
+    told = [str(problem) for problem in FINETUNE.problems(read_config([*gates, *overrides]), machine=False)]
+    assert len(told) == len(said)
+    assert all(problem.startswith(words) for problem, words in zip(told, said, strict=True)), told
+    assert not told or "eval.tasks" in told[0]
+
+
 def test_targets_that_are_never_asked_are_a_warning(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "gates.target_tasks=[technique_to_tactic]").flaws
     assert (flaw.code, flaw.stops) == ("evaluation", False)
@@ -225,6 +247,14 @@ def test_an_empty_validation_split_is_found(look: Callable[..., Findings]) -> No
 def test_examples_that_curation_dropped_for_their_length_count(look: Callable[..., Findings]) -> None:
     found = look(dropped=10)
     assert "10 of 50 examples in curation" in " ".join(map(str, found.problems))
+
+
+def test_what_curation_dropped_by_a_limit_of_its_own_is_told_by_that_limit(look: Callable[..., Findings]) -> None:
+    (problem,) = look("curation.max_tokens=100", dropped=10, longest=100).problems
+    assert (problem.key, problem.value, problem.code) == ("curation.max_tokens", 100, "too long")
+    assert "20.0% of the examples are longer than 100 tokens (10 of 50 examples in curation)" in str(problem)
+    assert "Raise curation.max_tokens or trainer.max_dropped_share." in str(problem)
+    assert "512" not in str(problem)
 
 
 def test_a_few_long_examples_are_a_warning(look: Callable[..., Findings]) -> None:

@@ -28,6 +28,15 @@ def test_card_is_as_it_was(facts: RunFacts, golden: Golden) -> None:
     golden("MODEL_CARD.md", model_card(facts))
 
 
+def test_tables_name_gates_and_kinds_by_their_titles(facts: RunFacts) -> None:
+    gates = model_card(facts).split("## Gates")[1].split("##")[0]
+    assert "| target: ATT&CK technique to tactic | improves |" in gates
+    assert not [gate.task for gate in facts.gates.gates if gate.task.replace("_", r"\_") in gates and "_" in gate.task]
+    spanish = evidence(facts, "es")
+    assert "por encima del tope de explicación" in spanish
+    assert "explicación 200, táctica 924" in spanish
+
+
 def test_card_of_a_failed_candidate_is_as_it_was(failed_facts: RunFacts, golden: Golden) -> None:
     text = model_card(failed_facts)
     assert "NOT registered" in text
@@ -60,6 +69,32 @@ def test_reports_of_rewarded_answers_tell_rewards() -> None:
     assert "Training loss" not in card + evidence(told, "en")
     assert "último cuarto 0.7700, mejor valor en preguntas reservadas 0.7625" in evidence(told, "es")
     assert "Reward during training" in report(told)
+
+
+def test_reports_of_a_model_that_scores_answers_compare_it_with_chance() -> None:
+    scores = {"items": 80, "clusters": 80, "metrics": {"accuracy": share_of(0.5, 0.7)}}
+    told = make_facts(
+        train=replace(make_facts().train, scores_answers=True),
+        results={"format": 1, "confidence": 0.95, "tasks": {"preference": scores}},
+    )
+    page, english, spanish = report(told), evidence(told, "en"), evidence(told, "es")
+    for text in (page, english, spanish):
+        assert not [said for said in ("by the base", "on the same held-out", "mismos elementos") if said in text]
+    assert "what stands beside it is chance" in page
+    assert "Perplexity" not in page
+    assert "Nothing was measured on this scale" not in page
+    assert 'what stands under "base" is chance' in english
+    assert "en la columna «base» está el azar" in spanish
+    assert "against the base" not in english
+    assert "contra el modelo base" not in spanish
+    assert "target task" not in page + model_card(told)
+
+
+def share_of(base: float, candidate: float) -> dict[str, Any]:
+    """A share of the base (here: chance) and of the candidate."""
+    spread = {"low": -0.1, "high": 0.1}
+    values = {"base": base, "candidate": candidate, "difference": candidate - base}
+    return {side: {"value": value, **{end: value + by for end, by in spread.items()}} for side, value in values.items()}
 
 
 def test_evidence_is_named_by_iteration_and_time() -> None:

@@ -26,6 +26,7 @@ class GeneralGate(GateKind):
 
     name = "general"
     title: ClassVar[Words] = {"en": "general", "es": "general"}
+    asked_by = "general_tasks"
 
     def tasks(self, settings: GeneralSettings) -> Sequence[str]:
         """Return the skills that must be kept."""

@@ -55,6 +55,11 @@ class GateKind(ABC):
     falling: ClassVar[bool] = False
     """The question is about a number that is to fall, and is asked of the difference as it is."""
 
+    asked_by: ClassVar[str] = ""
+    """The setting of ``gates`` that says of which tasks this is asked, if there is one."""
+    remedy: ClassVar[str] = ""
+    """What to change where a task is not run, instead of running it."""
+
     @abstractmethod
     def tasks(self, settings: Any) -> Sequence[str]:
         """Return the tasks of which this is asked, by the settings ``gates``."""

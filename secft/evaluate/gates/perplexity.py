@@ -25,6 +25,8 @@ class PerplexityGate(GateKind):
     name = "perplexity"
     title: ClassVar[Words] = {"en": "perplexity", "es": "perplejidad"}
     falling = True
+    asked_by = "perplexity_must_fall"
+    remedy = "set gates.perplexity_must_fall=false"
 
     def tasks(self, settings: PerplexitySettings) -> Sequence[str]:
         """Return the task that measures answers in sentences, or none."""

@@ -34,6 +34,7 @@ class SafetyGate(GateKind):
 
     name = "safety"
     title: ClassVar[Words] = {"en": "safety", "es": "seguridad"}
+    asked_by = "safety_tasks"
 
     def tasks(self, settings: SafetySettings) -> Sequence[str]:
         """Return the tasks that measure such behaviour."""

@@ -34,6 +34,7 @@ class TargetGate(GateKind):
 
     name = "target"
     title: ClassVar[Words] = {"en": "target", "es": "objetivo"}
+    asked_by = "target_tasks"
 
     def tasks(self, settings: TargetSettings) -> Sequence[str]:
         """Return the target tasks."""

@@ -197,7 +197,7 @@ def objective_problems(trainer: TrainerConfig, seen: SeenRows) -> list[Problem]:
 
 
 def length_problems(
-    trainer: TrainerConfig, seen: SeenRows, too_long_before: int, examples_before: int
+    trainer: TrainerConfig, seen: SeenRows, too_long_before: int, examples_before: int, limit_before: int | None = None
 ) -> list[Problem]:
     """Report that more examples than allowed are too long for a row.
 
@@ -206,6 +206,7 @@ def length_problems(
         seen: the training split.
         too_long_before: examples that curation already left out for their length.
         examples_before: examples that curation had to judge.
+        limit_before: tokens that curation let through; None where it is not known.
     """
     over = sum(length > trainer.max_length for length in seen.lengths)
     here = over / len(seen.lengths) if seen.lengths else 0.0
@@ -213,11 +214,20 @@ def length_problems(
     share = 1 - (1 - before) * (1 - here)
     if share == 0:
         return []
+    key, value, longer = _limit(trainer.max_length, limit_before if too_long_before else None, over)
     parts = [f"{too_long_before:,} of {examples_before:,} examples in curation"] if too_long_before else []
     parts += [f"{over:,} of {len(seen.lengths):,} rows looked at"] if over else []
-    reason = f"{share:.1%} of the examples are longer than {trainer.max_length} tokens ({' and '.join(parts)})"
+    reason = f"{share:.1%} of the examples are longer than {longer} ({' and '.join(parts)})"
     if share > trainer.max_dropped_share:
-        remedy = "Raise trainer.max_length or trainer.max_dropped_share."
+        remedy = f"Raise {key} or trainer.max_dropped_share."
         limit = f"at most {trainer.max_dropped_share:.1%} (trainer.max_dropped_share)"
-        return [Problem("trainer.max_length", reason, trainer.max_length, limit, remedy=remedy, code="too long")]
-    return [Problem("trainer.max_length", reason, trainer.max_length, code="too long", stops=False)]
+        return [Problem(key, reason, value, limit, remedy=remedy, code="too long")]
+    return [Problem(key, reason, value, code="too long", stops=False)]
+
+
+def _limit(row: int, curated: int | None, over: int) -> tuple[str, int, str]:
+    """Return the setting that examples are too long for, its value, and both limits where both left some out."""
+    if curated is None or curated >= row:
+        return "trainer.max_length", row, f"{row} tokens"
+    training = f", or than {row} tokens in training" if over else ""
+    return "curation.max_tokens", curated, f"{curated} tokens{training}"

@@ -82,6 +82,9 @@ SUPPORT = {
     ),
 }  # fmt: skip
 
+_BY_ITSELF = "a model that scores answers is measured by held-out pairs (preference) only"
+_NO_TEXT = "a model that scores answers writes none"
+
 OBJECTIVE = Objective(
     name="reward",
     title="A model that scores answers",
@@ -90,4 +93,12 @@ OBJECTIVE = Objective(
     loss=f"Loss on the scores of pairs {FROM_PAIRS}",
     rows_in_memory=ANSWERS_AND_REFERENCE,
     scores=True,
+    unread={
+        "eval.tasks": _BY_ITSELF,
+        "eval.samples": _NO_TEXT,
+        "eval.sample_tokens": _NO_TEXT,
+        "eval.max_new_tokens": _NO_TEXT,
+        "gates": f"{_BY_ITSELF}, and its only gate is that it is right more often than chance",
+    },
+    read=frozenset({"gates.target_margin"}),
 )
