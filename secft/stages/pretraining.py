@@ -49,6 +49,8 @@ DATA = "nanogpt"
 """Where corpora lie below the data root."""
 HELD_OUT = "held_out_text"
 """What the model is measured by: the only task of a pretraining."""
+MOST_NATS = 700.0
+"""The perplexity of a larger loss is no number of 64 bits."""
 
 
 def pretraining_of(trainer: TrainerConfig) -> PretrainTrainer:
@@ -304,15 +306,16 @@ def evaluate_text(settings: TextEvaluationSettings, inputs: Inputs, out: Path) -
         title={"en": "loss (nats a token, lower is better)", "es": "pérdida (nats por token, menor es mejor)"},
         share=False,
         higher_is_better=False,
+        problem=None if math.isfinite(loss.value) else "the loss of the model is not finite",
     )
-    bits = {"bits_per_character": loss.value / math.log(2)} if found.characters else {}
+    bits = {"bits_per_character": loss.value / math.log(2)} if found.characters and metric.problem is None else {}
     task = TaskResult(
         items=int(found.own.size),
         metrics={"loss": metric},
         primary="loss",
         title={"en": "Held-out text", "es": "Texto reservado"},
         extra={
-            "perplexity": math.exp(loss.value),
+            "perplexity": math.exp(loss.value) if loss.value < MOST_NATS else None,
             "tokens": int(found.own.size * found.block),
             "vocabulary": found.vocabulary,
             "samples": found.samples,
@@ -321,6 +324,8 @@ def evaluate_text(settings: TextEvaluationSettings, inputs: Inputs, out: Path) -
     )
     results = EvaluationResults({HELD_OUT: task}, confidence=confidence, seed=settings.seed)
     write_json(out / RESULTS, as_json(results))
+    if metric.problem:
+        return {"headline": f"loss not finite, trigrams {trigrams.value:.3f}"}
     return {"headline": f"loss {loss.value:.3f}, trigrams {trigrams.value:.3f} ({difference.value:+.3f})"}
 
 

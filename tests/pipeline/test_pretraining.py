@@ -62,6 +62,21 @@ def test_from_logs_to_a_card(log: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_a_training_that_diverged_fails_its_gate_and_gets_a_card(log: Path, tmp_path: Path) -> None:
+    apart = ("trainer.learning_rate=1e30", "trainer.max_grad_norm=1e30")
+    done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", *FAST, *apart)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    run = next((tmp_path / "outputs").iterdir())
+    gates = json.loads((run / "gates.json").read_text())
+    assert gates["verdict"] == "fail"
+    assert "the training diverged" in gates["reasons"]
+    card = (run / "MODEL_CARD.md").read_text()
+    assert "**Verdict: FAIL" in card
+    assert "| this model | not finite |" in card
+    assert "What it writes" not in card
+
+
 def test_what_is_wrong_is_told_before_anything_is_done(tmp_path: Path) -> None:
     done = secft(tmp_path, "backend=nanogpt", "trainer=lora")
     assert done.returncode == 2
