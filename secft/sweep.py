@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -27,7 +28,7 @@ from secft.config.schemas.sweep import SweepConfig, is_searching, study_file
 from secft.config.store import conf_directory, register_schemas
 from secft.documents.document import as_json
 from secft.documents.run_outcome import RunOutcome
-from secft.errors import GateFailedError, InputError, Interrupted, SecftError
+from secft.errors import GateFailedError, InputError, Interrupted, SecftError, told
 from secft.files import digest, read_json, write_json, write_text
 from secft.log import complain
 from secft.reports.leaderboard import leaderboard
@@ -127,6 +128,9 @@ def _run_job(composed: Any, shown: str, run: Callable[[Any, str], RunOutcome]) -
     except SecftError as error:
         complain(str(error))
         outcome = RunOutcome("error", error.exit_code, error=str(error))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on
+        traceback.print_exc()
+        outcome = RunOutcome("error", SecftError.exit_code, error=told(error))
     write_job_row(outcome)
     return outcome
 

@@ -14,7 +14,7 @@ from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_outcome import RunOutcome
-from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError, stopping, warnings_of
+from secft.errors import ConfigError, GateFailedError, Interrupted, stopping, told, warnings_of
 from secft.files import digest
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
@@ -99,9 +99,9 @@ def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirec
     except StoppedByWatcher as stopped:
         directory.finish("pruned", error=str(stopped))
         raise
-    except SecftError as error:
-        directory.finish("error", error=str(error))
-        log.note(f"error: {error}")
+    except Exception as error:
+        directory.finish("error", error=told(error))
+        log.note(f"error: {told(error)}")
         raise
     log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / pipeline.first}")
     return outcome
