@@ -8,7 +8,7 @@ from typing import Any
 
 from secft.documents.document import as_json
 from secft.documents.results import EvaluationResults, MetricResult, results_from_json
-from secft.reports.figures import MISSING, result_rows, with_interval
+from secft.reports.figures import MISSING, decimal, difference_text, result_rows
 from secft.reports.rendering import code, markdown
 
 FORMAT = 1
@@ -129,9 +129,8 @@ def _cell(metric: MetricResult | None) -> str:
     numbers = metric.candidate.numbers if metric else None
     if metric is None or numbers is None:
         return MISSING
-    if metric.ratio is not None:
-        return f"{numbers[0]:.2f} (× {with_interval(metric.ratio, share=False)})"
-    return f"{100 * numbers[0]:.1f} % ({with_interval(metric.difference, share=True, signed=True)})"
+    value = f"{decimal(100 * numbers[0], 1)} %" if metric.share else decimal(numbers[0], 2)
+    return f"{value} ({difference_text(metric)})"
 
 
 def _entry(row: JobRow) -> dict[str, Any]:
