@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,12 +33,13 @@ DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
 
 
-def run(config: RunConfig, command: str) -> RunOutcome:
+def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] = lambda _: None) -> RunOutcome:
     """Run one experiment from its sources to a registered model.
 
     Args:
         config: the whole configuration.
         command: what the user typed, for the reports.
+        opened: is told the directory of the run as soon as it is open.
 
     Returns:
         How it ended; the exit code is 0, or 3 where the gates did not pass and nothing was registered.
@@ -59,6 +60,7 @@ def run(config: RunConfig, command: str) -> RunOutcome:
     collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
     directory.open(config, command)
+    opened(directory)
     log = RunLog(directory.path / "run.log")
     try:
         log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).summary}")

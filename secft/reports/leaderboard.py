@@ -24,7 +24,7 @@ class JobRow:
         number: its place in the sweep.
         overrides: what it differs in, as on the command line.
         status: passed, failed, inconclusive (its gates), pruned (stopped early), or error.
-        message: the error's first line, or an empty string.
+        message: the error in one line, or an empty string.
         results: what was measured, or nothing.
         run_dir: where its reports are, or an empty string.
         objective: ``metric``, ``direction`` and ``value`` of what the sweep looks for, or empty.
@@ -45,7 +45,7 @@ class JobRow:
             number=int(outcome["job"]),
             overrides=tuple(outcome["overrides"]),
             status=str(outcome["status"]),
-            message=next(iter(str(outcome.get("error", "")).splitlines()), ""),
+            message=in_one_line(str(outcome.get("error") or "")),
             results=results_from_json(outcome.get("results") or {}),
             run_dir=str(outcome.get("directory", "")),
             objective=outcome.get("objective") or {},
@@ -61,6 +61,14 @@ class JobRow:
         """Status for people."""
         words = {"passed": "passed", "failed": "gates failed", "inconclusive": "gates inconclusive"}
         return words.get(self.status, f"{self.status}: {self.message}" if self.message else self.status)
+
+
+def in_one_line(message: str) -> str:
+    """Return the first line of a message, and where it announces a list the first entry, too."""
+    first, *others = message.splitlines() or [""]
+    if not first.endswith(":") or not others:
+        return first
+    return f"{first} {others[0].strip().removeprefix('- ')}"
 
 
 def ranked(rows: Sequence[JobRow]) -> list[JobRow]:

@@ -49,5 +49,8 @@ def test_what_a_job_meets_is_its_row_and_the_other_jobs_go_on(tmp_path: Path) ->
     rows = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("outputs/sweeps/*/jobs/*.json"))]
     assert [(row["status"], row["exit_code"]) for row in rows] == [("error", 1), ("error", 2)], done.stderr
     assert rows[0]["error"] == "RuntimeError: no room"
+    for row in rows:
+        record = json.loads((tmp_path / row["directory"] / "run.json").read_text())
+        assert (record["run"], record["status"]) == (row["run"], "error")
     assert done.returncode == 1
     assert "RuntimeError: no room" in done.stderr

@@ -51,3 +51,9 @@ def test_a_loss_is_no_share() -> None:
     task = {"items": 386, "metrics": {"loss": loss}, "primary": "loss", "title": {"en": "Held-out text"}}
     text, _ = leaderboard([outcome(0, "failed", results={"format": 2, "tasks": {"held_out_text": task}})])
     assert "| 3.72 (+3.27 [+3.24, +3.30]) |" in text
+
+
+def test_the_first_problem_of_a_configuration_is_told() -> None:
+    error = "2 problems in the configuration:\n  - trainer.lora.r: is too large.\n  - seed: is odd."
+    text, _ = leaderboard([outcome(0, "error", error=error)])
+    assert "| error: 2 problems in the configuration: trainer.lora.r: is too large. |" in text
