@@ -258,7 +258,9 @@ PRETRAIN = Pipeline(
     publish={
         "corpus": lambda config, artifact: pretraining.publish_corpus(pretraining.CorpusSettings.of(config), artifact)
     },
-    reports=reporting.pretrained_reports,
+    reports=lambda settings, artifacts, record: reporting.pretrained_reports(
+        settings, artifacts, record, PRETRAIN.unread
+    ),
     card=reporting.CARD,
     first=reporting.CARD,
     origin=reporting.pretrained_origin,

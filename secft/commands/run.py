@@ -27,7 +27,7 @@ from secft.stages.reporting import ReportSettings, register_model
 from secft.train.checks import machine_of
 from secft.train.watching import StoppedByWatcher
 
-REPORTS_VERSION = 1
+REPORTS_VERSION = 2
 """Raised when the reports would tell something else of the same run."""
 DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""

@@ -51,6 +51,11 @@ def test_from_logs_to_a_card(log: Path, tmp_path: Path) -> None:
     assert f"**Verdict: {gates['verdict'].upper()}" in card
     assert "data/nanogpt/logs-v1" in card
     assert "mwalker" not in card
+    assert "python -m secft backend=nanogpt trainer=pretrain" in card
+    assert "| code | " in card
+    settings = {line.split(" | ")[0].strip("| ").replace("\\", "") for line in card.splitlines()}
+    assert {"learning_rate", "max_steps", "shape.block"} <= settings
+    assert not {"epochs", "max_length", "save_steps", "packing", "attention", "recovery.factor"} & settings
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in rows if row.get("loss") is not None]
     assert losses[-1] < losses[0]
