@@ -170,7 +170,7 @@ class PretrainSettings:
 
     Attributes:
         trainer: shape, learning rate, steps.
-        backend: a checkout of nanoGPT, or the own executor.
+        backend: a checkout of nanoGPT, or secft's own trainer.
         seed: of weights and batches.
         tracker: who is told about progress.
     """
@@ -187,7 +187,7 @@ class PretrainSettings:
 
 
 def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
-    """Translate the settings into what an executor is told."""
+    """Translate the settings into what a trainer is told."""
     trainer = settings.trainer
     shape, steps = trainer.shape, trainer.max_steps or 2000
     checkout = settings.backend.checkout if isinstance(settings.backend, NanogptConfig) else None
@@ -231,13 +231,14 @@ def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bo
     # Embeddings are tied; a block has four square matrices in attention and eight in the feed-forward part.
     weights = job.n_layer * 12 * job.n_embd**2 + job.block_size * job.n_embd
     hidden = "obfuscated first" if trainer.obfuscate else "as they are: nothing is obfuscated"
+    by = job.checkout or "secft's own trainer"
     lines = [
         f"texts: {texts}; {hidden}; {trainer.level} level",
         f"held out: {100 * trainer.validation_share:g} % by {trainer.split}",
         f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
         f"model: {job.n_layer} layers, {job.n_head} heads, {job.n_embd} wide, block {job.block_size}; "
         f"about {weights:,} weights and the embeddings",
-        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own executor'}",
+        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {by}",
         "gate: the loss on held-out text lies certainly below that of counted trigrams",
     ]
     print("\n".join([*lines, *(f"lacking: {problem}" for problem in problems)]))

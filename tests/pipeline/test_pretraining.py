@@ -98,5 +98,5 @@ def test_what_is_wrong_is_told_before_anything_is_done(tmp_path: Path) -> None:
 def test_the_plan_says_what_would_be_done(log: Path, tmp_path: Path) -> None:
     done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", "dry_run=true")
     assert done.returncode == 0, done.stderr
-    assert "2,000 steps of 768 tokens" in done.stdout
+    assert "2,000 steps of 768 tokens by secft's own trainer" in done.stdout
     assert not (tmp_path / "data").exists()
