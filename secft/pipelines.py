@@ -30,6 +30,7 @@ from secft.planning.unread import unread_problems
 from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
 from secft.train.backends.nanogpt.backend import NanoGptBackend
+from secft.train.objectives.pretrain import PretrainTrainer
 
 DOCUMENTS = Stage(
     "documents",
@@ -136,6 +137,7 @@ class Pipeline:
         external: digests of everything that it reads from outside; they belong to a run's name.
         checks: what is checked before anything starts.
         unread: setting, or group of settings, that it does not read -> why; to set one of them is refused.
+        unread_here: those that this configuration leaves unread on top.
         read: settings inside of unread groups that are read all the same.
         plan: prints what would be done, and returns whether it could be started.
         publish: stage -> puts what it made where people look for it, and returns the place.
@@ -152,6 +154,7 @@ class Pipeline:
     external: Callable[[RunConfig], dict[str, str]]
     checks: tuple[Check, ...]
     unread: Mapping[str, str]
+    unread_here: Callable[[RunConfig], Mapping[str, str]]
     read: frozenset[str]
     plan: Callable[[RunConfig, Sequence[Problem]], bool]
     publish: Mapping[str, Callable[[RunConfig, Artifact], Path]]
@@ -178,9 +181,10 @@ class Pipeline:
             machine: whether this machine is asked, too; impossible settings are wrong on any.
         """
         unread = []
-        if self.unread:
+        why = {**self.unread, **self.unread_here(config)}
+        if why:
             defaults = read_config([f"trainer={config.trainer.name}", f"backend={config.backend.name}"])
-            unread = unread_problems(config, defaults, self.name, self.unread, self.read)
+            unread = unread_problems(config, defaults, self.name, why, self.read)
         when: tuple[When, ...] = BEFORE_ANYTHING if machine else ("settings",)
         return [*unread, *stopping(inspect(self.checks, Situation(config), when))]
 
@@ -198,6 +202,13 @@ def _pretrain_external(config: RunConfig) -> dict[str, str]:
     return {**texts, **pretraining.corpus_digests(pretraining.CorpusSettings.of(config))}
 
 
+def _unread_with_files(config: RunConfig) -> Mapping[str, str]:
+    """Return why sources are not read where files are; another trainer than pretrain is told by another check."""
+    if not isinstance(config.trainer, PretrainTrainer) or not config.trainer.files:
+        return {}
+    return {"source": "its texts are trainer.files"}
+
+
 FINETUNE = Pipeline(
     name="fine-tuning",
     chosen=lambda config: config.backend.name != NanoGptBackend.name,
@@ -209,6 +220,7 @@ FINETUNE = Pipeline(
     },
     checks=FINETUNE_CHECKS,
     unread={},
+    unread_here=lambda config: {},
     read=frozenset(),
     plan=lambda config, problems: print_plan(config, FINETUNE_STAGES, FINETUNE_CHECKS, problems),
     publish={
@@ -253,6 +265,7 @@ PRETRAIN = Pipeline(
         "trainer.early_stopping_patience": "all steps are done",
         "trainer.recovery": "a loss that is not finite ends the training as diverged",
     },
+    unread_here=_unread_with_files,
     read=frozenset({"eval.confidence"}),
     plan=pretraining.print_pretraining_plan,
     publish={

@@ -95,6 +95,12 @@ def test_what_is_wrong_is_told_before_anything_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+def test_sources_are_refused_where_files_are_read(log: Path, tmp_path: Path) -> None:
+    done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", "source=[cwe]")
+    assert done.returncode == 2
+    assert "source = ['cwe']: is not read by pretraining: its texts are trainer.files" in done.stderr
+
+
 def test_the_plan_says_what_would_be_done(log: Path, tmp_path: Path) -> None:
     done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", "dry_run=true")
     assert done.returncode == 0, done.stderr
