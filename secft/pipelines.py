@@ -202,6 +202,32 @@ def _pretrain_external(config: RunConfig) -> dict[str, str]:
     return {**texts, **pretraining.corpus_digests(pretraining.CorpusSettings.of(config))}
 
 
+_NO_ADAPTATION = "it starts from random weights, on plain text"
+_NOT_READ = {
+    "synthesis": "texts are trained on as they are, without questions",
+    "llm": "no model is asked",
+    "curation": "texts are obfuscated, not curated",
+    "dedup": "texts are obfuscated, not curated",
+    "dataset.provider": "corpora stand in data/nanogpt",
+    "model": _NO_ADAPTATION,
+    "distributed": "it trains in one process",
+    "eval": "it is measured by its loss on held-out text",
+    "gates": "its only gate is that the loss lies below that of trigrams",
+    "evidence": "it writes a model card only",
+    "trainer.epochs": "it counts steps (trainer.max_steps)",
+    "trainer.max_length": "it reads blocks (trainer.shape.block)",
+    "trainer.packing": "blocks are always full",
+    "trainer.gradient_checkpointing": _NO_ADAPTATION,
+    "trainer.attention": "its attention is its own",
+    "trainer.kernels": "its kernels are its own",
+    "trainer.max_dropped_share": "no text is too long: it is cut into blocks",
+    "trainer.save_steps": "a checkpoint is written with each validation (trainer.eval_steps)",
+    "trainer.save_total_limit": "only the last checkpoint is kept",
+    "trainer.early_stopping_patience": "all steps are done",
+    "trainer.recovery": "a loss that is not finite ends the training as diverged",
+}
+
+
 def _unread_with_files(config: RunConfig) -> Mapping[str, str]:
     """Return why sources are not read where files are; another trainer than pretrain is told by another check."""
     if not isinstance(config.trainer, PretrainTrainer) or not config.trainer.files:
@@ -234,7 +260,6 @@ FINETUNE = Pipeline(
     origin=reporting.candidate_origin,
 )
 
-_NO_ADAPTATION = "it starts from random weights, on plain text"
 PRETRAIN = Pipeline(
     name="pretraining",
     chosen=lambda config: config.backend.name == NanoGptBackend.name,
@@ -242,38 +267,14 @@ PRETRAIN = Pipeline(
     title=lambda config: "nanogpt",
     external=_pretrain_external,
     checks=PRETRAIN_CHECKS,
-    unread={
-        "synthesis": "texts are trained on as they are, without questions",
-        "llm": "no model is asked",
-        "curation": "texts are obfuscated, not curated",
-        "dedup": "texts are obfuscated, not curated",
-        "dataset.provider": "corpora stand in data/nanogpt",
-        "model": _NO_ADAPTATION,
-        "distributed": "it trains in one process",
-        "eval": "it is measured by its loss on held-out text",
-        "gates": "its only gate is that the loss lies below that of trigrams",
-        "evidence": "it writes a model card only",
-        "trainer.epochs": "it counts steps (trainer.max_steps)",
-        "trainer.max_length": "it reads blocks (trainer.shape.block)",
-        "trainer.packing": "blocks are always full",
-        "trainer.gradient_checkpointing": _NO_ADAPTATION,
-        "trainer.attention": "its attention is its own",
-        "trainer.kernels": "its kernels are its own",
-        "trainer.max_dropped_share": "no text is too long: it is cut into blocks",
-        "trainer.save_steps": "a checkpoint is written with each validation (trainer.eval_steps)",
-        "trainer.save_total_limit": "only the last checkpoint is kept",
-        "trainer.early_stopping_patience": "all steps are done",
-        "trainer.recovery": "a loss that is not finite ends the training as diverged",
-    },
+    unread=_NOT_READ,
     unread_here=_unread_with_files,
     read=frozenset({"eval.confidence"}),
     plan=pretraining.print_pretraining_plan,
     publish={
         "corpus": lambda config, artifact: pretraining.publish_corpus(pretraining.CorpusSettings.of(config), artifact)
     },
-    reports=lambda settings, artifacts, record: reporting.pretrained_reports(
-        settings, artifacts, record, PRETRAIN.unread
-    ),
+    reports=lambda settings, artifacts, record: reporting.pretrained_reports(settings, artifacts, record, _NOT_READ),
     card=reporting.CARD,
     first=reporting.CARD,
     origin=reporting.pretrained_origin,
