@@ -136,6 +136,14 @@ def warnings_of(problems: Iterable[Problem]) -> list[str]:
     return list(dict.fromkeys(str(problem) for problem in problems if not problem.stops))
 
 
+def told(error: Exception) -> str:
+    """Return the message of an error; of one that was not raised on purpose, its class and the first line."""
+    if isinstance(error, SecftError):
+        return str(error)
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 class ConfigError(InputError):
     """A configuration has one or more problems; all of them are listed.
 

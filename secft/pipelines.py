@@ -31,6 +31,7 @@ from secft.stage import Inputs, Stage, lasting
 from secft.stages import dataset, documents, evaluation, examples, pretraining, reporting, training
 from secft.train.backends.nanogpt.backend import NanoGptBackend
 from secft.train.objectives import objective_of
+from secft.train.objectives.pretrain import PretrainTrainer
 
 DOCUMENTS = Stage(
     "documents",
@@ -137,6 +138,7 @@ class Pipeline:
         external: digests of everything that it reads from outside; they belong to a run's name.
         checks: what is checked before anything starts.
         unread: setting, or group of settings, that it does not read -> why; to set one of them is refused.
+        unread_here: those that this configuration leaves unread on top.
         read: settings inside of unread groups that are read all the same.
         plan: prints what would be done, and returns whether it could be started.
         publish: stage -> puts what it made where people look for it, and returns the place.
@@ -153,6 +155,7 @@ class Pipeline:
     external: Callable[[RunConfig], dict[str, str]]
     checks: tuple[Check, ...]
     unread: Mapping[str, str]
+    unread_here: Callable[[RunConfig], Mapping[str, str]]
     read: frozenset[str]
     plan: Callable[[RunConfig, Sequence[Problem]], bool]
     publish: Mapping[str, Callable[[RunConfig, Artifact], Path]]
@@ -184,11 +187,12 @@ class Pipeline:
     def _unread(self, config: RunConfig) -> list[Problem]:
         """Return settings that were chosen and that neither this pipeline nor the objective reads."""
         trainer, objective = config.trainer.name, objective_of(config.trainer)
-        if not self.unread and not objective.unread:
+        unread = {**self.unread, **self.unread_here(config)}
+        if not unread and not objective.unread:
             return []
         defaults = read_config([f"trainer={trainer}", f"backend={config.backend.name}"])
         return [
-            *unread_problems(config, defaults, self.name, self.unread, self.read),
+            *unread_problems(config, defaults, self.name, unread, self.read),
             *unread_problems(config, defaults, f"trainer={trainer}", objective.unread, objective.read),
         ]
 
@@ -206,6 +210,39 @@ def _pretrain_external(config: RunConfig) -> dict[str, str]:
     return {**texts, **pretraining.corpus_digests(pretraining.CorpusSettings.of(config))}
 
 
+_NO_ADAPTATION = "it starts from random weights, on plain text"
+_NOT_READ = {
+    "synthesis": "texts are trained on as they are, without questions",
+    "llm": "no model is asked",
+    "curation": "texts are obfuscated, not curated",
+    "dedup": "texts are obfuscated, not curated",
+    "dataset.provider": "corpora stand in data/nanogpt",
+    "model": _NO_ADAPTATION,
+    "distributed": "it trains in one process",
+    "eval": "it is measured by its loss on held-out text",
+    "gates": "its only gate is that the loss lies below that of trigrams",
+    "evidence": "it writes a model card only",
+    "trainer.epochs": "it counts steps (trainer.max_steps)",
+    "trainer.max_length": "it reads blocks (trainer.shape.block)",
+    "trainer.packing": "blocks are always full",
+    "trainer.gradient_checkpointing": _NO_ADAPTATION,
+    "trainer.attention": "its attention is its own",
+    "trainer.kernels": "its kernels are its own",
+    "trainer.max_dropped_share": "no text is too long: it is cut into blocks",
+    "trainer.save_steps": "a checkpoint is written with each validation (trainer.eval_steps)",
+    "trainer.save_total_limit": "only the last checkpoint is kept",
+    "trainer.early_stopping_patience": "all steps are done",
+    "trainer.recovery": "a loss that is not finite ends the training as diverged",
+}
+
+
+def _unread_with_files(config: RunConfig) -> Mapping[str, str]:
+    """Return why sources are not read where files are; another trainer than pretrain is told by another check."""
+    if not isinstance(config.trainer, PretrainTrainer) or not config.trainer.files:
+        return {}
+    return {"source": "its texts are trainer.files"}
+
+
 FINETUNE = Pipeline(
     name="fine-tuning",
     chosen=lambda config: config.backend.name != NanoGptBackend.name,
@@ -217,6 +254,7 @@ FINETUNE = Pipeline(
     },
     checks=FINETUNE_CHECKS,
     unread={},
+    unread_here=lambda config: {},
     read=frozenset(),
     plan=lambda config, problems: print_plan(config, FINETUNE_STAGES, FINETUNE_CHECKS, problems),
     publish={
@@ -230,7 +268,6 @@ FINETUNE = Pipeline(
     origin=reporting.candidate_origin,
 )
 
-_NO_ADAPTATION = "it starts from random weights, on plain text"
 PRETRAIN = Pipeline(
     name="pretraining",
     chosen=lambda config: config.backend.name == NanoGptBackend.name,
@@ -238,35 +275,14 @@ PRETRAIN = Pipeline(
     title=lambda config: "nanogpt",
     external=_pretrain_external,
     checks=PRETRAIN_CHECKS,
-    unread={
-        "synthesis": "texts are trained on as they are, without questions",
-        "llm": "no model is asked",
-        "curation": "texts are obfuscated, not curated",
-        "dedup": "texts are obfuscated, not curated",
-        "dataset.provider": "corpora stand in data/nanogpt",
-        "model": _NO_ADAPTATION,
-        "distributed": "it trains in one process",
-        "eval": "it is measured by its loss on held-out text",
-        "gates": "its only gate is that the loss lies below that of trigrams",
-        "evidence": "it writes a model card only",
-        "trainer.epochs": "it counts steps (trainer.max_steps)",
-        "trainer.max_length": "it reads blocks (trainer.shape.block)",
-        "trainer.packing": "blocks are always full",
-        "trainer.gradient_checkpointing": _NO_ADAPTATION,
-        "trainer.attention": "its attention is its own",
-        "trainer.kernels": "its kernels are its own",
-        "trainer.max_dropped_share": "no text is too long: it is cut into blocks",
-        "trainer.save_steps": "a checkpoint is written with each validation (trainer.eval_steps)",
-        "trainer.save_total_limit": "only the last checkpoint is kept",
-        "trainer.early_stopping_patience": "all steps are done",
-        "trainer.recovery": "a loss that is not finite ends the training as diverged",
-    },
+    unread=_NOT_READ,
+    unread_here=_unread_with_files,
     read=frozenset({"eval.confidence"}),
     plan=pretraining.print_pretraining_plan,
     publish={
         "corpus": lambda config, artifact: pretraining.publish_corpus(pretraining.CorpusSettings.of(config), artifact)
     },
-    reports=reporting.pretrained_reports,
+    reports=lambda settings, artifacts, record: reporting.pretrained_reports(settings, artifacts, record, _NOT_READ),
     card=reporting.CARD,
     first=reporting.CARD,
     origin=reporting.pretrained_origin,

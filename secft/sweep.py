@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -27,13 +28,15 @@ from secft.config.schemas.sweep import SweepConfig, is_searching, study_file
 from secft.config.store import conf_directory, register_schemas
 from secft.documents.document import as_json
 from secft.documents.run_outcome import RunOutcome
-from secft.errors import GateFailedError, InputError, Interrupted, SecftError
+from secft.errors import GateFailedError, InputError, Interrupted, SecftError, told
 from secft.files import digest, read_json, write_json, write_text
 from secft.log import complain
 from secft.reports.leaderboard import leaderboard
+from secft.run_directory import RunDirectory
 
 JOBS = "jobs"
-
+RunJob = Callable[[Any, str, Callable[[RunDirectory], None]], RunOutcome]
+"""Runs one job: (configuration, what the user typed, what is told the run's directory once it is open) -> outcome."""
 
 LONGER = ("sweep.trials=", "sweep.parallel=", "hydra/launcher=", "hydra.launcher.")
 """What makes no other sweep of a search: more jobs, or more at a time."""
@@ -86,13 +89,13 @@ def differing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "overrides": [text for text in row["overrides"] if text not in shared]} for row in rows]
 
 
-def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], RunOutcome]) -> int:
+def run_sweep(arguments: Sequence[str], shown: str, run: RunJob) -> int:
     """Let Hydra start the jobs of a multirun, by its sweeper and its launcher.
 
     Args:
         arguments: flags and overrides.
         shown: what the user typed, for the reports.
-        run: runs one job: (configuration, what the user typed) -> outcome.
+        run: runs one job.
 
     Returns:
         The exit code, see ``sweep_exit_code``.
@@ -108,16 +111,16 @@ def run_sweep(arguments: Sequence[str], shown: str, run: Callable[[Any, str], Ru
     return sweep_exit_code(directory)
 
 
-def _run_job(composed: Any, shown: str, run: Callable[[Any, str], RunOutcome]) -> RunOutcome:
+def _run_job(composed: Any, shown: str, run: RunJob) -> RunOutcome:
     """Run one job of a sweep; its failure is a row of the leaderboard, not the end of the other jobs."""
     from secft.sweeping.objective import objective
     from secft.train.watching import StoppedByWatcher
 
     use_plain_processes()
-    config = to_typed(composed, RUN)
+    config, opened = to_typed(composed, RUN), list[RunDirectory]()
     try:
         with watched(config.sweep):
-            outcome = run(config, shown)
+            outcome = run(config, shown, opened.append)
         outcome = replace(outcome, objective=objective(config.sweep, outcome))
     except Interrupted:
         raise KeyboardInterrupt from None
@@ -127,6 +130,11 @@ def _run_job(composed: Any, shown: str, run: Callable[[Any, str], RunOutcome]) -
     except SecftError as error:
         complain(str(error))
         outcome = RunOutcome("error", error.exit_code, error=str(error))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs go on
+        traceback.print_exc()
+        outcome = RunOutcome("error", SecftError.exit_code, error=told(error))
+    for directory in opened:
+        outcome = replace(outcome, run=directory.name, directory=str(directory.path))
     write_job_row(outcome)
     return outcome
 

@@ -20,6 +20,8 @@ from secft.errors import InputError
 from secft.files import read_json, storage_errors, tree_digests
 
 MANIFEST = "manifest.json"
+CORPUS_FORMAT = "secft-nanogpt-data/1"
+"""What the manifest of a corpus for pretraining says that it is."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 

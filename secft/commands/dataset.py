@@ -14,6 +14,7 @@ from secft.command import Command, Verb
 from secft.config.roots import PlacesConfig, Root
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
+from secft.documents.dataset_manifest import read_corpus_manifest
 from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.reasons import reason_text
@@ -32,27 +33,37 @@ def list_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     if not rows:
         print(f"There is no dataset in {root} (paths.data).")
         return 0
-    header = ("dataset", *SPLITS, "tokens", "size", "created", "digest", "parents")
-    print(columns(header, [_cells(row) for row in rows], numbers=range(1, 6)))
+    header = ("dataset", "kind", *SPLITS, "tokens", "size", "created", "digest", "parents")
+    print(columns(header, [_cells(row) for row in rows], numbers=range(2, 7)))
     return 0
 
 
 def _row(version: Version) -> dict[str, Any]:
     row: dict[str, Any] = {"dataset": version.title, "provider": version.provider, "path": str(version.path)}
     try:
-        manifest = version.manifest()
+        facts = _corpus_facts(version.path) if version.is_corpus else _dataset_facts(version.manifest())
     except InputError as error:
-        return {**row, "problem": str(error)}
+        return {**row, "kind": "broken", "problem": str(error)}
+    size_of_all = sum(path.stat().st_size for path in version.path.rglob("*") if path.is_file())
+    return {**row, **facts, "bytes": size_of_all, "created": _created(version.path)}
+
+
+def _dataset_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
     splits = manifest["splits"]
     return {
-        **row,
+        "kind": "dataset",
         "rows": {split: splits[split]["examples"] for split in SPLITS},
         "tokens": sum(splits[split]["tokens"] for split in SPLITS),
-        "bytes": sum(path.stat().st_size for path in version.path.rglob("*") if path.is_file()),
-        "created": _created(version.path),
         "digest": manifest["digest"],
         "parents": manifest["parents"],
     }
+
+
+def _corpus_facts(path: Path) -> dict[str, Any]:
+    """Return what is listed of a corpus for pretraining: it has tokens, and no rows."""
+    manifest = read_corpus_manifest(path)
+    tokens = sum(split.tokens for split in manifest.splits.values())
+    return {"kind": "corpus", "rows": {}, "tokens": tokens, "digest": manifest.digest, "parents": {}}
 
 
 def _created(path: Path) -> str:
@@ -63,11 +74,12 @@ def _created(path: Path) -> str:
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     if "problem" in row:
-        return [row["dataset"], *[""] * 5, "", row["problem"], ""]
+        return [row["dataset"], row["kind"], *[""] * 7, row["problem"]]
     parents = ", ".join(f"{name} {digest[:8]}" for name, digest in row["parents"].items())
-    rows = [f"{row['rows'][split]:,}" for split in SPLITS]
+    rows = [f"{row['rows'][split]:,}" if split in row["rows"] else "" for split in SPLITS]
     created = row["created"][:16].replace("T", " ")
-    return [row["dataset"], *rows, f"{row['tokens']:,}", size(row["bytes"]), created, row["digest"][:12], parents]
+    counts = [*rows, f"{row['tokens']:,}", size(row["bytes"])]
+    return [row["dataset"], row["kind"], *counts, created, row["digest"][:12], parents]
 
 
 def show_dataset(config: PlacesConfig, arguments: argparse.Namespace) -> int:
@@ -164,28 +176,42 @@ def _value(value: Any) -> str:
 
 def verify_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Check datasets against what they say about themselves; 2 if anything is wrong."""
-    from secft.dataset.verify import faults
-
     root = Path(config.paths.data)
     everything = arguments.names in ([], ["all"])
     versions = published(root) if everything else [resolve(word, root) for word in arguments.names]
     results = []
     for version in versions:
-        try:
-            wrong = faults(version.path, version.manifest())
-        except InputError as error:
-            wrong = [str(error)]
-        results.append({"dataset": version.title, "path": str(version.path), "ok": not wrong, "faults": wrong})
+        result = _verified(version)
+        results.append(result)
         if not arguments.json:
-            told = "\n".join(
-                [f"{version.title}: {'is wrong' if wrong else 'ok'}", *(f"  - {fault}" for fault in wrong)]
+            print(
+                plain_text("\n".join([f"{version.title}: {_state(result)}", *(f"  - {f}" for f in result["faults"])]))
             )
-            print(plain_text(told))
     if arguments.json:
         _print_json(results)
     elif not versions:
         print(f"There is no dataset in {root} (paths.data).")
-    return 0 if all(result["ok"] for result in results) else InputError.exit_code
+    return InputError.exit_code if any(result["faults"] for result in results) else 0
+
+
+def _verified(version: Version) -> dict[str, Any]:
+    """Return what is wrong with a dataset; ``ok`` is None where it was not checked, since it is a corpus."""
+    from secft.dataset.verify import faults
+
+    row: dict[str, Any] = {"dataset": version.title, "path": str(version.path)}
+    if version.is_corpus:
+        return {**row, "ok": None, "faults": []}
+    try:
+        wrong = faults(version.path, version.manifest())
+    except InputError as error:
+        wrong = [str(error)]
+    return {**row, "ok": not wrong, "faults": wrong}
+
+
+def _state(result: Mapping[str, Any]) -> str:
+    if result["ok"] is None:
+        return "skipped, it is a corpus for pretraining"
+    return "ok" if result["ok"] else "is wrong"
 
 
 def _print_json(value: Mapping[str, Any] | Sequence[Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_outcome import RunOutcome
-from secft.errors import ConfigError, GateFailedError, Interrupted, SecftError, stopping, warnings_of
+from secft.errors import ConfigError, GateFailedError, Interrupted, stopping, told, warnings_of
 from secft.files import digest
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
@@ -27,18 +27,19 @@ from secft.stages.reporting import ReportSettings, register_model
 from secft.train.checks import machine_of
 from secft.train.watching import StoppedByWatcher
 
-REPORTS_VERSION = 1
+REPORTS_VERSION = 2
 """Raised when the reports would tell something else of the same run."""
 DATA_GROUPS = ("source", "synthesis", "curation", "dataset")
 """Groups without which no dataset can be made: what is wrong there is told without a plan."""
 
 
-def run(config: RunConfig, command: str) -> RunOutcome:
+def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] = lambda _: None) -> RunOutcome:
     """Run one experiment from its sources to a registered model.
 
     Args:
         config: the whole configuration.
         command: what the user typed, for the reports.
+        opened: is told the directory of the run as soon as it is open.
 
     Returns:
         How it ended; the exit code is 0, or 3 where the gates did not pass and nothing was registered.
@@ -59,6 +60,7 @@ def run(config: RunConfig, command: str) -> RunOutcome:
     collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
     directory.open(config, command)
+    opened(directory)
     log = RunLog(directory.path / "run.log")
     try:
         log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).summary}")
@@ -99,9 +101,9 @@ def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirec
     except StoppedByWatcher as stopped:
         directory.finish("pruned", error=str(stopped))
         raise
-    except SecftError as error:
-        directory.finish("error", error=str(error))
-        log.note(f"error: {error}")
+    except Exception as error:
+        directory.finish("error", error=told(error))
+        log.note(f"error: {told(error)}")
         raise
     log.say(f"done in {time.monotonic() - start:.1f} s: {directory.path / pipeline.first}")
     return outcome

@@ -12,7 +12,7 @@ from secft.dataset.freeze import FORMAT
 from secft.dataset.split import SPLITS
 from secft.errors import InputError, did_you_mean
 from secft.files import read_json
-from secft.versions import MANIFEST
+from secft.versions import CORPUS_FORMAT, MANIFEST
 
 _VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)-v(?P<number>[1-9]\d*)")
 
@@ -43,6 +43,14 @@ class Version:
         """Name for people: ``provider/name-vN``, or the path."""
         return f"{self.provider}/{self.name}-v{self.number}" if self.number else str(self.path)
 
+    @property
+    def is_corpus(self) -> bool:
+        """It is text for pretraining, which has another manifest."""
+        try:
+            return _is_of_corpus(read_json(self.path / MANIFEST))
+        except InputError:
+            return False
+
     def manifest(self) -> dict[str, Any]:
         """Return the manifest.
 
@@ -50,6 +58,8 @@ class Version:
             InputError: it is missing or broken.
         """
         manifest = read_json(self.path / MANIFEST)
+        if _is_of_corpus(manifest):
+            raise InputError(f"{self.path}: a corpus for pretraining, not a dataset.")
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise InputError(f"{self.path / MANIFEST}: not a manifest of the format {FORMAT}.")
         wrong = [key for key, kind in _NEEDED.items() if not isinstance(manifest.get(key), kind)]
@@ -57,6 +67,10 @@ class Version:
         if wrong:
             raise InputError(f"{self.path / MANIFEST}: lacks {', '.join(wrong)}, or they have another form.")
         return manifest
+
+
+def _is_of_corpus(manifest: Any) -> bool:
+    return isinstance(manifest, dict) and manifest.get("format") == CORPUS_FORMAT
 
 
 def published(root: Path) -> list[Version]:

@@ -37,7 +37,7 @@ def _changed(key: str, now: Any, before: Any) -> Iterator[tuple[str, Any]]:
             for name in now:
                 yield from _changed(f"{key}.{name}", now[name], before[name])
         else:
-            yield key, now.get("name", now)
+            yield key, now.get("name", sorted(now))
     elif now != before:
         yield key, now
 

@@ -79,11 +79,16 @@ def result_rows(results: EvaluationResults, language: Language = "en") -> list[R
     ]
 
 
+def difference_text(metric: MetricResult) -> str:
+    """Write the paired difference of a metric, or its ratio where it has one, with the interval."""
+    if metric.ratio is None:
+        return with_interval(metric.difference, share=metric.share, signed=True)
+    ratio = with_interval(metric.ratio, share=False)
+    return ratio if ratio == MISSING else f"× {ratio}"
+
+
 def _row(task: str, result: TaskResult, name: str, metric: MetricResult, language: Language) -> ResultRow:
-    difference = with_interval(metric.difference, share=metric.share, signed=True)
-    if metric.ratio is not None:
-        ratio = with_interval(metric.ratio, share=False)
-        difference = ratio if ratio == MISSING else f"× {ratio}"
+    difference = difference_text(metric)
     if language == "es":
         difference = difference.replace("points", "puntos")
     change = metric.difference.numbers

@@ -8,7 +8,7 @@ from typing import Any
 
 from secft.documents.document import as_json
 from secft.documents.results import EvaluationResults, MetricResult, results_from_json
-from secft.reports.figures import MISSING, result_rows, with_interval
+from secft.reports.figures import MISSING, decimal, difference_text, result_rows
 from secft.reports.rendering import code, markdown
 
 FORMAT = 1
@@ -24,7 +24,7 @@ class JobRow:
         number: its place in the sweep.
         overrides: what it differs in, as on the command line.
         status: passed, failed, inconclusive (its gates), pruned (stopped early), or error.
-        message: the error's first line, or an empty string.
+        message: the error in one line, or an empty string.
         results: what was measured, or nothing.
         run_dir: where its reports are, or an empty string.
         objective: ``metric``, ``direction`` and ``value`` of what the sweep looks for, or empty.
@@ -45,7 +45,7 @@ class JobRow:
             number=int(outcome["job"]),
             overrides=tuple(outcome["overrides"]),
             status=str(outcome["status"]),
-            message=next(iter(str(outcome.get("error", "")).splitlines()), ""),
+            message=in_one_line(str(outcome.get("error") or "")),
             results=results_from_json(outcome.get("results") or {}),
             run_dir=str(outcome.get("directory", "")),
             objective=outcome.get("objective") or {},
@@ -61,6 +61,14 @@ class JobRow:
         """Status for people."""
         words = {"passed": "passed", "failed": "gates failed", "inconclusive": "gates inconclusive"}
         return words.get(self.status, f"{self.status}: {self.message}" if self.message else self.status)
+
+
+def in_one_line(message: str) -> str:
+    """Return the first line of a message, and where it announces a list the first entry, too."""
+    first, *others = message.splitlines() or [""]
+    if not first.endswith(":") or not others:
+        return first
+    return f"{first} {others[0].strip().removeprefix('- ')}"
 
 
 def ranked(rows: Sequence[JobRow]) -> list[JobRow]:
@@ -129,9 +137,8 @@ def _cell(metric: MetricResult | None) -> str:
     numbers = metric.candidate.numbers if metric else None
     if metric is None or numbers is None:
         return MISSING
-    if metric.ratio is not None:
-        return f"{numbers[0]:.2f} (× {with_interval(metric.ratio, share=False)})"
-    return f"{100 * numbers[0]:.1f} % ({with_interval(metric.difference, share=True, signed=True)})"
+    value = f"{decimal(100 * numbers[0], 1)} %" if metric.share else decimal(numbers[0], 2)
+    return f"{value} ({difference_text(metric)})"
 
 
 def _entry(row: JobRow) -> dict[str, Any]:

@@ -24,8 +24,10 @@ class PretrainFacts:
 
     Attributes:
         run_id: name of the run.
+        command: the command line that a person would repeat.
+        seed: of the run.
         created: when the card was written.
-        trainer: settings, plain values.
+        trainer: the settings that pretraining reads, plain values.
         data: the corpus.
         data_path: where a reader finds it.
         train: what came out of the training.
@@ -36,6 +38,8 @@ class PretrainFacts:
     """
 
     run_id: str
+    command: str
+    seed: int
     created: datetime.datetime
     trainer: Mapping[str, Any]
     data: CorpusManifest

@@ -49,6 +49,8 @@ DATA = "nanogpt"
 """Where corpora lie below the data root."""
 HELD_OUT = "held_out_text"
 """What the model is measured by: the only task of a pretraining."""
+MOST_NATS = 700.0
+"""The perplexity of a larger loss is no number of 64 bits."""
 
 
 def pretraining_of(trainer: TrainerConfig) -> PretrainTrainer:
@@ -168,7 +170,7 @@ class PretrainSettings:
 
     Attributes:
         trainer: shape, learning rate, steps.
-        backend: a checkout of nanoGPT, or the own executor.
+        backend: a checkout of nanoGPT, or secft's own trainer.
         seed: of weights and batches.
         tracker: who is told about progress.
     """
@@ -185,7 +187,7 @@ class PretrainSettings:
 
 
 def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
-    """Translate the settings into what an executor is told."""
+    """Translate the settings into what a trainer is told."""
     trainer = settings.trainer
     shape, steps = trainer.shape, trainer.max_steps or 2000
     checkout = settings.backend.checkout if isinstance(settings.backend, NanogptConfig) else None
@@ -229,13 +231,14 @@ def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bo
     # Embeddings are tied; a block has four square matrices in attention and eight in the feed-forward part.
     weights = job.n_layer * 12 * job.n_embd**2 + job.block_size * job.n_embd
     hidden = "obfuscated first" if trainer.obfuscate else "as they are: nothing is obfuscated"
+    by = job.checkout or "secft's own trainer"
     lines = [
         f"texts: {texts}; {hidden}; {trainer.level} level",
         f"held out: {100 * trainer.validation_share:g} % by {trainer.split}",
         f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
         f"model: {job.n_layer} layers, {job.n_head} heads, {job.n_embd} wide, block {job.block_size}; "
         f"about {weights:,} weights and the embeddings",
-        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {job.checkout or 'the own executor'}",
+        f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {by}",
         "gate: the loss on held-out text lies certainly below that of counted trigrams",
     ]
     print("\n".join([*lines, *(f"lacking: {problem}" for problem in problems)]))
@@ -304,15 +307,16 @@ def evaluate_text(settings: TextEvaluationSettings, inputs: Inputs, out: Path) -
         title={"en": "loss (nats a token, lower is better)", "es": "pérdida (nats por token, menor es mejor)"},
         share=False,
         higher_is_better=False,
+        problem=None if math.isfinite(loss.value) else "the loss of the model is not finite",
     )
-    bits = {"bits_per_character": loss.value / math.log(2)} if found.characters else {}
+    bits = {"bits_per_character": loss.value / math.log(2)} if found.characters and metric.problem is None else {}
     task = TaskResult(
         items=int(found.own.size),
         metrics={"loss": metric},
         primary="loss",
         title={"en": "Held-out text", "es": "Texto reservado"},
         extra={
-            "perplexity": math.exp(loss.value),
+            "perplexity": math.exp(loss.value) if loss.value < MOST_NATS else None,
             "tokens": int(found.own.size * found.block),
             "vocabulary": found.vocabulary,
             "samples": found.samples,
@@ -321,6 +325,8 @@ def evaluate_text(settings: TextEvaluationSettings, inputs: Inputs, out: Path) -
     )
     results = EvaluationResults({HELD_OUT: task}, confidence=confidence, seed=settings.seed)
     write_json(out / RESULTS, as_json(results))
+    if metric.problem:
+        return {"headline": f"loss not finite, trigrams {trigrams.value:.3f}"}
     return {"headline": f"loss {loss.value:.3f}, trigrams {trigrams.value:.3f} ({difference.value:+.3f})"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,13 +79,17 @@ def candidate_reports(settings: ReportSettings, inputs: Inputs, record: RunRecor
     }
 
 
-def pretrained_reports(settings: ReportSettings, inputs: Inputs, record: RunRecord) -> dict[str, str]:
-    """Return the card of a pretrained model, whatever the gate says."""
+def pretrained_reports(
+    settings: ReportSettings, inputs: Inputs, record: RunRecord, unread: Collection[str] = ()
+) -> dict[str, str]:
+    """Return the card of a pretrained model, whatever the gate says; it leaves out settings that are not read."""
     corpus, train = inputs["corpus"], inputs["train"]
     facts = PretrainFacts(
         run_id=record.run,
+        command=record.command,
+        seed=settings.values["seed"],
         created=datetime.datetime.now(datetime.UTC),
-        trainer=settings.values["trainer"],
+        trainer={k: value for k, value in settings.values["trainer"].items() if f"trainer.{k}" not in unread},
         data=read_corpus_manifest(corpus.path / corpus.summary["place"]),
         data_path=record.dataset or "",
         train=training_record(inputs),

@@ -19,6 +19,7 @@ from secft.dataset.freeze import DatasetDescription, content_digest, freeze, pub
 from secft.dataset.rows import write_rows
 from secft.files import read_json, read_jsonl, sha256_file, write_json
 from secft.records import Example, example_from_record
+from secft.versions import CORPUS_FORMAT
 
 from .conftest import MakeExample, curate_examples, plain_rows, plain_splits
 
@@ -129,6 +130,25 @@ def test_manifests_of_another_shape_are_told(
         assert ask(data, verb, "numbers-v1") == 2
         captured = capsys.readouterr()
         assert "manifest.json: " in captured.err + captured.out
+
+
+def test_a_corpus_is_listed_as_one_and_not_verified(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = data / "nanogpt" / "logs-v1"
+    place.mkdir(parents=True)
+    splits = {"train": {"tokens": 900}, "val": {"tokens": 100}}
+    manifest = {"format": CORPUS_FORMAT, "digest": "c" * 64, "splits": splits, "vocabulary": {"level": "character"}}
+    write_json(place / "manifest.json", manifest)
+    assert [row["kind"] for row in asked_json(capsys, data, "list")] == ["corpus", "dataset", "dataset"]
+    assert ask(data, "list") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("nanogpt/logs-v1"))
+    assert line.split()[1:3] == ["corpus", "1,000"]
+    assert line.split()[-1] == "c" * 12
+    assert ask(data, "verify") == 0
+    assert "nanogpt/logs-v1: skipped, it is a corpus for pretraining" in capsys.readouterr().out
+    assert ask(data, "verify", "logs", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["ok"] is None
+    assert ask(data, "show", "logs") == 2
+    assert "a corpus for pretraining, not a dataset" in capsys.readouterr().err
 
 
 def test_show_lets_no_text_command_the_terminal(

@@ -51,6 +51,11 @@ def test_from_logs_to_a_card(log: Path, tmp_path: Path) -> None:
     assert f"**Verdict: {gates['verdict'].upper()}" in card
     assert "data/nanogpt/logs-v1" in card
     assert "mwalker" not in card
+    assert "python -m secft backend=nanogpt trainer=pretrain" in card
+    assert "| code | " in card
+    settings = {line.split(" | ")[0].strip("| ").replace("\\", "") for line in card.splitlines()}
+    assert {"learning_rate", "max_steps", "shape.block"} <= settings
+    assert not {"epochs", "max_length", "save_steps", "packing", "attention", "recovery.factor"} & settings
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in rows if row.get("loss") is not None]
     assert losses[-1] < losses[0]
@@ -60,6 +65,21 @@ def test_from_logs_to_a_card(log: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data" / "nanogpt").iterdir() if not path.name.startswith(".")] == [
         "logs-v1"
     ]
+
+
+def test_a_training_that_diverged_fails_its_gate_and_gets_a_card(log: Path, tmp_path: Path) -> None:
+    apart = ("trainer.learning_rate=1e30", "trainer.max_grad_norm=1e30")
+    done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", *FAST, *apart)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    run = next((tmp_path / "outputs").iterdir())
+    gates = json.loads((run / "gates.json").read_text())
+    assert gates["verdict"] == "fail"
+    assert "the training diverged" in gates["reasons"]
+    card = (run / "MODEL_CARD.md").read_text()
+    assert "**Verdict: FAIL" in card
+    assert "| this model | not finite |" in card
+    assert "What it writes" not in card
 
 
 def test_what_is_wrong_is_told_before_anything_is_done(tmp_path: Path) -> None:
@@ -75,8 +95,14 @@ def test_what_is_wrong_is_told_before_anything_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+def test_sources_are_refused_where_files_are_read(log: Path, tmp_path: Path) -> None:
+    done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", "source=[cwe]")
+    assert done.returncode == 2
+    assert "source = ['cwe']: is not read by pretraining: its texts are trainer.files" in done.stderr
+
+
 def test_the_plan_says_what_would_be_done(log: Path, tmp_path: Path) -> None:
     done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", f"trainer.files=[{log}]", "dry_run=true")
     assert done.returncode == 0, done.stderr
-    assert "2,000 steps of 768 tokens" in done.stdout
+    assert "2,000 steps of 768 tokens by secft's own trainer" in done.stdout
     assert not (tmp_path / "data").exists()

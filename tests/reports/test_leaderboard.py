@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from secft.reports.leaderboard import leaderboard
-from tests.reports.conftest import results, share
+from tests.reports.conftest import estimate, results, share
 
 
 def outcome(job: int, status: str, **facts: Any) -> dict[str, Any]:
@@ -38,3 +38,22 @@ def test_sweep_of_errors_only_still_has_a_table() -> None:
     text, table = leaderboard([outcome(0, "error", error="boom")])
     assert "boom" in text
     assert table["jobs"][0]["metrics"] == {}
+
+
+def test_a_loss_is_no_share() -> None:
+    loss = {
+        "base": estimate(0.45, 0.03),
+        "candidate": estimate(3.722, 0.003),
+        "difference": estimate(3.268, 0.031),
+        "share": False,
+        "higher_is_better": False,
+    }
+    task = {"items": 386, "metrics": {"loss": loss}, "primary": "loss", "title": {"en": "Held-out text"}}
+    text, _ = leaderboard([outcome(0, "failed", results={"format": 2, "tasks": {"held_out_text": task}})])
+    assert "| 3.72 (+3.27 [+3.24, +3.30]) |" in text
+
+
+def test_the_first_problem_of_a_configuration_is_told() -> None:
+    error = "2 problems in the configuration:\n  - trainer.lora.r: is too large.\n  - seed: is odd."
+    text, _ = leaderboard([outcome(0, "error", error=error)])
+    assert "| error: 2 problems in the configuration: trainer.lora.r: is too large. |" in text

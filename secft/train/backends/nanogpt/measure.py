@@ -29,12 +29,13 @@ class TextMeasurement:
     """What a finished training predicts of held-out text.
 
     Attributes:
-        own: shape (windows,), mean loss of the model in nats a token.
+        own: shape (windows,), mean loss of the model in nats a token; NaN where it is not finite.
         trigrams: shape (windows,), that of trigrams counted on the training text, over the same tokens.
         block: tokens of a window.
         vocabulary: tokens that there are.
         characters: a token is a character.
-        samples: what the model writes from an empty line; none without a table of characters.
+        samples: what the model writes from an empty line; none without a table of characters, or of a model whose
+            loss is not finite.
     """
 
     own: Losses
@@ -63,12 +64,13 @@ def measure(directory: Path, data: Path, seed: int) -> TextMeasurement:
     places = np.arange(own.size)[:, None] * job.block_size + np.arange(1, job.block_size + 1)
     theirs = np.nanmean(np.concatenate([[np.nan, np.nan], counted])[places], axis=1)
     characters = read_json(data / "manifest.json")["vocabulary"].get("level") == "character"
-    return TextMeasurement(own, theirs, job.block_size, vocabulary, characters, _samples(model, data, seed))
+    samples = _samples(model, data, seed) if np.isfinite(own).all() else []
+    return TextMeasurement(own, theirs, job.block_size, vocabulary, characters, samples)
 
 
 @torch.no_grad()
 def window_losses(model: GPT, tokens: NDArray[Any], block: int, batch: int) -> Losses:
-    """Return the mean loss in nats a token of each window of the text, one after the other."""
+    """Return the mean loss in nats a token of each window of the text, one after the other; NaN if not finite."""
     count = (tokens.size - 1) // block
     losses = []
     for first in range(0, count, batch):
@@ -77,7 +79,8 @@ def window_losses(model: GPT, tokens: NDArray[Any], block: int, batch: int) -> L
         logits = model(rows[:, :-1]).float()
         each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), rows[:, 1:], reduction="none")
         losses.append(each.mean(dim=1).double().numpy())
-    return np.concatenate(losses)
+    found = np.concatenate(losses)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _samples(model: GPT, data: Path, seed: int) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from secft.versions import check_files, publish_version
+from secft.versions import CORPUS_FORMAT, check_files, publish_version
 
-FORMAT = "secft-nanogpt-data/1"
+FORMAT = CORPUS_FORMAT
 
 
 def check_data(directory: Path) -> dict[str, Any]:
