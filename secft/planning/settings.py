@@ -10,6 +10,7 @@ from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.teacher.write import unanswerable_tasks
 from secft.errors import Problem
 from secft.evaluate.gates import GateCheck, checks_of
+from secft.evaluate.tasks import SUITE
 from secft.planning.situation import Situation
 from secft.train.distributed.choice import distributed_problems
 from secft.train.objectives import objective_of
@@ -66,7 +67,8 @@ def length_problems(situation: Situation) -> list[Problem]:
 def gate_problems(situation: Situation) -> list[Problem]:
     """Report tasks that are gated and not evaluated; a model that scores answers is judged by other ones."""
     config = situation.config
-    if objective_of(config.trainer).scores:
+    unknown = set(config.eval.tasks) - set(SUITE)  # told by the choices; what is meant is evaluated, perhaps
+    if objective_of(config.trainer).scores or unknown:
         return []
     missing = [check for check in checks_of(config.gates) if check.task not in config.eval.tasks]
     return [_unevaluated(check, config.eval.tasks) for check in missing]

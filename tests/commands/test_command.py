@@ -90,3 +90,10 @@ def test_several_jobs_of_a_command_are_done_one_after_the_other(
     said = capsys.readouterr().out
     assert f"There is no dataset in {tmp_path}/a" in said
     assert f"There is no dataset in {tmp_path}/b" in said
+
+
+def test_an_unknown_task_is_one_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval.tasks=[nosuch]"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("1 problem")
+    assert "eval.tasks = 'nosuch': is not a choice" in said
