@@ -95,5 +95,5 @@ def test_several_jobs_of_a_command_are_done_one_after_the_other(
 def test_an_unknown_task_is_one_problem(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval.tasks=[nosuch]"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("1 problem")
+    assert "1 problem in the configuration" in said
     assert "eval.tasks = 'nosuch': is not a choice" in said
