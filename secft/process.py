@@ -110,12 +110,6 @@ class Worker(Generic[Item, Value]):
         return outcome
 
 
-def run_apart(function: Callable[[Item], Value], item: Item, timeout: float, max_memory: int) -> Outcome[Value]:
-    """Apply a function to one item in a process that ends with it; see Worker."""
-    with Worker(function, timeout, max_memory) as worker:
-        return worker.run(item)
-
-
 _shared: dict[tuple[int, Callable[[Any], Any], float, int], Worker[Any, Any]] = {}
 
 

@@ -40,7 +40,7 @@ from secft.train.backends.nanogpt.corpus import published
 from secft.train.backends.nanogpt.corpus.data import DataSettings, prepare
 from secft.train.backends.nanogpt.corpus.obfuscate import Obfuscator
 from secft.train.backends.nanogpt.corpus.pseudonyms import key_file
-from secft.train.backends.nanogpt.job import PretrainJob
+from secft.train.backends.nanogpt.job import NANOGPT_SEED, PretrainJob
 from secft.train.launch import explain_end
 from secft.train.objectives import objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
@@ -210,7 +210,7 @@ def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
         gradient_accumulation_steps=trainer.gradient_accumulation,
         eval_interval=trainer.eval_steps,
         # A checkout has a seed of its own.
-        seed=1337 if checkout else settings.seed,
+        seed=NANOGPT_SEED if checkout else settings.seed,
         compile=trainer.compile,
         precision=trainer.precision,
         experiments=("gated_attention",) if shape.gated_attention else (),

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from secft.process import Outcome, Worker, run_apart, shared_worker
+from secft.process import Outcome, Worker, shared_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 256 << 20
@@ -58,6 +59,11 @@ def gone(pid: int, seconds: float = 10) -> bool:
     while alive(pid) and time.monotonic() < end:
         time.sleep(0.05)
     return not alive(pid)
+
+
+def run_apart(function: Callable[[Any], Any], item: Any, timeout: float, memory: int) -> Outcome[Any]:
+    with Worker(function, timeout, memory) as worker:
+        return worker.run(item)
 
 
 def test_a_value_comes_back_from_another_process() -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PROGRAM = ("train.py", "model.py", "configurator.py")
 MOST_BYTES = 2**20
-SEED = 1337
 DATASET, OUT, CONFIG, CHECKPOINT = "prepared", "out", "config.py", "ckpt.pt"
 _MARKS = {"train.py": ("get_batch", "configurator.py", "estimate_loss"), "model.py": ("class GPT", "block_size")}
 _STEP = re.compile(r"step (\d+): train loss (\S+), val loss (\S+)")

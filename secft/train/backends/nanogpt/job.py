@@ -11,6 +11,8 @@ from secft.errors import InputError
 from secft.files import digest, read_json, sha256_file, write_json
 
 FORMAT = "secft-pretrain-job/1"
+NANOGPT_SEED = 1337
+"""The seed that train.py of nanoGPT has fixed; the default here, too."""
 DEVICES = ("auto", "cpu", "cuda")
 COMPILE = ("auto", "true", "false")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -84,7 +86,7 @@ class PretrainJob:
     eval_interval: int = 250
     eval_iters: int = 20
     log_interval: int = 1
-    seed: int = 1337
+    seed: int = NANOGPT_SEED
     device: str = "auto"
     compile: str = "auto"
     precision: str = "auto"
@@ -172,8 +174,8 @@ class PretrainJob:
         ]
         if len(set(self.experiments)) > 1:
             found.append("experiments: the two forms of gated attention exclude each other")
-        if self.checkout and self.seed != 1337:
-            found.append(f"seed={self.seed!r}: nanoGPT's train.py has a fixed seed, 1337")
+        if self.checkout and self.seed != NANOGPT_SEED:
+            found.append(f"seed={self.seed!r}: nanoGPT's train.py has a fixed seed, {NANOGPT_SEED}")
         if self.checkout and self.experiments:
             found.append("experiments are blocks of the embedded trainer; a checkout has none of them")
         return found
