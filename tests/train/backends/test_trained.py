@@ -14,46 +14,14 @@ from secft.config.schemas.training import LoraConfig
 from secft.files import read_json
 from secft.models import BaseModel
 from secft.train import TrainJob, TrainResult, backend_named, run_training
-from secft.train.backends.axolotl.backend import AxolotlBackend
-from secft.train.backends.llama_factory.backend import LlamaFactoryBackend
-from secft.train.backends.separate import SeparateBackend
 from secft.train.methods import methods_of
 from secft.train.metrics import read_metrics
-from tests.train.conftest import conversation, write_rows
+from tests.train.backends.rendering import KINDS
 
 Make = Callable[..., TrainJob]
 
 
 ENVIRONMENTS = Path(__file__).resolve().parents[3] / ".backends"
-
-
-KINDS: dict[str, type[SeparateBackend]] = {"axolotl": AxolotlBackend, "llama_factory": LlamaFactoryBackend}
-
-
-def row_of(index: int, objective: str) -> dict[str, Any]:
-    """A row as secft hands it to backends."""
-    row = conversation(index)
-    prompt, answer = row["messages"][:1], row["messages"][1:]
-    wrong = [{"role": "assistant", "content": "B"}]
-    if objective == "continue":
-        return {"id": row["id"], "text": answer[0]["content"]}
-    if objective == "kto":
-        return {"id": row["id"], "prompt": prompt, "completion": answer, "label": index % 2 == 0}
-    if objective == "sft":
-        return row
-    return {"id": row["id"], "prompt": prompt, "chosen": answer, "rejected": wrong}
-
-
-@pytest.fixture
-def job_of(make_job: Make, tmp_path: Path) -> Callable[..., TrainJob]:
-    """A job of an objective over 12 training and 4 validation rows."""
-
-    def build(objective: str = "sft", **changes: Any) -> TrainJob:
-        train = write_rows(tmp_path / f"{objective}-train.jsonl", [row_of(i, objective) for i in range(12)])
-        held = write_rows(tmp_path / f"{objective}-held.jsonl", [row_of(i, objective) for i in range(50, 54)])
-        return make_job(train_file=str(train), validation_file=str(held), objective=objective, **changes)
-
-    return build
 
 
 METHODS = [

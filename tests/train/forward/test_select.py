@@ -5,31 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
 from secft.errors import TrainingError
 from secft.models import BaseModel
 from secft.train.forward import select_forward
 from secft.train.forward.generic import GenericLoss
 from secft.train.forward.llama import why_unsupported
+from tests.train.forward.compared import adapted
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-def adapted(tiny: BaseModel, dtype: torch.dtype = torch.float32, **lora: Any) -> Any:
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=dtype)
-    settings = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **lora}
-    model = get_peft_model(base, LoraConfig(**settings))
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:  # zeros at the start, which would hide errors in the gradient of A
-            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-    return model
 
 
 @pytest.mark.parametrize(
