@@ -1,8 +1,11 @@
-"""Immutable versions of directories: ``<parent>/<name>-vN``, published under a lock and never overwritten.
+"""Immutable versions of directories, published under a lock and never overwritten.
+
+Datasets and corpora stand side by side as ``<parent>/<name>-vN``. Of a registered model the newest version stands under
+its plain name, and the replaced ones as ``<parent>/.archive/<name>-vN``.
 
 What is published carries a manifest with its format, the digests of its files and a digest of its content. Two
-processes take turns by a file lock, a directory appears under its name only when it is whole, and what a killed
-process left behind is removed by the next.
+processes take turns by a file lock, a directory appears under its name only when it is whole, equal content is found
+again, and what a killed process left behind is removed by the next.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from filelock import FileLock
 from secft.errors import InputError
 from secft.files import read_json, storage_errors, tree_digests
 
+ARCHIVE = ".archive"
 MANIFEST = "manifest.json"
 CORPUS_FORMAT = "secft-nanogpt-data/1"
 """What the manifest of a corpus for pretraining says that it is."""
@@ -35,12 +39,13 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} cannot name a dataset; use letters, digits and . _ + - (not at the start).")
 
 
-def check_files(directory: Path, form: str) -> dict[str, Any]:
+def check_files(directory: Path, form: str | int, name: str = MANIFEST) -> dict[str, Any]:
     """Check the files of a directory against its manifest.
 
     Args:
         directory: finished or published.
         form: the ``format`` that its manifest must have.
+        name: file name of the manifest.
 
     Returns:
         The manifest.
@@ -48,15 +53,15 @@ def check_files(directory: Path, form: str) -> dict[str, Any]:
     Raises:
         InputError: the manifest is missing or broken, or a file is missing, added or changed.
     """
-    manifest: Any = read_json(directory / MANIFEST)
+    manifest: Any = read_json(directory / name)
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(files, dict) or manifest.get("format") != form:
-        raise InputError(f"{directory / MANIFEST}: not a manifest of the format {form}.")
-    present = tree_digests(directory, leave_out=(MANIFEST,))
-    changed = sorted(name for name in {*files, *present} if files.get(name) != present.get(name))
+        raise InputError(f"{directory / name}: not a manifest of the format {form}.")
+    present = tree_digests(directory, leave_out=(name,))
+    changed = sorted(path for path in {*files, *present} if files.get(path) != present.get(path))
     if changed:
         raise InputError(
-            f"{directory}: {', '.join(changed)} changed since the dataset was finished. Datasets are immutable: "
+            f"{directory}: {', '.join(changed)} changed since the version was finished. Versions are immutable: "
             "restore the files, or move the directory away to have it written again."
         )
     return dict(manifest)
@@ -99,13 +104,70 @@ def publish_version(
                     return path
             target = parent / f"{name}-v{max(versions, default=0) + 1}"
             if move:
-                for path in directory.rglob("*"):
-                    if path.is_file():
-                        path.chmod(0o444)
+                _seal(directory)
                 directory.rename(target)
             else:
                 _copy(directory, [*manifest["files"], MANIFEST], target)
     return target
+
+
+def publish_newest(target: Path, form: str | int, manifest: str, build: Callable[[Path], None]) -> Path:
+    """Build the newest version of a name; its files become read-only.
+
+    A version with an equal ``digest`` in its manifest and intact files is found again and left alone. Any other that
+    stands there is moved to ``.archive/<name>-vN`` beside it, under the first free number.
+
+    Args:
+        target: the name that it gets.
+        form: the ``format`` of its manifest.
+        manifest: file name of the manifest.
+        build: fills an empty directory, beside the target.
+
+    Returns:
+        The target.
+
+    Raises:
+        InputError: what was built does not match its manifest.
+        StorageError: the disk is full or cannot be written.
+    """
+    building = target.with_name(f".{target.name}.tmp")
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            shutil.rmtree(building, ignore_errors=True)
+            building.mkdir()
+            try:
+                build(building)
+                if not _is_intact(target, form, manifest, check_files(building, form, manifest)["digest"]):
+                    _archive(target)
+                    _seal(building)
+                    building.rename(target)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def _archive(directory: Path) -> None:
+    """Move what stands under a name out of the way, under the first free number."""
+    if directory.exists():
+        archive = directory.parent / ARCHIVE
+        archive.mkdir(exist_ok=True)
+        number = max(_versions(archive, directory.name), default=0) + 1
+        directory.rename(archive / f"{directory.name}-v{number}")
+
+
+def _is_intact(directory: Path, form: str | int, manifest: str, wanted: str) -> bool:
+    try:
+        return bool(check_files(directory, form, manifest)["digest"] == wanted)
+    except InputError:
+        return False
+
+
+def _seal(directory: Path) -> None:
+    """Make the files of a directory read-only."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
 
 
 def _versions(parent: Path, name: str) -> dict[int, Path]:

@@ -6,7 +6,7 @@ import pytest
 
 from secft.errors import InputError
 from secft.files import tree_digests, write_json
-from secft.versions import MANIFEST, check_files, publish_version
+from secft.versions import ARCHIVE, MANIFEST, check_files, publish_newest, publish_version
 
 FORM = "test/1"
 
@@ -68,3 +68,39 @@ def test_changed_files_and_other_formats_are_refused(tmp_path: Path) -> None:
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="cannot name a dataset"):
         publish_version(finished(tmp_path / "a", "one"), tmp_path / "data", name, FORM)
+
+
+def test_a_newest_version_replaces_what_is_other_or_damaged_and_clears_what_was_left(tmp_path: Path) -> None:
+    target = tmp_path / "models" / "x"
+    leftover = tmp_path / "models" / ".x.tmp"
+    leftover.mkdir(parents=True)
+    (leftover / "half.bin").write_bytes(b"0")
+
+    def put(digest: str) -> Path:
+        def build(directory: Path) -> None:
+            finished(directory / "made", digest)
+            for path in (directory / "made").iterdir():
+                path.rename(directory / path.name)
+            (directory / "made").rmdir()
+
+        return publish_newest(target, FORM, MANIFEST, build)
+
+    assert put("one") == put("one") == target
+    assert not leftover.exists()
+    assert not (target.parent / ARCHIVE).exists()
+    put("two")
+    put("one")
+    assert sorted(path.name for path in (target.parent / ARCHIVE).iterdir()) == ["x-v1", "x-v2"]
+    assert check_files(target, FORM)["digest"] == "one"
+
+
+def test_a_failed_build_leaves_the_version_that_stands(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+
+    def fail(directory: Path) -> None:
+        (directory / "half.bin").write_bytes(b"0")
+        raise InputError("no more")
+
+    with pytest.raises(InputError, match="no more"):
+        publish_newest(target, FORM, MANIFEST, fail)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from secft.documents.decision import GATES, Decision
 from secft.documents.document import as_json
 from secft.errors import GateFailedError, InputError
-from secft.files import digest, read_json, storage_errors, tree_digests, write_json, write_text
+from secft.files import digest, tree_digests, write_json, write_text
+from secft.versions import publish_newest
 
 REGISTRATION = "registration.json"
 FORMAT = 1
@@ -35,7 +33,7 @@ def register(
     """Put an adapter that passed its gates into the registry.
 
     The same content again changes nothing. Other content under the same name moves the old entry to
-    ``<provider>/.archive/<run-id>-<n>``; nothing is ever deleted.
+    ``<provider>/.archive/<run-id>-vN``; nothing is ever deleted.
 
     Args:
         adapter_dir: the adapter, or a whole model: safetensors, configuration, tokenizer.
@@ -60,38 +58,20 @@ def register(
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} cannot be the {key} of a registered model: letters, digits and ._+=,- only.")
     files = check_adapter(adapter_dir)
-    entry = models_root / provider / run_id
-    with storage_errors(entry):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(entry.parent / f".{run_id}.lock")):
-            return _register(files, adapter_dir, card, gates, entry, dict(facts or {}))
 
-
-def _register(
-    files: list[Path], adapter_dir: Path, card: str, gates: Decision, entry: Path, facts: dict[str, Any]
-) -> Path:
-    """Build the entry beside its place and rename it; the lock is held."""
-    building = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
-    try:
+    def build(directory: Path) -> None:
         for path in files:
-            target = building / path.relative_to(adapter_dir)
+            target = directory / path.relative_to(adapter_dir)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        write_text(building / "MODEL_CARD.md", card)
-        write_json(building / GATES, as_json(gates))
-        digests = tree_digests(building, leave_out=(REGISTRATION,))
-        weights = {name: value for name, value in digests.items() if name not in ("MODEL_CARD.md", GATES)}
-        identity = digest(weights)
-        if _identity(entry) == identity:
-            return entry
-        _archive(entry)
-        registration = {"format": FORMAT, "run": entry.name, "provider": entry.parent.name, "digest": identity}
-        write_json(building / REGISTRATION, {**facts, **registration, "files": digests})
-        building.chmod(0o755)
-        building.rename(entry)
-        return entry
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        identity = digest(tree_digests(directory, leave_out=()))
+        write_text(directory / "MODEL_CARD.md", card)
+        write_json(directory / GATES, as_json(gates))
+        registration = {"format": FORMAT, "run": run_id, "provider": provider, "digest": identity}
+        registration["files"] = tree_digests(directory, leave_out=())
+        write_json(directory / REGISTRATION, {**(facts or {}), **registration})
+
+    return publish_newest(models_root / provider / run_id, FORMAT, REGISTRATION, build)
 
 
 def check_adapter(directory: Path) -> list[Path]:
@@ -112,24 +92,3 @@ def check_adapter(directory: Path) -> list[Path]:
     if not any(path.suffix == ".safetensors" for path in found):
         raise InputError(f"{directory}: there are no safetensors to register.")
     return [path for path in found if path.suffix in _KEPT and path.is_file()]
-
-
-def _identity(entry: Path) -> str | None:
-    """Return the digest of a finished entry whose files are as they were registered."""
-    if not (entry / REGISTRATION).is_file():
-        return None
-    registration = read_json(entry / REGISTRATION)
-    intact = registration.get("files") == tree_digests(entry, leave_out=(REGISTRATION,))
-    return str(registration.get("digest")) if intact else None
-
-
-def _archive(entry: Path) -> None:
-    """Move an entry out of the way, under the first free number."""
-    if not entry.exists():
-        return
-    archive = entry.parent / ".archive"
-    archive.mkdir(exist_ok=True)
-    number = 1
-    while (archive / f"{entry.name}-{number}").exists():
-        number += 1
-    entry.rename(archive / f"{entry.name}-{number}")

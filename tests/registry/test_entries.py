@@ -61,8 +61,8 @@ def test_other_content_archives_the_old_entry(adapter: Path, tmp_path: Path) -> 
         (adapter / "adapter_model.safetensors").write_bytes(b"weights %d" % number)
         entry = put(adapter, tmp_path / "models")
     archive = entry.parent / ".archive"
-    assert sorted(path.name for path in archive.iterdir()) == ["run-1-1", "run-1-2"]
-    assert (archive / "run-1-1" / "adapter_model.safetensors").read_bytes() == b"weights 0"
+    assert sorted(path.name for path in archive.iterdir()) == ["run-1-v1", "run-1-v2"]
+    assert (archive / "run-1-v1" / "adapter_model.safetensors").read_bytes() == b"weights 0"
     assert (entry / "adapter_model.safetensors").read_bytes() == b"weights 2"
 
 
@@ -71,7 +71,7 @@ def test_damaged_entry_is_archived_and_made_anew(adapter: Path, tmp_path: Path) 
     (entry / "adapter_model.safetensors").write_bytes(b"tampered")
     assert put(adapter, tmp_path / "models") == entry
     assert (entry / "adapter_model.safetensors").read_bytes() == b"weights"
-    assert (entry.parent / ".archive" / "run-1-1" / "adapter_model.safetensors").read_bytes() == b"tampered"
+    assert (entry.parent / ".archive" / "run-1-v1" / "adapter_model.safetensors").read_bytes() == b"tampered"
 
 
 @pytest.mark.parametrize("name", ["adapter_model.bin", "optimizer.pt", "state.pkl", "modeling.py", "X.PT"])
