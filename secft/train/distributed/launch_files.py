@@ -85,24 +85,24 @@ def node_script(settings: DistributedSettings, python: str, program: Sequence[st
 def _variables(settings: DistributedSettings) -> dict[str, str]:
     if settings.launcher == "slurm":
         # The machine that writes this file is not the one that trains.
-        return {"OMP_NUM_THREADS": str(settings.slurm.get("cpus_per_process", 1))}
+        return {"OMP_NUM_THREADS": str(settings.slurm["cpus_per_process"])}
     return process_environment(settings)
 
 
 def slurm_script(settings: DistributedSettings, directory: Path) -> str:
     """Return the batch script: one task on each machine, which starts that machine's processes."""
     slurm: dict[str, Any] = settings.slurm
-    cores = settings.processes * int(slurm.get("cpus_per_process", 1))
+    cores = settings.processes * int(slurm["cpus_per_process"])
     options = {
         "job-name": "secft",
         "nodes": settings.nodes,
         "ntasks-per-node": 1,
         "cpus-per-task": cores,
         "gpus-per-node": settings.processes if settings.device == "cuda" else None,
-        "time": slurm.get("time"),
-        "partition": slurm.get("partition"),
-        "account": slurm.get("account"),
-        "signal": f"B:TERM@{slurm.get('grace_seconds', 300)}",
+        "time": slurm["time"],
+        "partition": slurm["partition"],
+        "account": slurm["account"],
+        "signal": f"B:TERM@{slurm['grace_seconds']}",
         "output": directory / FOLDER / "slurm-%j.log",
     }
     head = "".join(f"#SBATCH --{name}={value}\n" for name, value in options.items() if value is not None)

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from secft.config.schemas.distributed import SlurmConfig
+from secft.files import plain
 from secft.train.distributed.launch_files import launch_files, write_launch_files
 from secft.train.distributed.settings import DistributedSettings
 
 PROGRAM = ["-m", "secft.train.backends.trl.runner", "/shared/run 1"]
 
 
-TWO_NODES = DistributedSettings("ddp", processes=4, nodes=2, address="10.0.0.5", port=29500)
+TWO_NODES = DistributedSettings("ddp", processes=4, nodes=2, address="10.0.0.5", port=29500, slurm=plain(SlurmConfig()))
 
 
 def test_launch_files_of_each_strategy(tmp_path: Path) -> None:
@@ -49,7 +51,8 @@ def test_the_slurm_script_starts_every_machine_and_passes_its_end_on(code: int, 
     fake_program(
         programs, "python-of-cluster", f'echo "$OMP_NUM_THREADS $SECFT_PARENT_PID $*" >> {tmp_path}/calls; exit {code}'
     )
-    settings = replace(TWO_NODES, launcher="slurm", slurm={"cpus_per_process": 3, "time": "1:00:00"})
+    slurm = {**TWO_NODES.slurm, "cpus_per_process": 3, "time": "1:00:00"}
+    settings = replace(TWO_NODES, launcher="slurm", slurm=slurm)
     write_launch_files(settings, "python-of-cluster", PROGRAM, run, "bf16")
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node-[a-b]"}
     environment["SECFT_PARENT_PID"] = "1"

@@ -27,7 +27,6 @@ class WebSource(SourceConfig):
     timeout: float = setting(20.0, about="Seconds for one request.", above=0, internal=True)
     retries: int = setting(3, about="Further attempts after 429, 5xx or a broken connection.", low=0, internal=True)
     user_agent: str = setting("secft", about="How the crawler introduces itself; robots.txt is read for this name.")
-    extractor: str = setting("trafilatura", about="What finds the main text.", choices=("trafilatura",))
     chunk_tokens: int = setting(384, about="Longest section in tokens of the model; longer ones are divided.", low=32)
     license: str = setting("unknown", about="Licence of the pages, for the dataset card.")
     refresh: bool = setting(False, about="Ask the sites what changed since the crawl that is kept.", internal=True)
