@@ -76,7 +76,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "evaluate",
-        version=2,
+        version=3,
         needs=("dataset", "train"),
         settings=evaluation.EvaluationSettings.of,
         work=evaluation.evaluate_candidate,
@@ -84,7 +84,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "gates",
-        version=2,
+        version=3,
         needs=("evaluate",),
         settings=evaluation.DecisionSettings.of,
         work=evaluation.decide_candidate,

@@ -79,7 +79,9 @@ class TaskResult:
         title: what the task is called.
         role: what it stands for.
         chance: share that guessing gets right, where items offer a choice.
+        majority: share that the most frequent right answer gets right, where items share their choices.
         items_digest: SHA-256 of what was asked, as the model sees it.
+        taught: training examples of the kinds that were asked, where they are held-out examples of the dataset.
         extra: what only this task tells.
     """
 
@@ -90,7 +92,9 @@ class TaskResult:
     title: Words = field(default_factory=dict)
     role: Role = "target"
     chance: float | None = None
+    majority: float | None = None
     items_digest: str = ""
+    taught: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property

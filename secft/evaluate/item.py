@@ -21,6 +21,8 @@ class Item:
         choices: candidate answers where there is a choice.
         answer: index of the right choice, or -1.
         reference: the held-out answer, or an empty string.
+        kind: of the held-out example, or an empty string.
+        group: items of one group are drawn together, since they share their choices; empty where it stands alone.
     """
 
     id: str
@@ -30,6 +32,8 @@ class Item:
     choices: tuple[str, ...] = ()
     answer: int = -1
     reference: str = ""
+    kind: str = ""
+    group: str = ""
 
 
 def from_example(row: Mapping[str, Any]) -> Item:
@@ -43,4 +47,5 @@ def from_example(row: Mapping[str, Any]) -> Item:
         choices=tuple(row["choices"]),
         answer=row["answer"],
         reference=messages[-1]["content"],
+        kind=row["task"],
     )

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from secft.documents.dataset_manifest import read_dataset_manifest
 from secft.errors import InputError
+from secft.evaluate.held_out import HeldOut
 from secft.evaluate.item import Item, from_example
 from secft.evaluate.task import OwnSet
 from secft.evaluate.tasks import TASKS
@@ -16,12 +18,20 @@ from secft.files import read_jsonl
 
 
 def seeded_sample(items: Iterable[Item], most: int | None, seed: int) -> list[Item]:
-    """Return at most so many items, the same ones whatever order they come in.
+    """Return at most so many items, the same ones whatever order they come in; groups stay whole.
 
     Items are ranked by a hash of seed and id; the sample of a smaller ``most`` is a part of a larger one's.
     """
-    ranked = sorted(items, key=lambda item: hashlib.sha256(f"{seed}:{item.id}".encode()).hexdigest())
-    return ranked if most is None else ranked[:most]
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group or item.id, []).append(item)
+    ranked = sorted(groups, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
+    chosen: list[Item] = []
+    for name in ranked:
+        if most is not None and len(chosen) + len(groups[name]) > most:
+            break
+        chosen += groups[name]
+    return chosen
 
 
 def usual_system_message(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -56,26 +66,33 @@ def build_items(
     Returns:
         Task -> items; a task for which the dataset has no examples gets an empty list.
     """
-    system = usual_system_message(rows)
+    system, held = usual_system_message(rows), HeldOut(rows)
     return {
-        name: seeded_sample(TASKS[name].source.items(rows, system), most.get(name, TASKS[name].most), seed)
+        name: seeded_sample(TASKS[name].source.items(held, system), most.get(name, TASKS[name].most), seed)
         for name in names
     }
 
 
 def own_sets() -> dict[str, list[Item]]:
     """Return the items of every task whose questions ship with secft and never depend on the dataset."""
-    return {name: task.source.items((), "") for name, task in TASKS.items() if isinstance(task.source, OwnSet)}
+    nothing = HeldOut(())
+    return {name: task.source.items(nothing, "") for name, task in TASKS.items() if isinstance(task.source, OwnSet)}
 
 
-def unasked(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the tasks for which held-out examples hold no item; rows are read as far as is needed to tell."""
-    missing = [name for name in names if TASKS[name].source.kinds]
-    for row in rows:
-        if not missing:
-            break
-        missing = [name for name in missing if not TASKS[name].source.asks(row)]
-    return missing
+def taught(items: Iterable[Item], counts: Mapping[str, Mapping[str, int]]) -> int:
+    """Return how many training examples are of the kinds of some items.
+
+    Args:
+        items: of one task.
+        counts: kind of example -> split -> examples, as the manifest of a dataset tells them.
+    """
+    return sum(counts.get(kind, {}).get("train", 0) for kind in {item.kind for item in items})
+
+
+def counts_of(dataset_dir: Path) -> Mapping[str, Mapping[str, int]] | None:
+    """Return kind of example -> split -> examples of a frozen dataset; None of rows that were never frozen."""
+    frozen = (dataset_dir / "manifest.json").is_file()
+    return read_dataset_manifest(dataset_dir).counts if frozen else None
 
 
 def sample_questions(rows: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[tuple[str, Item]]:

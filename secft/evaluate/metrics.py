@@ -136,6 +136,21 @@ def compare_f1(rows: Sequence[Row], how: Bootstrap) -> MetricResult:
     return compared(found.base, found.candidate, found.difference)
 
 
+def compare_similarity(rows: Sequence[Row], how: Bootstrap) -> MetricResult:
+    """Compare the mean likeness of what both models write to the held-out answers."""
+    base, candidate = ([float(row[side]["similarity"]) for row in rows] for side in ("base", "candidate"))
+    families, ones = families_of(rows), [1] * len(rows)
+    difference = paired_difference(
+        [after - before for before, after in zip(base, candidate, strict=True)], clusters=families, **asdict(how)
+    )
+    before, after = (
+        Estimate(sum(values) / len(values), *bounds(ratio_draws(values, ones, families, how.resamples, how.seed),
+                                                    how.confidence))
+        for values in (base, candidate)
+    )  # fmt: skip
+    return compared(before, after, difference)
+
+
 def compare_perplexity(rows: Sequence[Row], how: Bootstrap) -> MetricResult:
     """Compare perplexities; the difference is that of their logarithms, nats per token."""
     missing = sum(row[side]["nll"] is None for row in rows for side in ("base", "candidate"))
@@ -172,6 +187,12 @@ def compared(base: Estimate, candidate: Estimate, difference: Estimate) -> Metri
 
 ACCURACY = Metric("accuracy", {"en": "accuracy", "es": "exactitud"}, compare_shares)
 MACRO_F1 = Metric("macro_f1", {"en": "macro-F1", "es": "macro-F1"}, compare_f1)
+MARGINS = Metric(
+    "margin_accuracy",
+    {"en": "margin accuracy", "es": "exactitud del margen"},
+    lambda rows, how: compare_with_chance(rows, 0.5, how),
+)
+SIMILARITY = Metric("chrf", {"en": "similarity (chrF)", "es": "similitud (chrF)"}, compare_similarity)
 PERPLEXITY = Metric(
     "perplexity",
     {"en": "perplexity (lower is better)", "es": "perplejidad (menor es mejor)"},

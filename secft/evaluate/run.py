@@ -23,7 +23,7 @@ from secft.documents.results import RESULTS, EvaluationResults, TaskResult
 from secft.errors import InputError, SecftError
 from secft.evaluate.baseline import Baseline, model_digest
 from secft.evaluate.item import Item
-from secft.evaluate.items import build_items, read_test_split, sample_questions
+from secft.evaluate.items import build_items, counts_of, read_test_split, sample_questions, taught
 from secft.evaluate.measure import go_offline, measure, write_prepared
 from secft.evaluate.metrics import Bootstrap
 from secft.evaluate.model_pair import ModelPair, Side
@@ -46,11 +46,13 @@ class Questions:
         tasks: task -> prepared items; never empty.
         samples: rendered questions to be answered freely: id, kind, question, reference, context.
         skipped: task -> why it is not measured.
+        taught: task -> training examples of the kinds that it asks; of held-out examples only.
     """
 
     tasks: Mapping[str, Sequence[dict[str, Any]]]
     samples: Sequence[dict[str, Any]]
     skipped: Mapping[str, str]
+    taught: Mapping[str, int]
 
     def digest_of(self, task: str) -> str:
         """Return the SHA-256 of one task's questions."""
@@ -86,7 +88,7 @@ def evaluate(
     go_offline()
     hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
     models = ModelPair(base_dir, candidate_dir, hardware)
-    questions = ask(settings, seed, read_test_split(dataset_dir), tokenizer)
+    questions = ask(settings, seed, read_test_split(dataset_dir), tokenizer, counts_of(dataset_dir))
     base_digest = model_digest(base_dir)
     baseline = Baseline(cache, _measuring(base_digest, settings, hardware))
     known = {task: baseline.get(task, questions.digest_of(task)) for task in (*questions.tasks, SAMPLES)}
@@ -116,8 +118,21 @@ def evaluate(
     return {"headline": headline(results), "seconds": seconds, "base_reused": reused}
 
 
-def ask(settings: EvalConfig, seed: int, test: Sequence[dict[str, Any]], tokenizer: Any) -> Questions:
+def ask(
+    settings: EvalConfig,
+    seed: int,
+    test: Sequence[dict[str, Any]],
+    tokenizer: Any,
+    counts: Mapping[str, Mapping[str, int]] | None = None,
+) -> Questions:
     """Choose and render all questions.
+
+    Args:
+        settings: tasks and numbers of items.
+        seed: of the samples.
+        test: held-out examples.
+        tokenizer: of the base, with its chat template.
+        counts: kind of example -> split -> examples; None where nobody counted them.
 
     Raises:
         InputError: no task has an item.
@@ -128,7 +143,10 @@ def ask(settings: EvalConfig, seed: int, test: Sequence[dict[str, Any]], tokeniz
     if not tasks:
         raise InputError(f"eval.tasks: none of {', '.join(settings.tasks)} has a held-out item in this dataset.")
     drawn = sample_questions(test, settings.samples, seed)
-    return Questions(tasks, [_sample(tokenizer, kind, item) for kind, item in drawn], skipped)
+    told = {}
+    if counts is not None:
+        told = {task: taught(items[task], counts) for task in tasks if TASKS[task].source.from_dataset}
+    return Questions(tasks, [_sample(tokenizer, kind, item) for kind, item in drawn], skipped, told)
 
 
 def _sample(tokenizer: Any, kind: str, item: Item) -> dict[str, Any]:
@@ -225,8 +243,9 @@ def _compare(
             joined(task, item, before, after)
             for item, before, after in zip(items, base[task], candidate[task], strict=True)
         ]
+        rows = TASKS[task].request.judged(rows)
         write_jsonl(out / "eval" / f"{task}.jsonl", rows)
-        compared[task] = TASKS[task].compare(rows, how, questions.digest_of(task))
+        compared[task] = TASKS[task].compare(rows, how, questions.digest_of(task), questions.taught.get(task))
     return compared
 
 

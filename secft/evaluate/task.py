@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 from secft.documents.document import Words
 from secft.documents.results import Role, TaskResult
-from secft.evaluate.item import Item, from_example
+from secft.evaluate.held_out import HeldOut
+from secft.evaluate.item import Item
 from secft.evaluate.metrics import Bootstrap, Metric, Row, families_of
 from secft.evaluate.requests import AnswerForm
 from secft.records import Message
@@ -20,40 +21,16 @@ class ItemSource(Protocol):
     """Where the items of a task come from."""
 
     @property
-    def kinds(self) -> frozenset[str]:
-        """Kinds of held-out examples that it asks; empty where its items do not depend on the dataset."""
+    def from_dataset(self) -> bool:
+        """Whether the items are held-out examples of the dataset."""
 
-    def asks(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a held-out example is an item of the task."""
-
-    def items(self, rows: Sequence[Mapping[str, Any]], system: str) -> list[Item]:
+    def items(self, held: HeldOut, system: str) -> list[Item]:
         """Return all items.
 
         Args:
-            rows: held-out examples.
+            held: what the dataset holds out.
             system: the system message that the candidate was trained with, or an empty string.
         """
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Held-out examples of some kinds.
-
-    Attributes:
-        kinds: which ones.
-        with_choices: only those that offer a choice.
-    """
-
-    kinds: frozenset[str]
-    with_choices: bool = False
-
-    def asks(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether an example is one of them."""
-        return row.get("task") in self.kinds and (not self.with_choices or bool(row.get("choices")))
-
-    def items(self, rows: Sequence[Mapping[str, Any]], system: str) -> list[Item]:
-        """Return an item for each of these examples, in their order."""
-        return [from_example(row) for row in rows if self.asks(row)]
 
 
 @dataclass(frozen=True)
@@ -65,13 +42,9 @@ class OwnSet:
     """
 
     file: str
-    kinds: frozenset[str] = frozenset()
+    from_dataset: bool = False
 
-    def asks(self, row: Mapping[str, Any]) -> bool:
-        """Tell that no held-out example is one of them."""
-        return False
-
-    def items(self, rows: Sequence[Mapping[str, Any]], system: str) -> list[Item]:
+    def items(self, held: HeldOut, system: str) -> list[Item]:
         """Return every question; each stands alone."""
         text = (files("secft.evaluate") / "data" / self.file).read_text(encoding="utf-8")
         head = [Message(role="system", content=system)] if system else []
@@ -95,6 +68,7 @@ class Task:
         request: how a model is asked, and what of its reply is kept.
         metrics: what it is measured by; the first one decides gates.
         most: items that are asked unless ``eval.max_items`` says otherwise; None is all.
+        chosen: when ``gates.target_tasks=auto`` makes it a target: before others, where there is no other, or never.
     """
 
     name: str
@@ -104,14 +78,18 @@ class Task:
     request: AnswerForm
     metrics: tuple[Metric, ...]
     most: int | None = None
+    chosen: Literal["first", "last", "never"] = "first"
 
-    def compare(self, rows: Sequence[Row], how: Bootstrap, items_digest: str = "") -> TaskResult:
+    def compare(
+        self, rows: Sequence[Row], how: Bootstrap, items_digest: str = "", taught: int | None = None
+    ) -> TaskResult:
         """Compare both models on this task.
 
         Args:
             rows: lines of ``eval/<name>.jsonl``.
             how: level of the intervals, resamples, seed.
             items_digest: SHA-256 of what was asked.
+            taught: training examples of the same kinds.
         """
         return TaskResult(
             items=len(rows),
@@ -121,5 +99,7 @@ class Task:
             title=self.title,
             role=self.role,
             chance=self.request.chance(rows),
+            majority=self.request.majority(rows),
             items_digest=items_digest,
+            taught=taught,
         )

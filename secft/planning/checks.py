@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from secft.errors import Problem, unique
-from secft.planning import dataset, machine, settings, training
+from secft.planning import dataset, machine, measured, settings, training
 from secft.planning.situation import Situation
 
 When = Literal["settings", "machine", "training", "dataset"]
@@ -67,7 +67,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check("dataset", dataset.template_flaws),
     Check("dataset", dataset.row_flaws),
     Check("dataset", dataset.step_flaws),
-    Check("dataset", dataset.measured_flaws),
+    Check("dataset", measured.measured_flaws),
     Check("dataset", dataset.validation_flaws),
     Check("dataset", dataset.vocabulary_flaws),
 )

@@ -25,6 +25,7 @@ from secft.dataset.teacher.write import plan_requests
 from secft.errors import InputError, ModelNotFoundError, Problem, stopping
 from secft.estimate import estimate
 from secft.planning.checks import BEFORE_TRAINING, Check, inspect
+from secft.planning.measured import measured_table
 from secft.planning.report import launch_lines, memory_table, problem_lines, training_table
 from secft.planning.samples import sampled_rows, shown_samples
 from secft.planning.situation import Situation
@@ -84,6 +85,8 @@ def print_plan(
     console.print()
     console.print(training_table(situation.setup, needs, steps))
     console.print(memory_table(needs, situation.machine))
+    if (table := measured_table(situation)) is not None:
+        console.print(table)
     for line in launch_lines(situation.setup, Path(config.paths.backends)):
         console.print(line, markup=False, soft_wrap=True)
     for part in problem_lines(found):

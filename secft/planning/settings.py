@@ -70,7 +70,7 @@ def gate_problems(situation: Situation) -> list[Problem]:
     unknown = set(config.eval.tasks) - set(SUITE)  # told by the choices; what is meant is evaluated, perhaps
     if objective_of(config.trainer).scores or unknown:
         return []
-    missing = [check for check in checks_of(config.gates) if check.task not in config.eval.tasks]
+    missing = [check for check in checks_of(config.gates, None) if check.task not in config.eval.tasks]
     return [_unevaluated(check, config.eval.tasks) for check in missing]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 from secft.base import find_base_model
 from secft.config.roots import RunConfig
 from secft.errors import InputError
+from secft.evaluate.gates import Held
+from secft.evaluate.items import build_items, counts_of, read_test_split, taught
+from secft.evaluate.tasks import TASKS
 from secft.models.base_model import BaseModel
 from secft.models.loading import load_tokenizer
 from secft.planning.steps import Steps, steps_of
 from secft.train.checks import Machine, machine_of
 from secft.train.checks.rows import SeenRows, look_at
+from secft.train.objectives import objective_of
 from secft.train.setup import TrainingSetup
 
 
@@ -67,6 +72,24 @@ class Situation:
         if self.dataset is None or self.tokenizer is None:
             return None
         return look_at(self.dataset / "train.jsonl", self.tokenizer, self.config.trainer)
+
+    @cached_property
+    def measured(self) -> Mapping[str, Held] | None:
+        """What there would be to measure the candidate by; None where that is not known yet, or measured elsewhere."""
+        config, dataset = self.config, self.dataset
+        if dataset is None or objective_of(config.trainer).scores or not (dataset / "test.jsonl").is_file():
+            return None
+        items = build_items(config.eval.tasks, read_test_split(dataset), config.eval.max_items, config.seed)
+        counts = counts_of(dataset) or {}
+        return {
+            task: Held(
+                items=len(chosen),
+                families=len({item.family for item in chosen}),
+                taught=taught(chosen, counts) if TASKS[task].source.from_dataset else None,
+            )
+            for task, chosen in items.items()
+            if chosen
+        }
 
     @cached_property
     def steps(self) -> Steps | None:

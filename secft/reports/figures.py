@@ -12,7 +12,8 @@ from secft.documents.results import EvaluationResults, Measured, MetricResult, T
 Language = Literal["en", "es"]
 MISSING = "—"
 ROLES = ("target", "general", "safety")
-CHANCE = {"en": " (chance {:.1f} %)", "es": " (azar {:.1f} %)"}
+CHANCE = {"en": "chance {:.1f} %", "es": "azar {:.1f} %"}
+MAJORITY = {"en": "most frequent answer {:.1f} %", "es": "respuesta más frecuente {:.1f} %"}
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,17 @@ def _row(task: str, result: TaskResult, name: str, metric: MetricResult, languag
         difference = difference.replace("points", "puntos")
     change = metric.difference.numbers
     certain = change is not None and not change[1] <= 0 <= change[2]
-    chance = "" if result.chance is None or name != result.primary else CHANCE[language].format(100 * result.chance)
+    trivial = [
+        words[language].format(100 * share)
+        for words, share in ((CHANCE, result.chance), (MAJORITY, result.majority))
+        if share is not None and name == result.primary
+    ]
     return ResultRow(
         task=task,
         metric=name,
         title=result.title.get(language, task),
         metric_title=metric.title.get(language, name),
-        chance=chance,
+        chance=f" ({', '.join(trivial)})" if trivial else "",
         items=result.items,
         base=with_interval(metric.base, share=metric.share),
         candidate=with_interval(metric.candidate, share=metric.share),

@@ -14,8 +14,8 @@ from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import TrainerConfig
 from secft.documents.decision import GATES, Decision
 from secft.documents.document import as_json
-from secft.documents.results import RESULTS, read_results
-from secft.evaluate.gates import KINDS, GateCheck, GatesConfig, checks_of, decide
+from secft.documents.results import RESULTS, EvaluationResults, read_results
+from secft.evaluate.gates import KINDS, GateCheck, GatesConfig, checks_of, decide, held_of
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks.preference import TASK as PREFERENCE
 from secft.files import write_json
@@ -83,18 +83,18 @@ class DecisionSettings:
         """Take them from the configuration of a run."""
         return cls(config.gates, config.trainer)
 
-    @property
-    def checks(self) -> list[GateCheck]:
-        """The gates: a model that scores answers has one, to be right more often than chance."""
+    def checks(self, results: EvaluationResults) -> list[GateCheck]:
+        """Return the gates: a model that scores answers has one, to be right more often than chance."""
         if not objective_of(self.trainer).scores:
-            return checks_of(self.gates)
+            return checks_of(self.gates, held_of(results))
         target = next(kind for kind in KINDS if kind.name == "target")
         return [GateCheck(target, PREFERENCE.name, target.margin(self.gates))]
 
 
 def decide_candidate(settings: DecisionSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Judge the results by the gates; gates.json tells every comparison."""
-    return write_decision(decide(read_results(inputs["evaluate"].path / RESULTS), settings.checks), out)
+    results = read_results(inputs["evaluate"].path / RESULTS)
+    return write_decision(decide(results, settings.checks(results)), out)
 
 
 def write_decision(decision: Decision, out: Path, failures: Sequence[str] = ()) -> dict[str, Any]:

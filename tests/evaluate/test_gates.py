@@ -9,7 +9,7 @@ import pytest
 from secft.documents.decision import Decision
 from secft.documents.document import as_json
 from secft.documents.results import EvaluationResults, Measured, MetricResult, TaskResult
-from secft.evaluate.gates import KINDS, GatesConfig, checks_of
+from secft.evaluate.gates import KINDS, GatesConfig, Held, checks_of, held_of
 from secft.evaluate.gates import decide as decide_by
 from secft.evaluate.gates.general import GeneralGate
 from secft.evaluate.gates.kind import PairedInterval
@@ -17,10 +17,11 @@ from secft.evaluate.gates.learned import LearnedGate
 from secft.evaluate.gates.perplexity import PerplexityGate
 from secft.evaluate.gates.safety import SafetyGate
 from secft.evaluate.gates.target import TargetGate
+from secft.evaluate.tasks import SUITE
 
 
 def decide(results: EvaluationResults, config: GatesConfig) -> Decision:
-    return decide_by(results, checks_of(config))
+    return decide_by(results, checks_of(config, held_of(results)))
 
 
 def interval(value: float, low: float, high: float, items: int = 150) -> PairedInterval:
@@ -170,13 +171,14 @@ def test_every_kind_is_told_in_both_languages_and_its_settings_are_part_of_gates
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
         assert set(kind.title) == {"en", "es"}
-    asked = {check.kind.name for check in checks_of(GatesConfig())}
+    everything = {name: Held(60, 60, 10) for name in SUITE}
+    asked = {check.kind.name for check in checks_of(GatesConfig(), everything)}
     assert asked == {kind.name for kind in KINDS} - {"learned"}, "pretraining asks whether a model learned"
 
 
 def test_a_decision_tells_gates_and_tasks_by_title() -> None:
     numbers = Measured(0.5, 0.4, 0.6)
     task = TaskResult(150, {"accuracy": MetricResult(numbers, numbers, numbers)}, "accuracy", title={"es": "Táctica"})
-    (gate,) = decide_by(EvaluationResults({"t": task}), [check for check in checks_of(GatesConfig(target_tasks=["t"]))
-                                                         if check.task == "t"]).gates  # fmt: skip
+    checks = [check for check in checks_of(GatesConfig(target_tasks=["t"]), None) if check.task == "t"]
+    (gate,) = decide_by(EvaluationResults({"t": task}), checks).gates
     assert (gate.title["es"], gate.task_title["es"], gate.share) == ("objetivo", "Táctica", True)

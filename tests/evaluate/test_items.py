@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from secft.errors import InputError
-from secft.evaluate.items import build_items, own_sets, read_test_split, sample_questions, seeded_sample, unasked
+from secft.evaluate.items import build_items, own_sets, read_test_split, sample_questions, seeded_sample, taught
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks import SUITE, TASKS, tasks_for
 from tests.evaluate.conftest import SYSTEM
@@ -31,15 +31,18 @@ def test_a_task_is_named_as_its_file_and_told_in_both_languages(name: str) -> No
         assert set(words) == {"en", "es"}
 
 
-def test_tasks_of_a_role_are_those_that_gates_compare_by_shares() -> None:
-    assert tasks_for("target") == ["security_mcq", "technique_to_tactic", "weakness_to_consequence"]
+def test_tasks_of_a_role() -> None:
+    assert {"security_mcq", "technique_to_tactic", "labels", "answer_perplexity"} < set(tasks_for("target"))
     assert tasks_for("general") == ["general_knowledge"]
     assert tasks_for("safety") == ["over_refusal", "refusal"]
 
 
-def test_tasks_that_ask_nothing_are_named(rows: list[dict[str, Any]]) -> None:
-    assert unasked(SUITE, rows) == ["weakness_to_consequence"]
-    assert unasked(["refusal"], []) == []
+def test_what_teaches_a_task_is_counted_by_the_kinds_of_its_items(rows: list[dict[str, Any]]) -> None:
+    counts = {"tactic": {"train": 30, "test": 12}, "explain": {"train": 7}}
+    items = build_items(SUITE, rows, {}, 7)
+    assert taught(items["technique_to_tactic"], counts) == 30
+    assert taught(items["answer_perplexity"], counts) == 7
+    assert taught(items["security_mcq"], counts) == 0
 
 
 def test_items_come_from_the_kinds_of_their_task(rows: list[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from secft.documents.results import read_results
 from secft.errors import InputError
 from secft.evaluate import run as module
-from secft.evaluate.gates import GatesConfig, checks_of, decide
+from secft.evaluate.gates import GatesConfig, checks_of, decide, held_of
 from secft.evaluate.run import evaluate, main
 from secft.evaluate.settings import EvalConfig
 from secft.files import read_json, read_jsonl, tree_digests
@@ -47,7 +47,8 @@ def test_results_tell_every_task(finished: tuple[Path, Path, dict[str, Any]]) ->
     out, _, summary = finished
     results = read_json(out / "results.json")
     assert set(results["tasks"]) | set(results["skipped"]) == set(EvalConfig().tasks)
-    assert results["skipped"] == {"weakness_to_consequence": "the dataset holds out no example of it"}
+    missing = ("choices", "labels", "preference_margin", "weakness_to_consequence")
+    assert results["skipped"] == dict.fromkeys(missing, "the dataset holds out no example of it")
     assert results["tasks"]["general_knowledge"]["items"] == 6
     assert results["tasks"]["general_knowledge"]["chance"] == 0.25
     assert results["tasks"]["general_knowledge"]["role"] == "general"
@@ -69,7 +70,7 @@ def test_every_number_can_be_recomputed_by_the_lines_of_the_card(finished: tuple
     done = subprocess.run(
         [sys.executable, "-c", recipe_of_the_card()], cwd=out, capture_output=True, text=True, check=True
     )
-    names = {"perplexity": "perplexity", "macro-F1": "macro_f1", "share right": ""}
+    names = {"perplexity": "perplexity", "macro-F1": "macro_f1", "similarity": "chrf", "share right": ""}
     told = {}
     for line in done.stdout.splitlines():
         task, side, name, value = re.fullmatch(r"(\w+) (\w+) ([\w -]+) ([\d.e-]+)", line).groups()  # type: ignore[union-attr]
@@ -77,7 +78,7 @@ def test_every_number_can_be_recomputed_by_the_lines_of_the_card(finished: tuple
     for task, measured in read_json(out / "results.json")["tasks"].items():
         for metric, numbers in measured["metrics"].items():
             for side in ("base", "candidate"):
-                key = metric if metric in ("perplexity", "macro_f1") else ""
+                key = metric if metric in ("perplexity", "macro_f1", "chrf") else ""
                 assert numbers[side]["value"] == pytest.approx(told[task, side, key], abs=1e-12)
 
 
@@ -86,7 +87,7 @@ def test_known_base_answers_are_not_measured_again(
 ) -> None:
     out, cache, _ = finished
     summary = evaluate(base_dir, adapter_dir, dataset_dir, small(), 7, tmp_path, cache)
-    assert len(summary["base_reused"]) == 7
+    assert len(summary["base_reused"]) == 9
     assert tree_digests(tmp_path) == tree_digests(out), "kept answers give the same bytes as measured ones"
     more = evaluate(base_dir, adapter_dir, dataset_dir, small(max_new_tokens=5), 7, tmp_path, cache)
     assert more["base_reused"] == []
@@ -109,7 +110,7 @@ def test_whole_model_as_candidate_and_diverged_weights(
     assert perplexity.difference.value is None
     assert "finite" in (perplexity.problem or "")
     assert results.tasks["security_mcq"].metrics["accuracy"].candidate.value == 0
-    assert decide(results, checks_of(GatesConfig())).verdict == "fail"
+    assert decide(results, checks_of(GatesConfig(), held_of(results))).verdict == "fail"
 
 
 def test_dataset_without_items_is_an_input_error(base_dir: Path, adapter_dir: Path, tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ def conversation(index: int, **more: Any) -> dict[str, Any]:
         {"role": "user", "content": f"What does port {index} serve?"},
         {"role": "assistant", "content": f"Port {index} is number {index} of the list, and nothing else is known."},
     ]
-    return {"id": f"row-{index}", "task": "ports", "messages": messages, "rejected": "", **more}
+    subject = f"port {index}"
+    row = {"id": f"row-{index}", "task": "ports", "entity": subject, "family": subject, "messages": messages}
+    return {**row, "choices": [], "answer": -1, "rejected": "", **more}
 
 
 def dataset(
@@ -41,7 +43,7 @@ def dataset(
     rows: Iterable[dict[str, Any]],
     validation: int = 4,
     dropped: int = 0,
-    test: int = 4,
+    test: int = 12,
     longest: int = 512,
 ) -> Path:
     """Write what checks read of a frozen dataset."""
@@ -51,7 +53,9 @@ def dataset(
     write(directory / "test.jsonl", [conversation(2000 + n, **ASKED) for n in range(test)])
     write(directory / "validation.jsonl", [conversation(1000 + n) for n in range(validation)])
     step = {"step": "length", "seen": len(rows) + dropped, "dropped": {f"length.long {longest}": dropped}}
-    (directory / "manifest.json").write_text(json.dumps({"funnel": [step]}))
+    counts = {"ports": {"train": len(rows)}, ASKED["task"]: {"train": len(rows), "test": test}}
+    facts = {"name": "x", "provider": "none", "digest": "", "splits": {}, "counts": counts, "sources": {}}
+    (directory / "manifest.json").write_text(json.dumps({**facts, "funnel": [{**step, "kept": len(rows)}]}))
     return directory
 
 

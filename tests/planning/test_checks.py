@@ -76,7 +76,7 @@ def test_a_sound_configuration_has_nothing_to_report(look: Callable[..., Finding
 def test_a_candidate_that_cannot_be_measured_is_told_before_it_is_trained(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "eval.tasks=[technique_to_tactic]").flaws
     assert (flaw.code, flaw.stops) == ("evaluation", True)
-    assert "examples of: tactic" in str(flaw)
+    assert "curation.split.test_fraction" in str(flaw)
 
 
 @pytest.mark.parametrize(
@@ -101,16 +101,32 @@ def test_a_gate_whose_task_is_not_evaluated_is_told_before_anything_starts(
     assert not told or "eval.tasks" in told[0]
 
 
-def test_targets_that_are_never_asked_are_a_warning(look: Callable[..., Findings]) -> None:
+def test_gates_that_cannot_pass_stop_a_run_before_it_is_trained(look: Callable[..., Findings]) -> None:
     (flaw,) = look("trainer.eval_steps=0", "gates.target_tasks=[technique_to_tactic]").flaws
-    assert (flaw.code, flaw.stops) == ("evaluation", False)
+    assert (flaw.code, flaw.stops) == ("evaluation", True)
     assert "gates.target_tasks = 'technique_to_tactic': cannot improve" in str(flaw)
 
 
-@pytest.mark.parametrize(("trainer", "stops"), [("lora", False), ("reward", True)])
-def test_nothing_held_out_stops_only_what_needs_it(look: Callable[..., Findings], trainer: str, stops: bool) -> None:
-    found = look(f"trainer={trainer}", "trainer.eval_steps=0", test=0)
-    assert [flaw.stops for flaw in found.flaws if flaw.code == "evaluation"] == [stops]
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["trainer=lora"], "finds nothing to improve"),
+        (["trainer=lora", "gates.target_tasks=[]"], ""),
+        (["trainer=reward"], "holds nothing out"),
+    ],
+)
+def test_nothing_held_out_stops_what_needs_it(look: Callable[..., Findings], overrides: list[str], said: str) -> None:
+    found = [flaw for flaw in look(*overrides, "trainer.eval_steps=0", test=0).flaws if flaw.code == "evaluation"]
+    assert [flaw.stops for flaw in found] == [True] * bool(said)
+    assert all(said in str(flaw) for flaw in found)
+
+
+def test_few_independent_items_are_told(look: Callable[..., Findings]) -> None:
+    first, second = look("trainer.eval_steps=0", "eval.max_items.general_knowledge=20", test=4).flaws
+    assert first.stops
+    assert "fewer than 5 independent items (security_mcq 4)" in str(first)
+    assert not second.stops
+    assert "asks 20 independent items; 36 are needed" in str(second)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from secft.documents.document import as_json, from_json
 from secft.documents.results import EvaluationResults, results_from_json
 from secft.documents.run_record import StageRecord
 from secft.documents.train_result import TrainingRecord
-from secft.evaluate.gates import GatesConfig, checks_of, decide
+from secft.evaluate.gates import GatesConfig, checks_of, decide, held_of
 from secft.evaluate.tasks import TASKS
 from secft.reports.facts import RunFacts
 
@@ -179,7 +179,7 @@ def make_facts(**changes: Any) -> RunFacts:
             {"step": 3, "loss": 2.5},
         ],
         "results": measured,
-        "gates": decide(measured, checks_of(GatesConfig())),
+        "gates": decide(measured, checks_of(GatesConfig(), held_of(measured))),
         "samples": [
             {
                 "id": "attack:T1:explain:0",

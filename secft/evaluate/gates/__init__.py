@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from secft.documents.decision import Decision, Gate, Verdict
 from secft.documents.results import EvaluationResults
-from secft.evaluate.gates.kind import GateKind, all_of
+from secft.evaluate.gates.kind import GateKind, Held, Measurable, all_of, held_of
 from secft.evaluate.gates.settings import KINDS, GatesConfig
 
-__all__ = ["KINDS", "GateCheck", "GateKind", "GatesConfig", "checks_of", "decide"]
+__all__ = ["KINDS", "GateCheck", "GateKind", "GatesConfig", "Held", "Measurable", "checks_of", "decide", "held_of"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,14 @@ class GateCheck:
     margin: float
 
 
-def checks_of(settings: GatesConfig) -> list[GateCheck]:
-    """Return the gates that the settings ask for."""
-    return [GateCheck(kind, task, kind.margin(settings)) for kind in KINDS for task in kind.tasks(settings)]
+def checks_of(settings: GatesConfig, measured: Measurable) -> list[GateCheck]:
+    """Return the gates that a candidate has to pass.
+
+    Args:
+        settings: ``gates``.
+        measured: what there is to measure, or None where that is not known yet.
+    """
+    return [GateCheck(kind, task, kind.margin(settings)) for kind in KINDS for task in kind.tasks(settings, measured)]
 
 
 def decide(results: EvaluationResults, checks: Sequence[GateCheck]) -> Decision:

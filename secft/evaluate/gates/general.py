@@ -9,7 +9,7 @@ from typing import ClassVar
 from secft.config.setting import setting
 from secft.documents.decision import Verdict
 from secft.documents.document import Words
-from secft.evaluate.gates.kind import TINY, GateKind, PairedInterval, points
+from secft.evaluate.gates.kind import TINY, GateKind, Measurable, PairedInterval, points
 from secft.evaluate.tasks import SUITE, tasks_for
 
 
@@ -28,7 +28,7 @@ class GeneralGate(GateKind):
     title: ClassVar[Words] = {"en": "general", "es": "general"}
     asked_by = "general_tasks"
 
-    def tasks(self, settings: GeneralSettings) -> Sequence[str]:
+    def tasks(self, settings: GeneralSettings, measured: Measurable) -> Sequence[str]:
         """Return the skills that must be kept."""
         return settings.general_tasks
 

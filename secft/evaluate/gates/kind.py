@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -21,6 +21,33 @@ from secft.evaluate.tasks import TASKS
 TINY = 1e-9
 """Bounds are sums of n-ths in floating point: -0.05 must not fall below -0.05."""
 ONE_SIDED_95 = 1.645
+
+
+@dataclass(frozen=True)
+class Held:
+    """What there is to measure a task by.
+
+    Attributes:
+        items: that are asked.
+        families: of items, which stand or fall together.
+        taught: training examples of the same kinds; None where nobody counted them.
+    """
+
+    items: int
+    families: int
+    taught: int | None = None
+
+
+Measurable = Mapping[str, Held] | None
+"""Task -> what there is to measure it by, for the tasks that are asked at all."""
+
+
+def held_of(results: EvaluationResults) -> dict[str, Held]:
+    """Return what was there to measure, of an evaluation."""
+    return {
+        name: Held(task.items, task.items if task.clusters is None else task.clusters, task.taught)
+        for name, task in results.tasks.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -61,8 +88,13 @@ class GateKind(ABC):
     """What to change where a task is not run, instead of running it."""
 
     @abstractmethod
-    def tasks(self, settings: Any) -> Sequence[str]:
-        """Return the tasks of which this is asked, by the settings ``gates``."""
+    def tasks(self, settings: Any, measured: Measurable) -> Sequence[str]:
+        """Return the tasks of which this is asked.
+
+        Args:
+            settings: ``gates``.
+            measured: what there is to measure; None where that is not known yet, and only what settings name is told.
+        """
 
     @abstractmethod
     def margin(self, settings: Any) -> float:

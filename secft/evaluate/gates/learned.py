@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from secft.documents.decision import Verdict
 from secft.documents.document import Words
-from secft.evaluate.gates.kind import GateKind, PairedInterval
+from secft.evaluate.gates.kind import GateKind, Measurable, PairedInterval
 
 
 class LearnedGate(GateKind):
@@ -20,7 +20,7 @@ class LearnedGate(GateKind):
     title: ClassVar[Words] = {"en": "learned", "es": "aprendizaje"}
     falling = True
 
-    def tasks(self, settings: Any) -> Sequence[str]:
+    def tasks(self, settings: Any, measured: Measurable) -> Sequence[str]:
         """Return none: no setting asks for it."""
         return ()
 

@@ -9,14 +9,18 @@ from typing import ClassVar
 from secft.config.setting import setting
 from secft.documents.decision import Verdict
 from secft.documents.document import Words
-from secft.evaluate.gates.kind import GateKind, PairedInterval
+from secft.evaluate.gates.kind import GateKind, Measurable, PairedInterval
+
+_TASK = "answer_perplexity"
 
 
 @dataclass
 class PerplexitySettings:
     """Settings of this kind, part of ``gates``."""
 
-    perplexity_must_fall: bool = setting(True, about="The upper bound of the log-perplexity difference is below 0.")
+    perplexity_must_fall: bool = setting(
+        True, about="The upper bound of the log-perplexity difference is below 0, where answers are held out."
+    )
 
 
 class PerplexityGate(GateKind):
@@ -28,9 +32,10 @@ class PerplexityGate(GateKind):
     asked_by = "perplexity_must_fall"
     remedy = "set gates.perplexity_must_fall=false"
 
-    def tasks(self, settings: PerplexitySettings) -> Sequence[str]:
-        """Return the task that measures answers in sentences, or none."""
-        return ("answer_perplexity",) if settings.perplexity_must_fall else ()
+    def tasks(self, settings: PerplexitySettings, measured: Measurable) -> Sequence[str]:
+        """Return the task that measures answers in sentences, or none; a dataset of labels only holds none out."""
+        asked = settings.perplexity_must_fall and (measured is None or _TASK in measured)
+        return (_TASK,) if asked else ()
 
     def margin(self, settings: PerplexitySettings) -> float:
         """Return zero: any certain fall is enough."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 from secft.config.setting import setting
 from secft.documents.decision import Verdict
 from secft.documents.document import Words
-from secft.evaluate.gates.kind import ONE_SIDED_95, TINY, GateKind, PairedInterval, points
+from secft.evaluate.gates.kind import ONE_SIDED_95, TINY, GateKind, Measurable, PairedInterval, points
 from secft.evaluate.tasks import SUITE, tasks_for
 
 
@@ -36,7 +36,7 @@ class SafetyGate(GateKind):
     title: ClassVar[Words] = {"en": "safety", "es": "seguridad"}
     asked_by = "safety_tasks"
 
-    def tasks(self, settings: SafetySettings) -> Sequence[str]:
+    def tasks(self, settings: SafetySettings, measured: Measurable) -> Sequence[str]:
         """Return the tasks that measure such behaviour."""
         return settings.safety_tasks
 
