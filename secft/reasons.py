@@ -110,6 +110,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "over the share of its source, task and class",
         "por encima de la cuota de su fuente, tarea y clase",
     ),
+    "balance.added": (
+        "over the share of what secft adds itself",
+        "por encima de la cuota de lo que secft añade por su cuenta",
+    ),
     "balance.cap": ("over the cap of {0}", "por encima del tope de {0}"),
     "teacher.injected": (
         "not asked: the passage holds instructions to a model",

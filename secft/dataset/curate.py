@@ -17,7 +17,7 @@ import numpy as np
 from secft.config.schemas.curation import CurationConfig
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset import dedup as duplicates
-from secft.dataset.curation.balance import OVER, mixture, over_share
+from secft.dataset.curation.balance import OVER, mixture, over_added, over_share
 from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.label_noise import CONTRADICTION, conflicts
@@ -37,7 +37,7 @@ from secft.files import storage_errors
 from secft.reasons import Reason, reason_text
 from secft.records import Example
 
-CURATION_VERSION = 4
+CURATION_VERSION = 5
 """Raised when the same examples would give another dataset."""
 
 Splits = dict[str, Rows]
@@ -208,6 +208,9 @@ class _Comparing:
             own = rest[self.column("task", rest) == tasks.index(task)] if task in tasks else rest[:0]
             beyond = own[over_cap(self.column("label", own), self.column("rank", own), cap)]
             dropped.append((beyond, Reason("balance.cap", task)))
+        kept = np.setdiff1d(train, np.concatenate([rows for rows, _ in dropped]), assume_unique=True)
+        added = over_added(self.column("group", kept), names, self.column("rank", kept), self.settings.balance)
+        dropped.append((kept[added], Reason("balance.added")))
         gone = np.concatenate([rows for rows, _ in dropped])
         after = np.setdiff1d(train, gone, assume_unique=True)
         self.sieve.drop("balance", dropped, details=mixture(groups, self.column("group", after), names))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,13 @@ from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
 from secft.lookup import pick
 from secft.progress import meter
-from secft.records import Document, Example
+from secft.records import Document, Example, Message
 
 EXAMPLES, REJECTED, SHARDS, INDEX = "examples.jsonl", "rejected.jsonl", "shards", "index"
 RECORD = "record"
 """Kind of the documents that are conversations already."""
+SYSTEM_READ = 10_000
+"""Conversations whose system message is looked at."""
 
 
 @dataclass
@@ -103,10 +106,21 @@ def _template(
         yield from write_examples(documents.values(), config, writing_setting(documents, config), seed, tallies)
     else:
         yield from write_in_shards(documents, config, seed, tallies, context.per_task, context.workplace)
-    yield from write_pools(config, seed, tallies)
+    records = [document.fields["messages"] for document in islice(documents.rows_of([RECORD]), SYSTEM_READ)]
+    only_records = records and all(document.kind == RECORD for document in documents.values())
+    # What secft adds is asked as the rest is: a refusal under another system message would not be learned for this one.
+    yield from write_pools(
+        replace(config, system_prompt=usual_system(records)) if only_records else config, seed, tallies
+    )
     # Records that a user brought beside other sources are conversations already.
-    if next(documents.rows_of([RECORD]), None) is not None:
+    if records:
         yield from _records(documents, seed, tallies, context, only_records=True)
+
+
+def usual_system(conversations: Iterable[Sequence[Message]]) -> str:
+    """Return the system message that most conversations have, or an empty string."""
+    heads = Counter(turns[0]["content"] if turns[0]["role"] == "system" else "" for turns in conversations)
+    return heads.most_common(1)[0][0]
 
 
 def _records(
@@ -133,6 +147,8 @@ def _llm(
 ) -> Iterator[Row]:
     writing, log = config.writing, context.log
     planned = plan_requests(documents, writing, seed, log)
+    if not planned and isinstance(config, HybridSynthesis):
+        return
     with context.session(len(planned)) as (llm, on_progress):
         yield from write_pairs(documents, writing, config.system_prompt, seed, llm, log, on_progress, planned)
 

@@ -139,10 +139,13 @@ def _plan_questions(config: RunConfig, plan: Plan, stage: Stage[Any], scratch: A
     characters = sum(len(message["content"]) for question in questions for message in question.messages)
     asked, told = characters // CHARACTERS_PER_TOKEN, len(questions) * config.llm.max_tokens
     cost = (asked * config.llm.input_price + told * config.llm.output_price) / 1e6
-    plan.unknown = f"no model is asked in a plan; pairs of {config.llm.model or config.llm.name} are not counted."
+    if questions:
+        plan.unknown = f"no model is asked in a plan; pairs of {config.llm.model or config.llm.name} are not counted."
     if isinstance(config.synthesis, HybridSynthesis):
         templates = replace(config, synthesis=template_part(config.synthesis))
         plan.artifacts[stage.name] = run_stage(stage, templates, plan.artifacts, scratch).artifact
+    if not questions:
+        return "no model is asked: no document has a passage to ask about"
     judged = " and as many again for the judge" if writing.judge is not None else ""
     price = f", at most ${cost:.2f}" if cost else ""
     return (

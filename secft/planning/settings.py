@@ -30,9 +30,9 @@ def synthesis_problems(situation: Situation) -> list[Problem]:
                 remedy="Use synthesis=template, or source=[jsonl] with records of your own.",
             )
         ]  # fmt: skip
-    if synthesis.name != "none" and not others:
+    if synthesis.name == "llm" and not others:
         reason = "chat records are examples already; there is nothing to write about"
-        return [Problem("synthesis", reason, synthesis.name, "none", remedy="Use synthesis=none.")]
+        return [Problem("synthesis", reason, synthesis.name, "hybrid, template, none", remedy="Leave it out.")]
     if not isinstance(synthesis, LlmSynthesis | HybridSynthesis):
         return []
     writing = synthesis.writing

@@ -76,5 +76,7 @@ def _headline(settings: ExamplesSettings, summary: Mapping[str, Any]) -> str:
     if not teacher or llm is None:
         return headline
     accepted, questions = sum(teacher["accepted"].values()), sum(teacher["asked"].values())
+    if not questions:
+        return f"{headline}; no model was asked: no document has a passage to ask about"
     cost = f", ${summary['spent']['cost']:.2f}" if summary["spent"]["cost"] else ""
     return f"{headline}; {accepted:,} of {questions:,} pairs of {llm.model or llm.name} accepted{cost}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from secft.config.schemas.llm import LlmConfig
-from secft.config.schemas.synthesis import NoSynthesis, TemplateSynthesis
+from secft.config.schemas.synthesis import HybridSynthesis, NoSynthesis, TemplateSynthesis
 from secft.dataset import collect, writing
 from secft.dataset.clean import comparable
 from secft.dataset.sources.own_records import JsonlSource
@@ -236,6 +236,20 @@ def test_records_pass_unchanged(tmp_path: Path) -> None:
     assert (first.task, first.entity, first.choices, first.answer) == ("quiz", "e", ("x", "y"), 0)
     assert (second.entity, question(second)) == (second.id, "a\n b")
     assert second.provenance.license == "mit"
+
+
+def test_own_conversations_get_additions_under_their_own_system_message(tmp_path: Path) -> None:
+    chat = tmp_path / "chat.jsonl"
+    rows = [{"system": "Be brief.", "user": f"q{n}", "assistant": "a"} for n in range(3)]
+    chat.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"user": "q", "assistant": "a"}]))
+    collect.collect({"jsonl": JsonlSource(path=str(chat))}, tmp_path)
+    context = SynthesisContext(LlmConfig(name="nobody"), tmp_path)
+    summary = synthesise(HybridSynthesis(), tmp_path / "documents.jsonl", tmp_path, 7, context)
+    assert summary["per_task"]["chat"] == 4
+    assert summary["teacher"]["asked"] == {}, "there is nothing to ask a model about"
+    added = [example for example in read_examples(tmp_path / "examples.jsonl") if example.task != "chat"]
+    assert {"general", "refuse", "assist"} == {example.task for example in added}
+    assert {example.messages[0]["content"] for example in added} == {"Be brief."}
 
 
 def test_injected_documents_are_not_quoted(collected: Path) -> None:

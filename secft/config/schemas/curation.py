@@ -126,6 +126,12 @@ class BalanceConfig:
     target: int | None = setting(
         None, about="Training examples to keep; null keeps groups up to the median whole (temperature above 1).", low=1
     )
+    added_share: float = setting(
+        0.25,
+        about="Largest share of the training split that secft's own small talk, refusals and harmless requests have.",
+        low=0,
+        high=0.9,
+    )
 
 
 @dataclass

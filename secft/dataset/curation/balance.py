@@ -22,6 +22,8 @@ from secft.reasons import Reason
 
 Group = tuple[str, str, str]
 OVER = Reason("balance.share")
+ADDED = "secft"
+"""Source of the examples that secft adds itself."""
 
 
 def quotas(sizes: Mapping[Group, int], temperature: float, target: int | None) -> dict[Group, int]:
@@ -69,6 +71,25 @@ def over_share(
     limits = np.zeros(len(names), np.int64)
     limits[numbers] = [share[names[number]] for number in numbers.tolist()]
     marked: NDArray[np.bool_] = places_in_groups(groups, ranks) >= limits[groups]
+    return marked
+
+
+def over_added(
+    groups: NDArray[np.integer[Any]], names: Sequence[Group], ranks: Ranks, settings: BalanceConfig
+) -> NDArray[np.bool_]:
+    """Mark the examples that secft adds itself beyond their share of all; each of their tasks in turn keeps one.
+
+    Args:
+        groups: shape (n,), index of each training example's group.
+        names: groups.
+        ranks: shape (n,), rank of each example.
+        settings: the share, ``added_share``.
+    """
+    own = np.flatnonzero(np.array([source == ADDED for source, _, _ in names], bool)[groups])
+    most = int(settings.added_share / (1 - settings.added_share) * (groups.size - own.size) + 1e-9)
+    places = places_in_groups(groups[own], ranks[own])
+    marked = np.zeros(groups.size, bool)
+    marked[own[np.lexsort((ranks[own], places))[most:]]] = True
     return marked
 
 

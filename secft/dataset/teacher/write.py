@@ -108,20 +108,25 @@ def plan_requests(
 ) -> Planned:
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
+    Nothing is asked about documents without a passage for any task.
+
     Raises:
-        InputError: a prompt file is missing or broken, or no document has a passage for any task.
+        InputError: a prompt file is missing or broken.
     """
     prompts = {task: load_prompt(task, settings.answers, settings.prompts) for task in settings.tasks}
     chosen = choose(documents.values(), settings.tasks, settings.passages, settings.passage_characters, seed)
-    if not chosen:
-        raise InputError(
-            f"no document has a passage for {', '.join(settings.tasks)}: choose other tasks (synthesis.writing.tasks) "
-            "or sources, or allow longer passages (synthesis.writing.passage_characters)."
-        )
     kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
     if log is not None and len(kept) < len(chosen):
         log.rejected[INJECTED] += len(chosen) - len(kept)
     return kept
+
+
+def no_passage(settings: WritingConfig) -> InputError:
+    """Return the error of documents about which nothing can be asked."""
+    return InputError(
+        f"no document has a passage for {', '.join(settings.tasks)}: choose other tasks (synthesis.writing.tasks) "
+        "or sources, or allow longer passages (synthesis.writing.passage_characters)."
+    )
 
 
 def unanswerable_tasks(settings: WritingConfig) -> list[str]:
@@ -156,6 +161,8 @@ def write_pairs(
     """
     if planned is None:
         planned = plan_requests(documents, settings, seed, log)
+    if not planned and not log.rejected:
+        raise no_passage(settings)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
     requests = (prompt.fill(passage) for _, passage, prompt in planned)

@@ -5,9 +5,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 
 from secft.config.schemas.curation import BalanceConfig
-from secft.dataset.curation.balance import Group, mixture, over_share, quotas
+from secft.dataset.curation.balance import Group, mixture, over_added, over_share, quotas
 from secft.dataset.split import balance_key, rank
 from secft.records import Example
 
@@ -72,6 +73,18 @@ def test_over_share_is_seeded_and_knows_no_order(make_example: MakeExample) -> N
     assert sum(row["before"] for row in table) == 130
     assert sum(row["after"] for row in table) == len(kept)
     assert [row["class"] for row in table] == ["", "", "x"]
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.25, 33), (0.0, 0), (0.5, 100), (0.9, 120)])
+def test_what_secft_adds_has_a_bounded_share(share: float, kept: int) -> None:
+    names: list[Group] = [("jsonl", "chat", ""), ("secft", "general", ""), ("secft", "refuse", "")]
+    groups = np.array([0] * 100 + [1] * 100 + [2] * 20)
+    ranks = np.array([rank(7, str(number)) for number in range(220)])
+    left = groups[~over_added(groups, names, ranks, BalanceConfig(added_share=share))]
+    counts = np.bincount(left, minlength=3).tolist()
+    assert counts[0] == 100, "a team's own rows stay"
+    assert counts[1] + counts[2] == kept
+    assert counts[2] == min(20, kept // 2), "tasks take turns, so that the small one keeps its rows"
 
 
 def test_classes_of_the_default_examples(examples: list[Example]) -> None:

@@ -149,7 +149,8 @@ def test_texts_need_synthesis_and_conversations_do_not(kind: str) -> None:
     assert about("synthesis=none") == []
     assert about("synthesis=none", texts) == [f"the source {kind} gives documents, not chat records"]
     assert about("synthesis=template", texts) == []
-    assert "already" in about("synthesis=template")[0]
+    assert about("synthesis=template") == about() == []
+    assert "already" in about("synthesis=llm")[0]
 
 
 def test_the_whole_program_takes_new_columns(tmp_path: Path) -> None:
