@@ -1,17 +1,25 @@
-"""JSON replies: asked for in words, parsed strictly, checked against a JSON schema."""
+"""JSON replies: asked for in words, found in what a model writes around them, checked against a JSON schema.
+
+Servers that do not enforce a schema answer as the model likes to: with its thoughts before (``<think>``), a sentence,
+a code fence. The one JSON value in such a reply is taken; where there are several, nobody knows which one is meant.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from secft.chat.errors import ReplyFormatError
 
 MOST_CHARACTERS = 1 << 20
-_FENCE = re.compile(r"\A\s*```(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
+MOST_STARTS = 200
+"""Places where a JSON value may begin that are tried."""
+_THOUGHTS = re.compile(r"\A.*?</(?:think|thinking|thought|reasoning)>", re.DOTALL)
+"""The tag that opens them may stand in the prompt."""
+_START = re.compile(r"[{\[]")
 
 
 def schema_instruction(schema: Mapping[str, Any]) -> str:
@@ -21,7 +29,7 @@ def schema_instruction(schema: Mapping[str, Any]) -> str:
 
 
 def parse_json_reply(text: str, schema: Mapping[str, Any] | None = None) -> Any:
-    """Parse a reply as JSON; one fence (```json) around the whole of it is allowed.
+    """Find the JSON value of a reply.
 
     Args:
         text: the reply.
@@ -31,19 +39,49 @@ def parse_json_reply(text: str, schema: Mapping[str, Any] | None = None) -> Any:
         The value.
 
     Raises:
-        ReplyFormatError: its ``reason`` is one of few classes, ``not JSON``, ``schema: required`` and the like;
+        ReplyFormatError: its ``reason`` is one of few classes, ``not JSON``, ``several JSON values``,
+            ``schema: required`` and the like;
             its ``detail`` says where.
     """
     if len(text) > MOST_CHARACTERS:
         raise ReplyFormatError("too long", f"{len(text):,} characters")
-    fenced = _FENCE.match(text)
     try:
-        value = json.loads(fenced.group(1) if fenced else text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ReplyFormatError("empty" if not text.strip() else "not JSON", str(error)) from None
+        said = _THOUGHTS.sub("", text, count=1)
+        values, broken = _values(said)
+        fitting = values if schema is None else [value for value in values if _validator()(schema).is_valid(value)]
+        if fitting:
+            return _only(fitting)
+        if not values or broken:
+            raise ReplyFormatError("empty" if not said.strip() else "not JSON", str(error)) from None
+        value = values[0]
     if schema is not None:
         check_schema(value, schema)
     return value
+
+
+def _values(text: str) -> tuple[list[Any], bool]:
+    """Return the objects and lists that stand in a text, not those inside of others, and whether one is broken."""
+    decoder = json.JSONDecoder(parse_constant=_no_constant)
+    found, place, broken = [], 0, False
+    for _ in range(MOST_STARTS):
+        start = _START.search(text, place)
+        if start is None:
+            break
+        try:
+            value, place = decoder.raw_decode(text, start.start())
+            found.append(value)
+        except (ValueError, RecursionError):
+            place, broken = start.end(), True
+    return found, broken
+
+
+def _only(values: Sequence[Any]) -> Any:
+    """Return the one value; values that say the same count as one."""
+    if any(value != values[0] for value in values[1:]):
+        raise ReplyFormatError("several JSON values", f"{len(values)} of them")
+    return values[0]
 
 
 def check_schema(value: Any, schema: Mapping[str, Any]) -> None:

@@ -32,7 +32,23 @@ SCHEMA: dict[str, Any] = {
 GOOD = '{"kind": "a", "turns": [{"text": "abc"}]}'
 
 
-@pytest.mark.parametrize("text", [GOOD, f"```json\n{GOOD}\n```", f"\n  ```\n{GOOD}\n```  \n", f"  {GOOD}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        f"```json\n{GOOD}\n```",
+        f"\n  ```\n{GOOD}\n```  \n",
+        f"  {GOOD}\n",
+        f"Sure! {GOOD}",
+        f"{GOOD}\nI hope that this helps.",
+        f"<think>\nThe kind {{a}} fits, [1] too.\n</think>\n\n{GOOD}",
+        f"the kind is a</think>{GOOD}",
+        f'<thinking>{{"kind": "b", "turns": []}}</thinking> {GOOD}',
+        f"As [1] says, {{kind}} is a:\n```json\n{GOOD}\n```\nDone.",
+        f'An example is {{"kind": 3}}; the answer: {GOOD}',
+        GOOD + GOOD,
+    ],
+)
 def test_good_replies(text: str) -> None:
     assert parse_json_reply(text, SCHEMA) == {"kind": "a", "turns": [{"text": "abc"}]}
 
@@ -42,9 +58,10 @@ def test_good_replies(text: str) -> None:
     [
         ("", "empty", ""),
         ("  \n", "empty", ""),
-        (f"Sure! {GOOD}", "not JSON", ""),
-        (GOOD + GOOD, "not JSON", ""),
-        (f"```json\n{GOOD}\n```\n```json\n{GOOD}\n```", "not JSON", ""),
+        (GOOD + GOOD.replace("abc", "def"), "several JSON values", "2"),
+        ("<think>endless thoughts about {kind", "not JSON", ""),
+        ("<think>thoughts</think>", "empty", ""),
+        ('Sure! {"kind": "a"}', "schema: required", "$: lacks turns"),
         (GOOD[:-5], "not JSON", ""),
         ('{"score": NaN}', "not JSON", "NaN"),
         ("[" * 200_000, "not JSON", ""),
@@ -68,6 +85,11 @@ def test_bad_replies(text: str, reason: str, detail: str) -> None:
         parse_json_reply(text, SCHEMA)
     assert caught.value.reason == reason
     assert detail in caught.value.detail
+
+
+def test_the_tag_of_thoughts_may_stand_in_an_answer() -> None:
+    text = '{"kind": "a", "turns": [{"text": "A model closes its thoughts by </think>."}]}'
+    assert parse_json_reply(text, SCHEMA)["turns"][0]["text"].endswith("</think>.")
 
 
 def test_only_closed_schemas_are_strict() -> None:

@@ -26,6 +26,8 @@ from secft.records import Document, Example, Message, Provenance
 JUDGE = "judge"
 INJECTED = Reason("teacher.injected")
 _SHOWN_REASONS = 3
+HOPELESS = 12
+"""So many first replies, all rejected for one reason, are enough to know that more would be paid for in vain."""
 
 
 class Asker(Protocol):
@@ -171,6 +173,7 @@ def write_pairs(
         log.asked[task] += 1
         rules = Rules(settings.grounded, known, shown[prompt.name])
         attempts.append(_judged_by_rules(task, passage, prompt, answer, settings, rules))
+        _stop_early(attempts, len(planned))
     attempts = _without_repetitions(attempts)
     if settings.judge is not None:
         attempts = list(_judged_by_model(attempts, settings, llm, on_progress))
@@ -184,6 +187,26 @@ def write_pairs(
     if not accepted:
         raise InputError(_nothing_accepted(log))
     return accepted
+
+
+def _stop_early(attempts: Sequence[PairAttempt], asked: int) -> None:
+    """End the asking where it can bring nothing: the first replies were all rejected for the same reason.
+
+    Raises:
+        InputError: with that reason, and how the first reply begins.
+    """
+    first = attempts[0].reason
+    if len(attempts) != HOPELESS or asked == HOPELESS or first is None:
+        return
+    if any(attempt.reason is None or attempt.reason.code != first.code for attempt in attempts):
+        return
+    reply = attempts[0].reply
+    begins = f" The first reply begins: {' '.join(reply.text.split())[:160]!r}." if reply else ""
+    raise InputError(
+        f"the first {HOPELESS} replies were all rejected for one reason ({first.text()}), so the other "
+        f"{asked - HOPELESS:,} questions are not asked.{begins} Try another model or server (llm=...), "
+        "or synthesis=template, which asks none."
+    )
 
 
 def _runs_shown(prompt: Prompt) -> frozenset[str]:

@@ -82,6 +82,20 @@ def test_nothing_accepted_is_an_error_that_says_what_to_do(documents: dict[str, 
         write(documents, Teacher(lambda _: {"question": "Do you like cheese on bread?"}))
 
 
+def test_asking_stops_where_the_first_replies_all_fail_alike(documents: dict[str, Document]) -> None:
+    text = "Static analysis finds the fault in source code, and prepared statements keep data and commands apart."
+    many = {f"G-{n}": document(f"G-{n}", "guide", text=f"Chapter {n}. {text}") for n in range(40)}
+    replies: list[str] = []
+
+    def lost(request: Request) -> object:
+        replies.append(asked(request))
+        return "I would rather talk about the weather."
+
+    with pytest.raises(InputError, match=r"first 12 replies.*not JSON.*28 questions are not asked.*weather"):
+        write(many, Teacher(lost), tasks=["question_answer"])
+    assert len(replies) < len(many)
+
+
 def test_free_answers_of_every_task(documents: dict[str, Document]) -> None:
     question = "How can developers prevent SQL injection?"
     answer = "Use prepared statements, which keep the query apart from the values of a user."
