@@ -21,6 +21,7 @@ from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.web import WebSource, addresses
 from secft.dataset.sources.web.crawl import refresh
 from secft.dataset.sources.web.reader import READER
+from secft.dataset.sources.web.record import FetchOutcome
 from secft.dataset.sources.web.snapshot import crawl_directory, index_file
 from secft.errors import InputError
 from secft.files import sha256_file
@@ -402,3 +403,8 @@ def test_problems(tmp_path: Path) -> None:
     assert problem.key == "source.web.seeds"
     (problem,) = READER.problems(WebSource(paths=[str(tmp_path / "none")]), "source.web")
     assert problem.key == "source.web.paths"
+
+
+def test_what_an_earlier_version_refused_is_read() -> None:
+    before = {"robots.txt": "web.robots", "status 503": "fetch.status 503", "same page": "web.same_page", "": ""}
+    assert {reason: str(FetchOutcome("http://a.example/", reason=reason).why) for reason in before} == before
