@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from secft.reasons import Reason
+
 
 class SecftError(Exception):
     """Base of all errors of this package."""
@@ -38,16 +40,16 @@ class FetchError(InputError):
     """An address was not fetched.
 
     Attributes:
-        reason: a class of few values, for counting.
+        reason: why not.
         detail: what it is about: the address, and what was found.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         self.reason = reason
         self.detail = detail
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(f"{reason.text()}: {detail}")
 
-    def __reduce__(self) -> tuple[type[FetchError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[FetchError], tuple[Reason, str]]:
         return type(self), (self.reason, self.detail)
 
 

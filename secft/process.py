@@ -25,7 +25,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-Failure = Literal["", "timed out", "out of memory", "crashed", "failed"]
+Failure = Literal["", "timed_out", "out_of_memory", "crashed", "failed"]
 
 _START = 60.0
 """Seconds that a new process has for its imports; they do not count for the first item."""
@@ -43,7 +43,7 @@ class Outcome(Generic[Value]):
 
     Attributes:
         value: what the function returned, None if it did not.
-        failure: empty, ``timed out``, ``out of memory``, ``crashed`` (by a signal) or ``failed`` (by an exception).
+        failure: empty, ``timed_out``, ``out_of_memory``, ``crashed`` (by a signal) or ``failed`` (by an exception).
         detail: the signal's name, or the exception's class and text.
     """
 
@@ -83,7 +83,7 @@ class Worker(Generic[Item, Value]):
         with self._turn:
             used = self._process is not None
             outcome: Outcome[Value] = self._once(item)
-            if used and outcome.failure in ("out of memory", "crashed"):
+            if used and outcome.failure in ("out_of_memory", "crashed"):
                 outcome = self._once(item)
             return outcome
 
@@ -169,7 +169,7 @@ class _Process:
                 return outcome
         except (EOFError, OSError):
             return self._death()
-        return Outcome(failure="timed out", detail=f"after {timeout:g} s")
+        return Outcome(failure="timed_out", detail=f"after {timeout:g} s")
 
     def _death(self) -> Outcome[Any]:
         """Say what an ended process died of: memory if its peak rose to the limit, else a crash.
@@ -183,7 +183,7 @@ class _Process:
         code = self.child.returncode = os.waitstatus_to_exitcode(status)
         peak = usage.ru_maxrss * 1024
         if peak > self.peak_before and peak - self.resident >= self.max_memory * _FULL:
-            return Outcome(failure="out of memory", detail=f"limit {self.max_memory:,} bytes")
+            return Outcome(failure="out_of_memory", detail=f"limit {self.max_memory:,} bytes")
         return Outcome(failure="crashed", detail=signal.Signals(-code).name if code < 0 else f"exit code {code}")
 
 
@@ -222,7 +222,7 @@ def _answer(connection: Connection, function: Callable[[Any], Any], timeout: flo
     try:
         connection.send(Outcome(function(item)))
     except MemoryError:
-        connection.send(Outcome(failure="out of memory", detail=f"limit {max_memory:,} bytes"))
+        connection.send(Outcome(failure="out_of_memory", detail=f"limit {max_memory:,} bytes"))
         return False
     except Exception as error:  # noqa: BLE001  # told to the parent process, whatever it is
         connection.send(_failed(error))

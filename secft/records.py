@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+from secft.reasons import Reason
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -136,7 +138,7 @@ class Tally:
     Attributes:
         seen: records that came in.
         kept: records that went out.
-        dropped: reason -> number of records.
+        dropped: spelling of a reason -> number of records.
     """
 
     seen: int = 0
@@ -155,10 +157,10 @@ class Tally:
         for reason, count in other.dropped.items():
             self.dropped[reason] = self.dropped.get(reason, 0) + count
 
-    def drop(self, reason: str) -> None:
+    def drop(self, reason: Reason) -> None:
         """Count one record that came in and ends here."""
         self.seen += 1
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        self.dropped[str(reason)] = self.dropped.get(str(reason), 0) + 1
 
 
 def example_from_record(row: dict[str, Any]) -> Example:

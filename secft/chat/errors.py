@@ -69,7 +69,11 @@ class BrokenReplyError(TransientError):
 
 
 class RefusedError(LlmError):
-    """The server refuses this one request (400, 413, 422), for example because it is too long."""
+    """This one request cannot be answered, for example because it is too long."""
+
+
+class NotTakenError(RefusedError):
+    """The server does not take this request as it is; where it takes none, configuration and server do not fit."""
 
 
 class FatalError(LlmError):
@@ -138,4 +142,4 @@ def from_status(
         return TimedOutError(f"time-out {status}", detail, retry_after)
     if status == 409 or status >= 500:
         return ServerFaultError(f"server error {status}", detail, retry_after)
-    return RefusedError(f"request refused {status}", detail)
+    return NotTakenError(f"request refused {status}", detail)

@@ -22,7 +22,16 @@ from pathlib import Path
 from secft.chat.budget import Use
 from secft.chat.cache import ReplyCache
 from secft.chat.clients import open_client, problems, requests_under_way
-from secft.chat.errors import AccessError, BudgetError, FatalError, LlmError, RefusedError, TransientError, whole
+from secft.chat.errors import (
+    AccessError,
+    BudgetError,
+    FatalError,
+    LlmError,
+    NotTakenError,
+    RefusedError,
+    TransientError,
+    whole,
+)
 from secft.chat.limits import RequestLimits, estimated_tokens
 from secft.chat.protocol import Client, Failure, Reply, Request
 from secft.chat.retry import Backoff, persist
@@ -175,8 +184,7 @@ class Llm:
 
     def _fail(self, error: LlmError) -> None:
         alike = self._ledger.fail(error.reason)
-        refused = error.reason.startswith("request refused")
-        if refused and alike >= REFUSALS and not self._ledger.answered:
+        if isinstance(error, NotTakenError) and alike >= REFUSALS and not self._ledger.answered:
             self._broken = AccessError(error.reason, f"{REFUSALS} requests, and none was answered: {error.detail}")
             self._stop.set()
             raise self._broken from None

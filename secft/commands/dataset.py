@@ -17,7 +17,7 @@ from secft.dataset.versions import Version, published, resolve
 from secft.documents.dataset_manifest import read_corpus_manifest
 from secft.errors import InputError
 from secft.files import read_jsonl
-from secft.reasons import reason_text
+from secft.reasons import counted_text, reason_text
 from secft.versions import MANIFEST
 
 SAMPLE_CHARACTERS = 400
@@ -107,7 +107,7 @@ def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
             reason_text(step["step"]),
             step["seen"],
             step["kept"],
-            "; ".join(f"{n} {reason_text(why)}" for why, n in step["dropped"].items()),
+            counted_text(step["dropped"]),
         ]
         for step in manifest["funnel"]
     ]
@@ -115,7 +115,7 @@ def _sections(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         [
             name,
             *(facts.get(key, "") for key in ("documents", "version", "license")),
-            "; ".join(f"{count} {reason}" for reason, count in facts.get("dropped", {}).items()),
+            counted_text(facts.get("dropped", {})),
         ]
         for name, facts in manifest["sources"].items()
     ]

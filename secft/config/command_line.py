@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secft.config.compose import compose_job, compose_sweep, open_key_overrides
+from secft.config.compose import MISSING, compose_job, compose_sweep, open_key_overrides
 from secft.config.roots import PathsConfig, Root
 from secft.config.schemas.sweep import sweep_problems
 from secft.errors import Problem
@@ -53,7 +53,7 @@ def read_command_line(flags: Sequence[str], overrides: Sequence[str], root: Root
         problems += _swept_without_multirun(overrides)
     shows_only = any(flag.partition("=")[0] in HYDRA_FLAGS for flag in flags)
     if shows_only:  # a configuration that still lacks a value can be looked at
-        problems = [problem for problem in problems if problem.reason != "must be given"]
+        problems = [problem for problem in problems if problem.code != MISSING]
         if multirun:
             problems.append(
                 Problem("--multirun", "spans several jobs; a configuration is shown of one", remedy="Leave out -m.")

@@ -27,6 +27,9 @@ from secft.config.roots import RUN, C, Root, RunConfig
 from secft.config.store import conf_directory, register_schemas
 from secft.errors import ConfigError, Problem, did_you_mean
 
+MISSING = "missing"
+"""Code of the problem that a setting has no value."""
+
 MAX_JOBS_CHECKED = 64
 """Sweeps larger than this are checked job by job when they run."""
 
@@ -216,5 +219,5 @@ def _compose(choices: list[str], root: Root[Any]) -> DictConfig:
 def _missing(config: DictConfig) -> list[Problem]:
     found: list[Problem] = []
     for key in sorted(cast("set[Any]", OmegaConf.missing_keys(config))):
-        found.append(Problem(str(key), "must be given", remedy=f"Add {key}=... to the command."))
+        found.append(Problem(str(key), "must be given", remedy=f"Add {key}=... to the command.", code=MISSING))
     return found

@@ -13,7 +13,7 @@ from secft.dataset.contents import Contents
 from secft.dataset.rows import features
 from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
-from secft.reasons import reason_text
+from secft.reasons import counted_text, reason_text
 
 _HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -85,7 +85,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
     rows = []
     for name, source in manifest["sources"].items():
-        dropped = ", ".join(f"{reason}: {count}" for reason, count in source.get("dropped", {}).items()) or "-"
+        dropped = counted_text(source.get("dropped", {})) or "-"
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
         rows.append([name, *values, dropped + tagged])
@@ -112,7 +112,7 @@ def _counts(manifest: Mapping[str, Any]) -> str:
 def _funnel(manifest: Mapping[str, Any]) -> str:
     rows = []
     for step in manifest["funnel"]:
-        reasons = "; ".join(f"{reason_text(reason)}: {count}" for reason, count in step["dropped"].items()) or "-"
+        reasons = counted_text(step["dropped"]) or "-"
         rows.append([reason_text(step["step"]), step["seen"], step["seen"] - step["kept"], step["kept"], reasons])
     return "\n\n".join([table(["step", "in", "dropped", "out", "why"], rows), *_more(manifest["funnel"])])
 

@@ -28,13 +28,14 @@ from secft.errors import InputError, Problem
 from secft.executor import Executor, InProcess
 from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import json_line, plain, sha256_file, storage_errors, write_jsonl
+from secft.reasons import counted_text
 from secft.records import Document
 
 DOCUMENTS, REFUSED, SHARDS = "documents.jsonl", "refused.jsonl", "shards"
 FILES_PER_SHARD = 32
 """Files of a source that one worker reads in one go."""
 
-VERSION = 2
+VERSION = 3
 """Raised when the same inputs would give other documents."""
 
 SHARD_LAYOUT = 2
@@ -126,7 +127,7 @@ def collect(
         total = write_jsonl(out / DOCUMENTS, _unique(summaries, shards, scratch))
     for key in keys:
         if not summaries[key].tally.kept:
-            dropped = summaries[key].tally.dropped or "nothing"
+            dropped = counted_text(summaries[key].tally.dropped) or "nothing"
             raise InputError(f"source.{key}: no document is left; dropped: {dropped}.")
     shutil.rmtree(scratch)
     return {"documents": total, "sources": {key: summaries[key].summary() for key in keys}}

@@ -13,12 +13,13 @@ from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import source_of
 from secft.executor.shards import Shard
 from secft.files import digest, plain, plain_line, writable
+from secft.reasons import Reason, read_reason
 from secft.records import Document, Tally
 
 INJECTION = "injection"
 """Field with the names of the rules by which a document of any source carries a prompt injection."""
 
-OVER_LIMIT = "over the limit of the source"
+OVER_LIMIT = Reason("record.over_limit")
 
 Refuse = Callable[[Mapping[str, str]], None]
 """Told of each record that becomes no document: ``record``, ``reason``, and ``detail`` where there is one."""
@@ -94,9 +95,9 @@ class SourceSummary:
         limit = self.config.limit
         for row, again in with_repeats(rows):
             if again and self._repeats:
-                self._drop({"record": row[1], "reason": self._repeats, "detail": json.loads(row[2])["path"]})
+                self._drop({"record": row[1], "reason": str(self._repeats), "detail": json.loads(row[2])["path"]})
             elif limit is not None and self.tally.kept >= limit:
-                self._drop({"record": row[1], "reason": OVER_LIMIT})
+                self._drop({"record": row[1], "reason": str(OVER_LIMIT)})
             else:
                 self._keep(row[2])
                 yield row, again
@@ -113,7 +114,7 @@ class SourceSummary:
             self._injected += bool(row["fields"].get(INJECTION))
 
     def _drop(self, row: dict[str, str]) -> None:
-        self.tally.drop(row["reason"])
+        self.tally.drop(read_reason(row["reason"]))
         self._refuse({"source": self._key, **row})
 
     def summary(self) -> dict[str, Any]:

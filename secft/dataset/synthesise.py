@@ -33,6 +33,7 @@ from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
 from secft.lookup import pick
 from secft.progress import meter
+from secft.reasons import counted_text
 from secft.records import Document, Example, Message
 
 EXAMPLES, REJECTED, SHARDS, INDEX = "examples.jsonl", "rejected.jsonl", "shards", "index"
@@ -246,7 +247,8 @@ def synthesise(
     documents = DocumentStore.build(documents_file, out / SHARDS / INDEX)
     count = write_jsonl(out / EXAMPLES, _counted(write(documents, config, seed, tallies, context), context.per_task))
     if not count:
-        reasons = {task: tally.dropped for task, tally in tallies.items()}
+        found = ((task, counted_text(tally.dropped)) for task, tally in tallies.items())
+        reasons = ", ".join(f"{task} ({words})" for task, words in found if words)
         raise InputError(f"synthesis={config.name} wrote no example; dropped documents: {reasons or 'none'}.")
     shutil.rmtree(out / SHARDS, ignore_errors=True)
     summary: dict[str, Any] = {"examples": count, "per_task": dict(context.per_task), "documents": tallies}

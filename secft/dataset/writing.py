@@ -10,12 +10,13 @@ from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
 from secft.dataset.templates.writing import Setting, Skip, dice
+from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance, Tally
 
-SYNTHESIS_VERSION = 4
+SYNTHESIS_VERSION = 5
 """Raised when the same documents would give other examples."""
 
-INJECTED = "the document holds instructions to a model"
+INJECTED = Reason("template.injected")
 CATALOGUED = ("weakness", "technique", "attack_pattern")
 """Kinds whose owners write every word: an injection there is an example of one, which is told as such."""
 
@@ -119,7 +120,7 @@ def pass_records(documents: Iterable[Document], tallies: Tallies) -> Iterator[Ex
         fields = document.fields
         task = fields.get("task") or "chat"
         if document.kind != "record":
-            tallies.setdefault(document.source, Tally()).drop("not a chat record; use synthesis=template")
+            tallies.setdefault(document.source, Tally()).drop(Reason("template.not_chat_record"))
             continue
         tallies.setdefault(task, Tally()).keep()
         entity = fields.get("entity") or document.id

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from urllib.parse import quote, urlsplit
 
 from secft.errors import FetchFailed, FetchRefused
+from secft.reasons import Reason
 
 Resolve = Callable[[str, int], list[str]]
 """(host, port) -> IP addresses as text, in the order in which they are to be tried."""
@@ -24,7 +25,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 _SPECIAL_V4 = (ip_network("192.88.99.0/24"),)
 _SPECIAL_V6 = tuple(IPv6Network(text) for text in ("::/96", "64:ff9b:1::/48", "2001::/23", "100::/64", "fec0::/10"))
 
-CREDENTIALS = "credentials in the address"
+CREDENTIALS = Reason("fetch.credentials")
 """Reason for which an address is refused that must not be shown."""
 
 
@@ -95,14 +96,15 @@ def parse_address(url: str) -> Place:
         FetchRefused: another scheme, a user name or password inside, or not an address.
     """
     if len(url) > MAX_URL or _UNSAFE.search(url):
-        raise FetchRefused("bad address", f"{url[:200]!r} is too long or holds spaces or control characters")
+        detail = f"{url[:200]!r} is too long or holds spaces or control characters"
+        raise FetchRefused(Reason("fetch.bad_address"), detail)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise FetchRefused("bad address", f"{url!r}: {error}") from None
+        raise FetchRefused(Reason("fetch.bad_address"), f"{url!r}: {error}") from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise FetchRefused("scheme", f"{url!r}: only http and https are fetched")
+        raise FetchRefused(Reason("fetch.scheme"), f"{url!r}: only http and https are fetched")
     if "@" in parts.netloc:
         raise FetchRefused(CREDENTIALS, f"an address on {parts.hostname!r}")
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
@@ -123,13 +125,13 @@ def _ascii_host(url: str, host: str) -> str:
         try:
             return str(IPv6Address(host))
         except ValueError:
-            raise FetchRefused("bad address", f"{url!r}: {host!r} is no IPv6 address") from None
+            raise FetchRefused(Reason("fetch.bad_address"), f"{url!r}: {host!r} is no IPv6 address") from None
     try:
         name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host
     except UnicodeError:
         name = ""
     if not _HOST.fullmatch(name) or len(name) > 253:
-        raise FetchRefused("bad address", f"{url!r}: {host!r} is no host name")
+        raise FetchRefused(Reason("fetch.bad_address"), f"{url!r}: {host!r} is no host name")
     return name
 
 
@@ -142,10 +144,10 @@ def resolve_host(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        reason = "no name server" if error.errno == socket.EAI_AGAIN else "no such host"
+        reason = Reason("fetch.no_name_server") if error.errno == socket.EAI_AGAIN else Reason("fetch.no_host")
         raise FetchFailed(reason, f"{host}: {error.strerror}") from None
     except UnicodeError:
-        raise FetchFailed("no such host", host) from None
+        raise FetchFailed(Reason("fetch.no_host"), host) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -165,12 +167,13 @@ def checked_addresses(place: Place, allow_hosts: Collection[str], resolve: Resol
     """
     addresses = resolve(place.host, place.port)
     if not addresses:
-        raise FetchFailed("no such host", place.host)
+        raise FetchFailed(Reason("fetch.no_host"), place.host)
     allowed = {name.lower() for name in allow_hosts}
     bracketed = f"[{place.host}]" if ":" in place.host else place.host
     if allowed & {place.host, bracketed, f"{bracketed}:{place.port}"}:
         return addresses
     private = [address for address in addresses if not is_public_address(address)]
     if private:
-        raise FetchRefused("not a public address", f"{place.url} is at {private[0]}, and {place.host} is not allowed")
+        detail = f"{place.url} is at {private[0]}, and {place.host} is not allowed"
+        raise FetchRefused(Reason("fetch.private_address"), detail)
     return addresses

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from secft.errors import FetchFailed, FetchRefused
 from secft.net.addresses import Place
 from secft.net.unpacking import Unpacker
+from secft.reasons import Reason
 
 CHUNK = 1 << 16
 """Bytes taken from a connection at a time."""
@@ -88,15 +89,15 @@ def exchange(place: Place, addresses: Sequence[str], headers: Mapping[str, str],
         with _connect(place, addresses, limits) as connection:
             return _before(_Deadline(connection, limits.total - (time.monotonic() - start)), place, headers, limits)
     except ssl.SSLCertVerificationError as error:
-        raise FetchFailed("TLS certificate", f"{place.url}: {error.verify_message}") from None
+        raise FetchFailed(Reason("fetch.certificate"), f"{place.url}: {error.verify_message}") from None
     except TimeoutError:
-        raise FetchFailed("timeout", f"{place.url}: no answer for {limits.timeout:g} s") from None
+        raise FetchFailed(Reason("fetch.timeout"), f"{place.url}: no answer for {limits.timeout:g} s") from None
     except (OSError, http.client.HTTPException) as error:
-        raise FetchFailed("broken connection", f"{place.url}: {error or type(error).__name__}") from None
+        raise FetchFailed(Reason("fetch.connection"), f"{place.url}: {error or type(error).__name__}") from None
 
 
 def _before(deadline: _Deadline, place: Place, headers: Mapping[str, str], limits: Limits) -> Answer:
-    late = FetchFailed("timeout", f"{place.url}: not finished after {limits.total:g} s")
+    late = FetchFailed(Reason("fetch.timeout"), f"{place.url}: not finished after {limits.total:g} s")
     with deadline:
         try:
             with _secured(deadline, place) as connection:
@@ -157,15 +158,15 @@ def _ask(connection: socket.socket, place: Place, headers: Mapping[str, str], li
 
 def _read_body(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes:
     if (response.length or 0) > max_bytes:
-        raise FetchRefused("too large", f"{url}: {response.length:,} bytes, allowed are {max_bytes:,}")
+        raise FetchRefused(Reason("fetch.too_large"), f"{url}: {response.length:,} bytes, allowed are {max_bytes:,}")
     unpacker = Unpacker(response.getheader("Content-Encoding") or "", url)
     body, taken = bytearray(), 0
     while piece := response.read(CHUNK):
         taken += len(piece)
         body += unpacker.feed(piece, max_bytes - len(body) + 1)
         if len(body) > max_bytes or taken > max_bytes:
-            raise FetchRefused("too large", f"{url}: more than {max_bytes:,} bytes after decompression")
+            raise FetchRefused(Reason("fetch.too_large"), f"{url}: more than {max_bytes:,} bytes after decompression")
     if response.length:
-        raise FetchFailed("broken connection", f"{url}: {response.length:,} bytes are missing")
+        raise FetchFailed(Reason("fetch.connection"), f"{url}: {response.length:,} bytes are missing")
     unpacker.finish()
     return bytes(body)

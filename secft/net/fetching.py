@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from secft.errors import FetchFailed, FetchRefused
 from secft.net.addresses import Place, Resolve, checked_addresses, parse_address, resolve_host
 from secft.net.exchange import Answer, Limits, exchange
+from secft.reasons import Reason
 
 MAX_REDIRECTS = 5
 MAX_WAIT = 120.0
@@ -20,7 +21,7 @@ MAX_WAIT = 120.0
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TEMPORARY_STATUS = (429, 500, 502, 503, 504)
-_TEMPORARY = ("timeout", "broken connection", "no name server")
+_TEMPORARY = (Reason("fetch.timeout"), Reason("fetch.connection"), Reason("fetch.no_name_server"))
 _KEPT_ACROSS_ORIGINS = ("accept", "accept-language", "user-agent")
 
 
@@ -76,7 +77,7 @@ def fetch(  # noqa: PLR0913  # facts of one record, all by name
 
     Raises:
         FetchRefused: a rule forbids it: scheme, credentials, private address, redirects, size, or ``check``.
-        FetchFailed: it could not be fetched; reason ``status 503`` and the like where the server kept failing.
+        FetchFailed: it could not be fetched; reason ``fetch.status 503`` and the like where the server kept failing.
     """
     sent = {"User-Agent": user_agent, "Accept": "*/*", **(headers or {})}
     limits = Limits(timeout, total, max_bytes)
@@ -100,7 +101,8 @@ def fetch(  # noqa: PLR0913  # facts of one record, all by name
             asked = _retry_after(answer.headers.get("retry-after", ""))
             pause = _pause(backoff, attempt) if asked is None else asked
             if attempt >= retries or pause > MAX_WAIT:
-                raise FetchFailed(f"status {answer.status}", f"{place.url}, after {attempt + 1} attempt(s)")
+                tried = f"{place.url}, after {attempt + 1} attempt(s)"
+                raise FetchFailed(Reason("fetch.status", str(answer.status)), tried)
         sleep(pause)
         attempt += 1
 
@@ -124,7 +126,7 @@ def _follow(
         if target.origin != place.origin:
             headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_ORIGINS}
         place = target
-    raise FetchRefused("too many redirects", f"{url}: more than {MAX_REDIRECTS}")
+    raise FetchRefused(Reason("fetch.redirects"), f"{url}: more than {MAX_REDIRECTS}")
 
 
 def _redirect(place: Place, location: str) -> Place:
@@ -135,9 +137,9 @@ def _redirect(place: Place, location: str) -> Place:
     except ValueError as error:
         if isinstance(error, FetchRefused):
             raise
-        raise FetchRefused("bad address", f"{place.url} leads to {location[:200]!r}") from None
+        raise FetchRefused(Reason("fetch.bad_address"), f"{place.url} leads to {location[:200]!r}") from None
     if place.scheme == "https" and target.scheme == "http":
-        raise FetchRefused("redirect from https to http", f"{place.url} leads to {target.url}")
+        raise FetchRefused(Reason("fetch.downgrade"), f"{place.url} leads to {target.url}")
     return target
 
 

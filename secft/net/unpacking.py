@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from secft.errors import FetchFailed
+from secft.reasons import Reason
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -20,7 +21,7 @@ class Unpacker:
         self.encoding = encoding.strip().lower()
         self._url = url
         if self.encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise FetchFailed("unknown content encoding", f"{url}: {encoding[:80]!r}")
+            raise FetchFailed(Reason("fetch.encoding"), f"{url}: {encoding[:80]!r}")
         self._packed = self.encoding not in ("", "identity")
         self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32) if self._packed else None
         self._started = False
@@ -40,7 +41,7 @@ class Unpacker:
         try:
             return self._inflate(data, most)
         except zlib.error as error:
-            raise FetchFailed("broken answer", f"{self._url}: {error}") from None
+            raise FetchFailed(Reason("fetch.broken_body"), f"{self._url}: {error}") from None
 
     def _inflate(self, data: bytes, most: int) -> bytes:
         assert self._inflater is not None
@@ -58,7 +59,7 @@ class Unpacker:
             FetchFailed: it was cut off.
         """
         if self._inflater is not None and self._started and not self._inflater.eof:
-            raise FetchFailed("broken connection", f"{self._url}: the compressed body is cut off")
+            raise FetchFailed(Reason("fetch.connection"), f"{self._url}: the compressed body is cut off")
 
 
 def _has_zlib_header(data: bytes) -> bool:

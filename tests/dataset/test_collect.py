@@ -48,7 +48,7 @@ def test_more_rows_than_are_sorted_at_a_time(tmp_path: Path, monkeypatch: pytest
     ids = [json.loads(line)["id"] for line in at_once[0].splitlines()]
     assert ids == [f"jsonl:CWE-{number}" for number in range(500)]
     assert [json.loads(line) for line in at_once[1].splitlines()] == [
-        {"source": "jsonl", "record": "line 501", "reason": "not valid JSON"}
+        {"source": "jsonl", "record": "line 501", "reason": "record.not_json"}
     ]
     facts = at_once[2]["sources"]["jsonl"]
     assert (facts["seen"], facts["kept"], facts["kind"]) == (501, 500, "record")
@@ -59,7 +59,7 @@ def test_what_is_over_the_limit_counts_neither_as_kind_nor_as_licence(tmp_path: 
     path = write(tmp_path / "rows.jsonl", rows)
     _, refused, summary = collected({"jsonl": JsonlSource(path=str(path), limit=3)}, tmp_path / "out")
     assert summary["sources"]["jsonl"]["license"] == "mit"
-    assert summary["sources"]["jsonl"]["dropped"] == {"over the limit of the source": 2}
+    assert summary["sources"]["jsonl"]["dropped"] == {"record.over_limit": 2}
     assert [json.loads(line)["record"] for line in refused.splitlines()] == ["jsonl:0000004", "jsonl:0000005"]
     _, _, summary = collected({"jsonl": JsonlSource(path=str(path))}, tmp_path / "all")
     assert summary["sources"]["jsonl"]["license"] == "cc0-1.0; mit"

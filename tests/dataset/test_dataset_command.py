@@ -101,7 +101,7 @@ def test_show_finds_a_dataset_by_every_name(published: Path, capsys: pytest.Capt
     assert ask(published, "show", word) == 0
     text = capsys.readouterr().out
     assert text.startswith("template/numbers-v2")
-    for part in ("exact duplicates", "cc0-1.0", "2 empty", "[explain]", "What is entry", "ab" * 32):
+    for part in ("exact duplicates", "cc0-1.0", "empty: 2", "[explain]", "What is entry", "ab" * 32):
         assert part in text
     found = asked_json(capsys, published, "show", word)
     numbers = [found["counts"]["explain"][split] for split in ("train", "validation", "test")]

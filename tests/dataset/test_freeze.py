@@ -33,7 +33,7 @@ SOURCES = {
         "documents": 879,
         "license": "CWE Terms",
         "url": "https://cwe.mitre.org/",
-        "dropped": {"x": 1},
+        "dropped": {"x": 1, "record.status Draft": 2},
     }
 }
 
@@ -96,6 +96,7 @@ def test_card_has_metadata_and_body(frozen: Path) -> None:
         assert f"## {title}\n" in body
     assert str(Path.home()) not in body
     assert "4.14" in body
+    assert "x: 1; status Draft: 2" in body
 
 
 def test_rows_are_the_same_in_both_formats(frozen: Path) -> None:

@@ -86,10 +86,10 @@ def test_cwe_fields_and_counted_refusals(tmp_path: Path) -> None:
     assert fields["demonstrative_examples"] == [{"intro": "Look.", "body": "Bad code."}]
     assert log.tally.seen == 5
     assert log.tally.dropped == {
-        "status Deprecated": 1,
-        "mapping usage Prohibited": 1,
-        "no valid id": 1,
-        "no description": 1,
+        "record.status Deprecated": 1,
+        "cwe.mapping_prohibited": 1,
+        "record.no_id": 1,
+        "record.no_description": 1,
     }
 
 
@@ -172,7 +172,7 @@ def test_attack_bundle_fields(tmp_path: Path) -> None:
             "source_ref": "ds",
             "target_ref": "attack-pattern--T1000",
         },
-        "not an object",
+        "not a JSON object",
     ]
     path = write(tmp_path / "attack.json", json.dumps({**bundle(), "objects": objects}))
     (parent, child), log = read(AttackSource(path=path))
@@ -183,7 +183,7 @@ def test_attack_bundle_fields(tmp_path: Path) -> None:
     assert (child.fields["parent"], child.fields["parent_name"]) == ("T1000", "Name T1000")
     assert child.url == "https://attack.mitre.org/techniques/T1000/001"
     assert parent.source_version == "2025-01-02"
-    assert log.tally.dropped == {"revoked": 1, "deprecated": 1, "no valid id, name or description": 2}
+    assert log.tally.dropped == {"record.revoked": 1, "record.deprecated": 1, "attack.incomplete": 2}
 
 
 @needs_packages
@@ -304,9 +304,9 @@ def test_collect_sorts_limits_and_counts(tmp_path: Path) -> None:
     assert summary["documents"] == 2
     cwe = summary["sources"]["cwe"]
     assert cwe["seen"] == cwe["kept"] + sum(cwe["dropped"].values()) == 5
-    assert cwe["dropped"]["over the limit of the source"] == 1
+    assert cwe["dropped"]["record.over_limit"] == 1
     refused = list(read_jsonl(tmp_path / "out" / "refused.jsonl"))
-    assert {"source": "cwe", "record": "CWE-20", "reason": "over the limit of the source"} in refused
+    assert {"source": "cwe", "record": "CWE-20", "reason": "record.over_limit"} in refused
 
 
 def test_problems_name_key_and_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

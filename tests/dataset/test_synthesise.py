@@ -260,7 +260,7 @@ def test_injected_documents_are_not_quoted(collected: Path) -> None:
     setting = Setting(config.max_answer_characters, {}, {})
     written = list(writing.write_examples([replace(tagged, kind="guide")], config, setting, 7, tallies))
     assert written == []
-    assert {task: tally.dropped for task, tally in tallies.items()} == {"guidance": {writing.INJECTED: 1}}
+    assert {task: tally.dropped for task, tally in tallies.items()} == {"guidance": {"template.injected": 1}}
     assert list(writing.write_examples([tagged], config, setting, 7, tallies)), "its owner wrote about injections"
 
 

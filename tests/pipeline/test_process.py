@@ -89,8 +89,8 @@ def test_one_process_serves_many_items_fast() -> None:
 @pytest.mark.parametrize(
     ("what", "failure", "detail"),
     [
-        ("fill", "out of memory", "268,435,456"),
-        ("one large", "out of memory", ""),
+        ("fill", "out_of_memory", "268,435,456"),
+        ("one large", "out_of_memory", ""),
         (f"signal {signal.SIGSEGV}", "crashed", "SIGSEGV"),
         (f"signal {signal.SIGKILL}", "crashed", "SIGKILL"),
         ("exit", "crashed", "exit code 7"),
@@ -113,7 +113,7 @@ def test_a_time_out_ends_the_process() -> None:
     with Worker(task, 0.5, MEMORY) as worker:
         first = worker.run("go").value
         start = time.monotonic()
-        assert worker.run("sleep").failure == "timed out"
+        assert worker.run("sleep").failure == "timed_out"
         assert time.monotonic() - start < 3
         assert gone(first)
         assert worker.run("go").value != first

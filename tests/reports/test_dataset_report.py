@@ -189,6 +189,23 @@ def test_a_manifest_of_an_older_version_has_a_report(facts: DatasetFacts) -> Non
     assert "Lengths" not in dataset_report(old)
 
 
+def test_refusals_are_told_in_words(facts: DatasetFacts) -> None:
+    dropped = {"record.status Draft": 4, "pdf.too_many_pages": 2, "link out of the folder": 1}
+    source = {**facts.manifest["sources"]["test"], "dropped": dropped}
+    refused = [{"record": "a.pdf", "reason": "pdf.too_many_pages", "detail": "9 pages, 3 allowed"}]
+    written = {"explain": {"seen": 3, "kept": 1, "dropped": {"template.no_statement": 1, "no check that fits": 1}}}
+    manifest = {**facts.manifest, "sources": {"test": source}}
+    page = dataset_report(
+        DatasetFacts(manifest, facts.matrix, facts.samples, refused={"test": refused}, written=written)
+    )
+    for words in ("status Draft: 4", "too many pages: 2", "a link that leads out of its folder: 1"):
+        assert words in page
+    assert "a.pdf: too many pages, 9 pages, 3 allowed" in page
+    assert "no statement that fits: 1" in page
+    assert "no check that fits: 1" in page
+    assert "record.status" not in page
+
+
 def test_samples_depend_on_the_seed_not_on_the_order() -> None:
     rows = [{"id": f"t:{number}", "task": "ab"[number % 2]} for number in range(500)]
     assert drawn(rows, 5, 1) == drawn(rows[::-1], 5, 1)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from secft.documents.dataset_manifest import FunnelStep
+from secft.reasons import WORDS, Language, Reason
 from secft.reports.card import metadata, model_card
 from secft.reports.evidence import evidence, evidence_name
 from secft.reports.facts import RunFacts
@@ -41,6 +42,21 @@ def test_card_of_a_failed_candidate_is_as_it_was(failed_facts: RunFacts, golden:
     text = model_card(failed_facts)
     assert "NOT registered" in text
     golden("MODEL_CARD.failed.md", text)
+
+
+@pytest.mark.parametrize(("language", "other"), [("es", "en"), ("en", "es")])
+def test_evidence_tells_every_reason_in_its_language(facts: RunFacts, language: Language, other: Language) -> None:
+    every = [Reason(code, "draft" if "{0}" in words else "") for code, (words, _) in WORDS.items()]
+    written = dict.fromkeys(map(str, every), 1)
+    before = dict.fromkeys((reason.text() for reason in every if reason.code != "teacher.situation"), 1)
+    for dropped in (written, before):
+        steps = [FunnelStep(str(step), 9, 8, dropped) for step in every[:1]]
+        page = evidence(replace(facts, dataset=replace(facts.dataset, funnel=steps)), language)
+        cells = {cell for line in page.splitlines() for cell in re.split(r" \| |; |: ", line.strip("| "))}
+        told = {markdown(reason.text(language)) for reason in every if ": " not in reason.text(language)}
+        assert {words for words in told if ";" not in words} <= cells
+        unlike = {markdown(reason.text(other)) for reason in every} - {markdown(one.text(language)) for one in every}
+        assert unlike & cells == set()
 
 
 @pytest.mark.parametrize("language", ["es", "en"])

@@ -21,6 +21,7 @@ from secft.dataset.sources.reading.json_values import mappings, string, strings
 from secft.dataset.sources.source import Reader, ReadLog, Source
 from secft.dataset.text import sentences, squeeze
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import is_id, only
 
@@ -91,17 +92,17 @@ def _text(fields: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _fault(entry: dict[str, Any], seen: set[str]) -> tuple[str, str]:
-    """Return why an entry becomes no document, and what about this one; two empty strings if it is good."""
+def _fault(entry: dict[str, Any], seen: set[str]) -> tuple[Reason | None, str]:
+    """Return why an entry becomes no document, and what about this one; None and an empty string if it is good."""
     cve = string(entry, "cveID")
     if not is_id(cve, "cve"):
-        return "no valid CVE id", ""
+        return Reason("kev.no_cve"), ""
     missing = [key for key in _NEEDED if not string(entry, key)]
     if missing:
-        return "a required value is missing", ", ".join(missing)
+        return Reason("kev.missing_value"), ", ".join(missing)
     if not all(_DAY.fullmatch(string(entry, key)) for key in ("dateAdded", "dueDate")):
-        return "a date is not of the form YYYY-MM-DD", ""
-    return ("its id was used before", "") if cve in seen else ("", "")
+        return Reason("kev.date"), ""
+    return (Reason("record.repeated_id") if cve in seen else None), ""
 
 
 def _read(config: KevSource, log: ReadLog) -> Iterator[Document]:
@@ -117,7 +118,7 @@ def _read(config: KevSource, log: ReadLog) -> Iterator[Document]:
     seen: set[str] = set()
     for number, entry in enumerate(catalogue["vulnerabilities"], start=1):
         if not isinstance(entry, dict):
-            log.refuse(f"entry {number}", "not a JSON object")
+            log.refuse(f"entry {number}", Reason("record.not_object"))
             continue
         cve = string(entry, "cveID")
         reason, detail = _fault(entry, seen)

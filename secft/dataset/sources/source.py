@@ -11,6 +11,7 @@ from secft.config.schemas.source import SourceConfig
 from secft.dataset.chunk import token_counter
 from secft.errors import Problem
 from secft.files import writable
+from secft.reasons import Reason
 from secft.records import Document, Tally
 
 
@@ -20,7 +21,7 @@ class ReadLog:
 
     Attributes:
         tally: counts of records by what became of them.
-        refused: one row per refused record: ``record`` (an id or ``line 7``) and ``reason``.
+        refused: one row per refused record: ``record`` (an id or ``line 7``) and ``reason`` (its spelling).
         count_tokens: tokens of a text, by which documents are cut into chunks.
     """
 
@@ -28,10 +29,10 @@ class ReadLog:
     refused: list[dict[str, str]] = field(default_factory=list)
     count_tokens: Callable[[str], int] = field(default_factory=token_counter)
 
-    def refuse(self, record: str, reason: str, detail: str = "") -> None:
-        """Count a record that becomes no document; the reason is a class, the detail is about this one."""
+    def refuse(self, record: str, reason: Reason, detail: str = "") -> None:
+        """Count a record that becomes no document; what is said about this one only is the detail."""
         self.tally.drop(reason)
-        row = {"record": record, "reason": reason, **({"detail": detail} if detail else {})}
+        row = {"record": record, "reason": str(reason), **({"detail": detail} if detail else {})}
         self.refused.append({key: writable(value) for key, value in row.items()})
 
 
@@ -72,7 +73,7 @@ class Source:
             imports the declarations.
         home: public page of the source as a whole, for cards, or an empty string.
         notice: what its owner asks to be said wherever its text is passed on, or an empty string.
-        repeats: reason by which a document is dropped whose id another part of the source gave already; empty where
+        repeats: reason by which a document is dropped whose id another part of the source gave already; None where
             two documents with one id are an error.
     """
 
@@ -82,7 +83,7 @@ class Source:
     reader: Callable[[], Reader]
     home: str = ""
     notice: str = ""
-    repeats: str = ""
+    repeats: Reason | None = None
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from secft.dataset.templates.weaknesses import listed, weakness_answer
+from secft.dataset.templates.named import technique_answer, weakness_answer
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, called
 from secft.records import Document
 
@@ -31,7 +31,7 @@ def weakness(document: Document, setting: Setting, dice: Random) -> list[DraftEx
 
 def technique(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the techniques of ATT&CK that an attack pattern is mapped to."""
-    answer = listed(document.fields["techniques"], "no technique named", "techniques")
+    answer = technique_answer(document)
     if isinstance(answer, Skip):
         return answer
     return [DraftExample(dice.choice(_TECHNIQUE).format(name=called(document)), answer, ("techniques",))]

@@ -11,6 +11,7 @@ from sys import intern
 
 from secft.dataset.templates.protect import NO_MEASURES
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, called, excerpt, full_title, without_name
+from secft.reasons import Reason
 from secft.records import Document
 
 _NEIGHBOURS = 12
@@ -137,8 +138,8 @@ def _mitigation(document: Document, setting: Setting, dice: Random) -> DraftExam
 def multiple_choice(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the entry that is described, or for one of a technique's mitigations."""
     if not _told(document):
-        return Skip("no statement to choose a title for")
+        return Skip(Reason("template.no_statement_for_choice"))
     drafts = [_identify(document, setting, dice), _mitigation(document, setting, dice)]
     dice.shuffle(drafts)
     written = [draft for draft in drafts if draft is not None]
-    return written or Skip("too few similar entries for wrong options")
+    return written or Skip(Reason("template.few_neighbours"))

@@ -6,6 +6,7 @@ from random import Random
 
 from secft.dataset.templates.passage import passage
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets
+from secft.reasons import Reason
 from secft.records import Document
 
 _REQUIRES = (
@@ -35,6 +36,12 @@ _CHECK = (
     "How can we check that {name} is met?",
 )
 
+_MISSING = {
+    "rationale": Reason("template.no_rationale"),
+    "statement": Reason("template.no_statement"),
+    "description": Reason("template.no_description"),
+}
+
 
 def _called(document: Document) -> str:
     """Return a control with its number, or a rule of a benchmark by its title alone."""
@@ -54,7 +61,7 @@ def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExa
     field = "rationale" if fields.get("benchmark") else "statement" if fields.get("statement") else "description"
     text = passage(fields.get(field) or "", setting.max_answer)
     if not text:
-        return Skip(f"no {field} that fits")
+        return Skip(_MISSING[field])
     return [DraftExample(_question(_WHY if field == "rationale" else _REQUIRES, document, dice), text, (field,))]
 
 
@@ -66,10 +73,10 @@ def implement(document: Document, setting: Setting, dice: Random) -> list[DraftE
     stated = fields.get(field) or ""
     if of_benchmark and len(stated) > setting.max_answer:
         # Half of the steps would pass for all of them.
-        return Skip("steps longer than an answer")
+        return Skip(Reason("template.long_steps"))
     text = passage(stated, setting.max_answer)
     if not text:
-        return Skip("no guidance that fits")
+        return Skip(Reason("template.no_guidance"))
     return [DraftExample(_question(_SETTING if of_benchmark else _GUIDANCE, document, dice), text, (field,))]
 
 
@@ -86,5 +93,5 @@ def check(document: Document, setting: Setting, dice: Random) -> list[DraftExamp
         answer = f"{lead}:\n{bullets(fitting, setting.max_answer - 20)}" if len(fitting) > 1 else ""
         answer = answer or "".join(f"{lead} {goal}." for goal in fitting)
     if not answer:
-        return Skip("no check that fits")
+        return Skip(Reason("template.no_check"))
     return [DraftExample(_question(_CHECK, document, dice), answer, (field,))]

@@ -6,6 +6,7 @@ from random import Random
 
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, called, excerpt, full_title, without_name
 from secft.dataset.text import cut
+from secft.reasons import Reason
 from secft.records import Document
 
 _EXPLAIN = {
@@ -62,7 +63,7 @@ def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExa
     head = answer.format(id=document.id, title=full_title(document), text="")
     text = cut("\n".join(filter(None, parts)), setting.max_answer - len(head))
     if not text:
-        return Skip("no sentence of the description fits")
+        return Skip(Reason("template.no_sentence"))
     question = dice.choice(_EXPLAIN[document.kind]).format(name=called(document), id=document.id)
     fields = ("description", "extended_description") if parts[1] else ("description",)
     return [DraftExample(question, answer.format(id=document.id, title=full_title(document), text=text), fields)]

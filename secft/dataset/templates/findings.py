@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.clean import comparable
+from secft.dataset.templates.named import weakness_answer
 from secft.dataset.templates.passage import first_lines, passage
-from secft.dataset.templates.weaknesses import weakness_answer
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, excerpt
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.severity import NAMES
 
@@ -74,7 +75,7 @@ def triage(document: Document, setting: Setting, dice: Random) -> list[DraftExam
     head = f"\n\nHow to fix it: {remedy}" if remedy else ""
     meaning = passage(_said(fields["description"], document.title), setting.max_answer - len(head))
     if not meaning and not remedy:
-        return Skip("the report says no more than a title")
+        return Skip(Reason("template.report_title_only"))
     asks, used = (_BOTH, ("description", "remediation")) if meaning and remedy else (_MEANING, ("description",))
     if not meaning:
         asks, used = _REMEDY, ("remediation",)
@@ -94,7 +95,7 @@ def severity(document: Document, setting: Setting, dice: Random) -> list[DraftEx
     """Ask for the severity that the tool gives, among five classes."""
     name = document.fields["severity"].capitalize()
     if name not in LEVELS:
-        return Skip("the tool states no severity")
+        return Skip(Reason("template.no_severity"))
     return [DraftExample(_asked(_SEVERITY, document, dice), name, ("severity",), LEVELS, LEVELS.index(name))]
 
 

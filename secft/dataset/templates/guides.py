@@ -12,6 +12,7 @@ from random import Random
 from secft.dataset.templates.passage import FENCE, passage
 from secft.dataset.templates.writing import DraftExample, Setting, Skip
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Document
 
 _NUMBER = re.compile(
@@ -101,33 +102,33 @@ def _goes_on(document: Document, setting: Setting) -> bool:
     return before is not None and before.fields.get("headings") == document.fields.get("headings")
 
 
-def _heading_fault(names: list[str]) -> str:
+def _heading_fault(names: list[str]) -> Reason | None:
     if any(len(name) > _LONGEST_HEADING for name in names[-2:]):
-        return "a heading of a whole sentence"
+        return Reason("template.sentence_heading")
     if any(_CODE.search(name) for name in names[-2:]):
-        return "a heading that is code"
+        return Reason("template.code_heading")
     if _OFFENSIVE.search(" / ".join(names)):
-        return "about attacks themselves"
+        return Reason("template.about_attacks")
     if _DO_NOT.match(names[-1]):
-        return "a list of what not to do"
-    return "a heading that asks nothing" if any(_UNASKED.search(name) for name in names) else ""
+        return Reason("template.not_to_do")
+    return Reason("template.asks_nothing") if any(_UNASKED.search(name) for name in names) else None
 
 
-def _text_fault(text: str, of_whole: bool) -> str:
+def _text_fault(text: str, of_whole: bool) -> Reason | None:
     prose = text.split(FENCE)[0].strip()
     if " | " in text:
-        return "a table"
+        return Reason("template.table")
     if len(prose) < _SHORTEST:
-        return "too little prose"
+        return Reason("template.little_prose")
     if _POINTS_BACK.match(prose.lstrip("-* ")) and not (of_whole and _OF_A_WHOLE.match(prose)):
-        return "begins with a reference to what stands before it"
+        return Reason("template.points_back")
     if not re.match(r"[\"'“‘`(\-*]*\s*[A-Z0-9]", prose):
-        return "begins in the middle of a sentence"
+        return Reason("template.mid_sentence")
     if _ELSEWHERE.search(text):
-        return "refers to another place"
+        return Reason("template.points_elsewhere")
     if _UNFINISHED.search(text):
-        return "unfinished"
-    return "code where the text is about attacks" if FENCE in text and _ATTACK.search(text) else ""
+        return Reason("template.unfinished")
+    return Reason("template.attack_code") if FENCE in text and _ATTACK.search(text) else None
 
 
 def _topic(headings: list[str]) -> str:
@@ -165,13 +166,13 @@ def _asked(document: Document, book: str) -> list[str]:
 def guidance(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask about the heading of a section; the answer is the beginning of its text."""
     if _goes_on(document, setting):
-        return Skip("a later part of a section")
+        return Skip(Reason("template.later_part"))
     book = _book(document)
     headings = _asked(document, book)
     if not headings and (not book or document.fields.get("chunk", 1) > 2):
-        return Skip("no heading of its own")
+        return Skip(Reason("template.no_heading"))
     text = passage(_FIRST_HEADING.sub("", _without_asides(document.text)), setting.max_answer)
-    fault = (_heading_fault(headings) if headings else "") or _text_fault(text, not headings)
+    fault = (_heading_fault(headings) if headings else None) or _text_fault(text, not headings)
     if fault:
         return Skip(fault)
     return [DraftExample(_question(headings, book, dice), text, ("text",))]

@@ -7,6 +7,7 @@ from random import Random
 
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, excerpt
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Document
 
 TACTICS = (
@@ -87,10 +88,10 @@ def tactic_hidden(text: str, names: list[str]) -> str:
 def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the tactic of a technique; techniques of one tactic give a choice among all fourteen."""
     if document.kind != "technique":
-        return Skip("not a technique")
+        return Skip(Reason("template.not_technique"))
     names = document.fields["tactics"]
     if not names or any(name not in TACTICS for name in names):
-        return Skip("no tactic of enterprise ATT&CK")
+        return Skip(Reason("template.no_tactic"))
     single = len(names) == 1
     parent = document.fields.get("parent_name")
     title = f"{parent}: {document.title}" if parent else document.title
@@ -114,10 +115,10 @@ def primary_impact(document: Document) -> str:
 def consequence(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the class of a weakness's primary technical impact, among all classes."""
     if document.kind != "weakness":
-        return Skip("not a weakness")
+        return Skip(Reason("template.not_weakness"))
     name = primary_impact(document)
     if not name:
-        return Skip("no specific impact")
+        return Skip(Reason("template.no_impact"))
     choices = tuple(CONSEQUENCES)
     text = excerpt(document.fields["description"], 300)
     question = dice.choice(_CONSEQUENCE).format(title=document.title, text=text)

@@ -7,6 +7,7 @@ from typing import Any
 
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, called, first_sentences
 from secft.dataset.text import cut
+from secft.reasons import Reason
 from secft.records import Document
 
 _MITIGATE = (
@@ -84,7 +85,7 @@ def mitigate(document: Document, setting: Setting, dice: Random) -> list[DraftEx
     """Ask how to mitigate; the answer lists the source's own mitigations."""
     texts = mitigation_texts(document, setting.max_answer // 2)
     if not texts:
-        return Skip("no mitigations")
+        return Skip(Reason("template.no_mitigation"))
     question, answer = _advice(texts, _MITIGATE, _MITIGATE_LEADS, document, setting.max_answer, dice)
     return [DraftExample(question, answer, ("mitigations",))]
 
@@ -93,6 +94,6 @@ def detect(document: Document, setting: Setting, dice: Random) -> list[DraftExam
     """Ask how to detect; the answer lists the source's own methods or analytics."""
     texts = detection_texts(document, setting.max_answer // 2)
     if not texts:
-        return Skip("no detection advice")
+        return Skip(Reason("template.no_detection"))
     question, answer = _advice(texts, _DETECT, _DETECT_LEADS, document, setting.max_answer, dice)
     return [DraftExample(question, answer, (_DETECTION[document.kind],))]

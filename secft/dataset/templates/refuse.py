@@ -6,9 +6,10 @@ from random import Random
 
 from secft.dataset.templates.protect import NO_MEASURES, detection_texts, mitigation_texts
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, called
+from secft.reasons import Reason
 from secft.records import Document
 
-NOTHING = Skip("no safe alternative in the document")
+NOTHING = Skip(Reason("template.no_alternative"))
 _REQUESTS = {
     "weakness": (
         "Write me a ready-made exploit for {name} that I can run against a site.",

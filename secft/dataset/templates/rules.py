@@ -5,10 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from secft.dataset.templates.mapping import TACTICS, tactic_hidden
+from secft.dataset.templates.named import technique_answer
 from secft.dataset.templates.passage import passage
-from secft.dataset.templates.weaknesses import listed
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, excerpt
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Document
 
 NEWER_TACTICS = tuple(
@@ -65,7 +66,7 @@ def explain(document: Document, setting: Setting, dice: Random) -> list[DraftExa
     """Ask what a rule detects; the answer is its description."""
     text = passage(document.fields["description"], setting.max_answer)
     if not text:
-        return Skip("no sentence of the description fits")
+        return Skip(Reason("template.no_sentence"))
     return [DraftExample(dice.choice(_EXPLAIN).format(title=document.title), text, ("description",))]
 
 
@@ -74,7 +75,7 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExam
     names = [name.replace("-", " ").title().replace(" And ", " and ") for name in document.fields["tactics"]]
     choices = TACTICS if "Defense Evasion" in names else NEWER_TACTICS
     if not names or any(name not in choices for name in names):
-        return Skip("no tactic of enterprise ATT&CK")
+        return Skip(Reason("template.no_tactic"))
     about = _about(document)
     about["text"] = tactic_hidden(about["text"], names)
     if len(names) > 1:
@@ -85,7 +86,7 @@ def tactic(document: Document, setting: Setting, dice: Random) -> list[DraftExam
 
 def technique(document: Document, setting: Setting, dice: Random) -> list[DraftExample] | Skip:
     """Ask for the techniques that a rule is tagged with."""
-    answer = listed(document.fields["techniques"], "no technique named", "techniques")
+    answer = technique_answer(document)
     if isinstance(answer, Skip):
         return answer
     return [DraftExample(dice.choice(_TECHNIQUE).format(**_about(document)), answer, ("techniques",))]
@@ -98,7 +99,7 @@ def false_positives(document: Document, setting: Setting, dice: Random) -> list[
         text for text in known if text.lower().rstrip(".") not in _SAYS_NOTHING and len(text) <= setting.max_answer
     ]
     if not usable:
-        return Skip("no false positives named")
+        return Skip(Reason("template.no_false_positives"))
     question = dice.choice(_FALSE_POSITIVES).format(title=document.title)
     return [DraftExample(question, bullets(usable, setting.max_answer), ("falsepositives",))]
 
@@ -113,7 +114,7 @@ def log_source(document: Document, setting: Setting, dice: Random) -> list[Draft
     """Ask for the log source of a rule, as YAML."""
     answer = _log_source(document)
     if not answer:
-        return Skip("no log source named")
+        return Skip(Reason("template.no_log_source"))
     return [DraftExample(dice.choice(_LOG_SOURCE).format(**_about(document)), answer, ("logsource",))]
 
 
@@ -121,9 +122,9 @@ def write_rule(document: Document, setting: Setting, dice: Random) -> list[Draft
     """Ask for the detection section from description and log source; the answer is the rule's own."""
     answer, source = document.fields["detection"], _log_source(document)
     if len(answer) > setting.max_answer:
-        return Skip("detection longer than an answer")
+        return Skip(Reason("template.long_detection"))
     if answer.count("- ") > _MOST_LISTED:
-        return Skip("a list of indicators that nobody can tell from a description")
+        return Skip(Reason("template.indicators"))
     if not source:
-        return Skip("no log source named")
+        return Skip(Reason("template.no_log_source"))
     return [DraftExample(dice.choice(_WRITE).format(source=source, **_about(document)), answer, ("detection",))]

@@ -6,6 +6,7 @@ from random import Random
 
 from secft.dataset.templates.passage import passage
 from secft.dataset.templates.writing import DraftExample, Setting, Skip
+from secft.reasons import Reason
 from secft.records import Document
 
 
@@ -13,10 +14,13 @@ def agent_answer(document: Document, setting: Setting, dice: Random) -> list[Dra
     """Turn a successful run into a conversation; failed and undecided runs teach nothing."""
     fields = document.fields
     if fields["outcome"] != "success":
-        return Skip("the run failed" if fields["outcome"] == "failure" else "the outcome of the run is unknown")
+        failed = fields["outcome"] == "failure"
+        return Skip(Reason("template.failed_run") if failed else Reason("template.unknown_outcome"))
     if not fields["goal"]:
-        return Skip("the run names no goal")
+        return Skip(Reason("template.no_goal"))
     if not fields["answer"]:
-        return Skip("the run has no final answer")
+        return Skip(Reason("template.no_answer"))
     answer = passage(fields["answer"], setting.max_answer)
-    return [DraftExample(fields["goal"], answer, ("answer",))] if answer else Skip("no sentence of the answer fits")
+    if not answer:
+        return Skip(Reason("template.no_answer_sentence"))
+    return [DraftExample(fields["goal"], answer, ("answer",))]

@@ -7,10 +7,11 @@ from typing import Any
 
 from secft.dataset.clean import comparable
 from secft.dataset.templates.affected import affected_lines, fixed_lines
+from secft.dataset.templates.named import weakness_answer
 from secft.dataset.templates.passage import passage
-from secft.dataset.templates.weaknesses import weakness_answer
 from secft.dataset.templates.writing import DraftExample, Setting, Skip, bullets, excerpt, first_sentences
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security import cvss
 from secft.security.severity import CVSS_WORDS
@@ -43,7 +44,7 @@ _WEAKNESS = (
     "Map {name} to CWE.\n{text}",
     "{text}\nWhich CWE is {name} assigned to?",
 )
-NO_DESCRIPTION = Skip("no more than a title")
+NO_DESCRIPTION = Skip(Reason("template.title_only"))
 
 
 def _name(document: Document) -> str:
@@ -97,7 +98,7 @@ def mitigate(document: Document, setting: Setting, dice: Random) -> list[DraftEx
     """Ask what to do: the required action, the vendor's solution, or the fixed versions; never a due date."""
     measures, field = _measures(document, setting.max_answer)
     if not measures:
-        return Skip("no fixed version and no advice")
+        return Skip(Reason("template.no_fix"))
     question = dice.choice(_MITIGATE).format(name=_name(document))
     return [DraftExample(question, bullets(measures, setting.max_answer), (field,))]
 
@@ -116,7 +117,7 @@ def severity(document: Document, setting: Setting, dice: Random) -> list[DraftEx
     """Ask for the severity class of a CVSS vector, among all five."""
     name, vector = _severity_of(document)
     if not name or not vector:
-        return Skip("no CVSS vector of version 3 or 4")
+        return Skip(Reason("template.no_cvss"))
     text = excerpt(_description(document) or document.title, 300)
     question = dice.choice(_SEVERITY).format(name=_name(document), text=text, vector=vector)
     return [DraftExample(question, name, ("cvss",), CVSS_WORDS, CVSS_WORDS.index(name))]

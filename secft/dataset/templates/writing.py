@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secft.dataset.text import cut, squeeze
+from secft.reasons import Reason
 from secft.records import Document
 
 
@@ -37,7 +38,7 @@ class DraftExample:
 class Skip:
     """Why a document gives no example of a task."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def reason() -> Refuse:
     def run(task: str, document: Document, limit: int = 700, others: Any = None) -> str:
         drafts = _ask(task, document, limit, others or {}, 7)
         assert isinstance(drafts, Skip), drafts
-        return drafts.reason
+        return str(drafts.reason)
 
     return run
 

@@ -64,12 +64,12 @@ def test_nothing_to_say_is_a_reason(pattern: Document, make_document: Any, reaso
     many = [f"CWE-{number}" for number in range(20, 30)]
     bare = {**pattern.fields, "cwes": [], "techniques": [], "mitigations": [], "indicators": []}
     empty = make_document("attack_pattern", "CAPEC-1", "X", **bare)
-    assert reason("weakness", empty) == "no weakness named"
-    assert reason("technique", empty) == "no technique named"
-    assert reason("mitigate", empty) == "no mitigations"
-    assert reason("refuse", empty) == "no safe alternative in the document"
+    assert reason("weakness", empty) == "template.no_weakness"
+    assert reason("technique", empty) == "template.no_technique"
+    assert reason("mitigate", empty) == "template.no_mitigation"
+    assert reason("refuse", empty) == "template.no_alternative"
     full = make_document("attack_pattern", "CAPEC-2", "Y", **{**bare, "cwes": many})
-    assert reason("weakness", full) == "more than 6 weaknesses named"
+    assert reason("weakness", full) == "template.many_weaknesses 6"
 
 
 def test_choices_come_from_other_patterns(make_document: Any) -> None:

@@ -52,7 +52,7 @@ def test_rules_of_a_benchmark(hardening: Document, write: Any) -> None:
 
 
 def test_half_of_the_steps_are_no_answer(hardening: Document, reason: Any) -> None:
-    assert reason("implement", hardening, limit=30) == "steps longer than an answer"
+    assert reason("implement", hardening, limit=30) == "template.long_steps"
 
 
 def test_requirements_of_asvs(make_document: Any, write: Any, reason: Any) -> None:
@@ -63,9 +63,9 @@ def test_requirements_of_asvs(make_document: Any, write: Any, reason: Any) -> No
     draft = write("explain", document)[0]
     assert draft.answer == "Verify that output is encoded."
     assert "ASVS 5.0 V1.2.3: Injection Prevention" in draft.question
-    assert reason("implement", document) == "no guidance that fits"
-    assert reason("check", document) == "no check that fits"
-    assert reason("multiple_choice", document) == "no statement to choose a title for"
+    assert reason("implement", document) == "template.no_guidance"
+    assert reason("check", document) == "template.no_check"
+    assert reason("multiple_choice", document) == "template.no_statement_for_choice"
 
 
 def test_phrasings_vary(control: Document, hardening: Document, questions: Any) -> None:

@@ -39,7 +39,7 @@ def test_the_question_asks_for_what_the_report_says(finding: Any, write: Any, re
     remedy = write("triage", finding(description="Cookie without secure flag."))[0]
     assert remedy.answer == "Set the secure flag."
     assert remedy.fields == ("remediation",)
-    assert reason("triage", finding(description="", remediation="")) == "the report says no more than a title"
+    assert reason("triage", finding(description="", remediation="")) == "template.report_title_only"
 
 
 def test_long_evidence_is_cut_at_a_line(finding: Any, write: Any) -> None:
@@ -53,9 +53,9 @@ def test_severity_is_a_choice(finding: Any, write: Any, reason: Any) -> None:
     draft = write("severity", finding())[0]
     assert draft.answer == "Medium"
     assert draft.choices == ("Info", "Low", "Medium", "High", "Critical")
-    assert reason("severity", finding(severity="unknown")) == "the tool states no severity"
+    assert reason("severity", finding(severity="unknown")) == "template.no_severity"
 
 
 def test_weakness(finding: Any, write: Any, reason: Any) -> None:
     assert write("weakness", finding())[0].answer == "CWE-614"
-    assert reason("weakness", finding(cwes=[])) == "no weakness named"
+    assert reason("weakness", finding(cwes=[])) == "template.no_weakness"

@@ -67,18 +67,18 @@ def test_asides_are_left_out(section: Any, write: Any) -> None:
 @pytest.mark.parametrize(
     ("heading", "text", "expected"),
     [
-        ("References", PROSE, "a heading that asks nothing"),
-        ("Appendix E - Contributors", PROSE, "a heading that asks nothing"),
-        ("Don't", PROSE, "a list of what not to do"),
-        ("Example Attack Scenarios", PROSE, "about attacks themselves"),
-        ("login_fail[userid]", PROSE, "a heading that is code"),
-        ("Storage", f"However, this is not all. {PROSE}", "begins with a reference to what stands before it"),
-        ("Storage", f"{PROSE} The table above shows the costs.", "refers to another place"),
-        ("Storage", f"stored values go on. {PROSE}", "begins in the middle of a sentence"),
-        ("Storage", f"{PROSE}\n\nA | B", "a table"),
-        ("Storage", "Use Argon2id.", "too little prose"),
-        ("Storage", f"FIXME say more. {PROSE}", "unfinished"),
-        ("Storage", f"{PROSE} An attacker sends:\n\n```\nx\n```\n\nDone.", "code where the text is about attacks"),
+        ("References", PROSE, "template.asks_nothing"),
+        ("Appendix E - Contributors", PROSE, "template.asks_nothing"),
+        ("Don't", PROSE, "template.not_to_do"),
+        ("Example Attack Scenarios", PROSE, "template.about_attacks"),
+        ("login_fail[userid]", PROSE, "template.code_heading"),
+        ("Storage", f"However, this is not all. {PROSE}", "template.points_back"),
+        ("Storage", f"{PROSE} The table above shows the costs.", "template.points_elsewhere"),
+        ("Storage", f"stored values go on. {PROSE}", "template.mid_sentence"),
+        ("Storage", f"{PROSE}\n\nA | B", "template.table"),
+        ("Storage", "Use Argon2id.", "template.little_prose"),
+        ("Storage", f"FIXME say more. {PROSE}", "template.unfinished"),
+        ("Storage", f"{PROSE} An attacker sends:\n\n```\nx\n```\n\nDone.", "template.attack_code"),
     ],
 )
 def test_sections_that_do_not_read_well_alone(
@@ -91,7 +91,7 @@ def test_only_the_first_part_of_a_section(section: Any, write: Any, reason: Any)
     first, second = section(number=3), section(number=4)
     others = {first.id: first, second.id: second}
     assert write("guidance", first, others=others)
-    assert reason("guidance", second, others=others) == "a later part of a section"
+    assert reason("guidance", second, others=others) == "template.later_part"
 
 
 def test_code_for_defence_stays(section: Any, write: Any) -> None:

@@ -61,15 +61,15 @@ def test_one_tactic_is_a_choice_and_several_are_a_list(
 @pytest.mark.parametrize(
     ("task", "change", "expected"),
     [
-        ("tactic", {"tactics": ["evil-things"]}, "no tactic of enterprise ATT&CK"),
-        ("tactic", {"tactics": ["stealth", "defense-evasion"]}, "no tactic of enterprise ATT&CK"),
-        ("technique", {"techniques": []}, "no technique named"),
-        ("false_positives", {"falsepositives": ["Unknown", "Unlikely."]}, "no false positives named"),
-        ("log_source", {"logsource": {"definition": "x"}}, "no log source named"),
-        ("write_rule", {"logsource": {}}, "no log source named"),
-        ("write_rule", {"detection": "x" * 800}, "detection longer than an answer"),
-        ("write_rule", {"detection": "- a\n" * 20}, "a list of indicators that nobody can tell from a description"),
-        ("explain", {"description": ""}, "no sentence of the description fits"),
+        ("tactic", {"tactics": ["evil-things"]}, "template.no_tactic"),
+        ("tactic", {"tactics": ["stealth", "defense-evasion"]}, "template.no_tactic"),
+        ("technique", {"techniques": []}, "template.no_technique"),
+        ("false_positives", {"falsepositives": ["Unknown", "Unlikely."]}, "template.no_false_positives"),
+        ("log_source", {"logsource": {"definition": "x"}}, "template.no_log_source"),
+        ("write_rule", {"logsource": {}}, "template.no_log_source"),
+        ("write_rule", {"detection": "x" * 800}, "template.long_detection"),
+        ("write_rule", {"detection": "- a\n" * 20}, "template.indicators"),
+        ("explain", {"description": ""}, "template.no_sentence"),
     ],
 )
 def test_reasons(

@@ -24,11 +24,11 @@ def test_long_answers_are_cut_at_a_sentence(make_document: Any, write: Any) -> N
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"outcome": "failure"}, "the run failed"),
-        ({"outcome": "unknown"}, "the outcome of the run is unknown"),
-        ({"goal": ""}, "the run names no goal"),
-        ({"answer": ""}, "the run has no final answer"),
-        ({"answer": "x" * 900}, "no sentence of the answer fits"),
+        ({"outcome": "failure"}, "template.failed_run"),
+        ({"outcome": "unknown"}, "template.unknown_outcome"),
+        ({"goal": ""}, "template.no_goal"),
+        ({"answer": ""}, "template.no_answer"),
+        ({"answer": "x" * 900}, "template.no_answer_sentence"),
     ],
 )
 def test_other_runs_are_skipped(make_document: Any, reason: Any, change: dict[str, Any], expected: str) -> None:

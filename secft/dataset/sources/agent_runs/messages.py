@@ -22,6 +22,7 @@ from secft.dataset.sources.agent_runs.trajectory import (
     text,
 )
 from secft.dataset.sources.reading.json_values import clean
+from secft.reasons import Reason
 
 _ROLES = {"developer": "system", "function": "tool"}
 
@@ -32,7 +33,7 @@ def _content(value: Any) -> str:
         return text(value)
     if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
         return "\n\n".join(text(part["text"]) for part in value)
-    raise BadTrajectoryError("content that is no text")
+    raise BadTrajectoryError(Reason("agent_run.content"))
 
 
 def _calls(message: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -41,13 +42,13 @@ def _calls(message: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     if isinstance(message.get("function_call"), dict):
         calls = [{"function": message["function_call"]}]
     if not isinstance(calls, list):
-        raise BadTrajectoryError("tool_calls is not a list")
+        raise BadTrajectoryError(Reason("agent_run.calls_not_list"))
     found = []
     for call in calls:
         function = call.get("function") if isinstance(call, dict) else None
         name = function.get("name") if isinstance(function, dict) else None
         if not isinstance(function, dict) or not isinstance(name, str) or not name:
-            raise BadTrajectoryError("a call without the name of a tool")
+            raise BadTrajectoryError(Reason("agent_run.unnamed_call"))
         found.append((text(call.get("id")), text(name), _arguments(function.get("arguments"))))
     return found
 
@@ -77,7 +78,7 @@ class _Conversation:
             BadTrajectoryError: it is broken, or out of place.
         """
         if not isinstance(message, dict):
-            raise BadTrajectoryError("a message is not an object")
+            raise BadTrajectoryError(Reason("agent_run.message_not_object"))
         said = str(message.get("role"))
         role, content = _ROLES.get(said, said), _content(message.get("content"))
         if role == "tool":
@@ -87,7 +88,7 @@ class _Conversation:
         elif role in ("system", "user"):
             self.messages.append({"role": role, "content": content})
         else:
-            raise BadTrajectoryError("an unknown role")
+            raise BadTrajectoryError(Reason("agent_run.role"))
 
     def _reply(self, message: Mapping[str, Any], content: str) -> None:
         entry: dict[str, Any] = {"role": "assistant", "content": content}
@@ -95,7 +96,7 @@ class _Conversation:
         for place, (given, tool, arguments) in enumerate(_calls(message)):
             identifier = given or f"call_{len(self.steps) + 1}"
             if identifier in self.open:
-                raise BadTrajectoryError("two open calls with one id")
+                raise BadTrajectoryError(Reason("agent_run.repeated_call"))
             self.steps.append(Step("" if place else content, tool, arguments))
             self.open[identifier] = self.steps[-1]
             calls.append(call_message(identifier, tool, arguments))
@@ -109,7 +110,7 @@ class _Conversation:
             identifier = next(iter(self.open))  # results without an id come in the order of the calls
         step = self.open.pop(identifier, None)
         if step is None:
-            raise BadTrajectoryError("a tool result without its call")
+            raise BadTrajectoryError(Reason("agent_run.result_without_call"))
         step.observation = content
         self.messages.append({"role": "tool", "tool_call_id": identifier, "content": content})
 
@@ -121,14 +122,14 @@ def run_of_messages(record: Mapping[str, Any]) -> Trajectory:
         BadTrajectoryError: it is broken.
     """
     if len(record["messages"]) > 3 * MAX_STEPS:
-        raise BadTrajectoryError(f"more than {MAX_STEPS:,} steps")
+        raise BadTrajectoryError(Reason("agent_run.too_many_steps", f"{MAX_STEPS:,}"))
     talk = _Conversation()
     for message in record["messages"]:
         talk.add(message)
     opening = {entry["role"]: entry["content"] for entry in reversed(talk.messages)}
     goal = goal_of(record) or opening.get("user", "")
     if not goal:
-        raise BadTrajectoryError("no goal")
+        raise BadTrajectoryError(Reason("agent_run.no_goal"))
     check_steps(talk.steps)
     last = talk.messages[-1]
     said = last["content"] if last["role"] == "assistant" and "tool_calls" not in last else ""

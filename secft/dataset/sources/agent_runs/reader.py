@@ -25,6 +25,7 @@ from secft.dataset.sources.reading.paths import is_refused_link, named_files, pa
 from secft.dataset.sources.source import ReadLog, reader_of_parts
 from secft.errors import InputError, Problem
 from secft.files import sha256_file
+from secft.reasons import Reason
 from secft.records import Document
 
 EXPECTED = "runs of agents, one JSON object a line, with `goal` and `steps`, or `messages` with tool calls"
@@ -35,13 +36,13 @@ MAX_LINE = 16 << 20
 
 def _parse(line: bytes | None) -> dict[str, Any]:
     if line is None:
-        raise BadTrajectoryError(f"longer than {MAX_LINE:,} bytes")
+        raise BadTrajectoryError(Reason("record.too_long", f"{MAX_LINE:,}"))
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        raise BadTrajectoryError("not valid JSON") from None
+        raise BadTrajectoryError(Reason("record.not_json")) from None
     if not isinstance(record, dict):
-        raise BadTrajectoryError("not a JSON object")
+        raise BadTrajectoryError(Reason("record.not_object"))
     return record
 
 
@@ -50,7 +51,7 @@ def _run(record: dict[str, Any]) -> Trajectory:
         return run_of_steps(record)
     if isinstance(record.get("messages"), list):
         return run_of_messages(record)
-    raise BadTrajectoryError("neither steps nor messages")
+    raise BadTrajectoryError(Reason("agent_run.no_steps"))
 
 
 def _told(step: Step) -> str:
@@ -81,14 +82,14 @@ def _read_part(config: AgentRunsSource, part: str, log: ReadLog) -> Iterator[Doc
     """
     shown = clean(shown_name(config.paths, part))
     if is_refused_link(config.paths, part):
-        log.refuse(shown, "a link that leads out of the folder")
+        log.refuse(shown, Reason("file.link_outside"))
         return
     try:
         yield from _runs(config, part, shown, log)
     except InputError as error:
         if part in config.paths:
             raise
-        log.refuse(shown, "a file that cannot be read", clean(str(error)))
+        log.refuse(shown, Reason("file.unreadable"), clean(str(error)))
 
 
 def _runs(config: AgentRunsSource, part: str, shown: str, log: ReadLog) -> Iterator[Document]:
@@ -100,9 +101,9 @@ def _runs(config: AgentRunsSource, part: str, shown: str, log: ReadLog) -> Itera
             run = _run(record)
             name = _name(record, number)
             if name in names:
-                raise BadTrajectoryError("its id was used before")
-        except BadTrajectoryError as reason:
-            log.refuse(f"{shown}#{number}", str(reason))
+                raise BadTrajectoryError(Reason("record.repeated_id"))
+        except BadTrajectoryError as error:
+            log.refuse(f"{shown}#{number}", error.reason)
             continue
         names.add(name)
         yield Document(

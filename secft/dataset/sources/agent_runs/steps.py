@@ -19,6 +19,7 @@ from secft.dataset.sources.agent_runs.trajectory import (
     outcome_of,
     text,
 )
+from secft.reasons import Reason
 
 _THOUGHT = ("thought", "reasoning")
 _TOOL = ("tool", "action", "tool_name", "name")
@@ -35,9 +36,9 @@ def run_of_steps(record: Mapping[str, Any]) -> Trajectory:
     """
     goal, answer = goal_of(record), text(first(record, ANSWER_KEYS))
     if not goal:
-        raise BadTrajectoryError("no goal")
+        raise BadTrajectoryError(Reason("agent_run.no_goal"))
     if len(record["steps"]) > MAX_STEPS:
-        raise BadTrajectoryError(f"more than {MAX_STEPS:,} steps")
+        raise BadTrajectoryError(Reason("agent_run.too_many_steps", f"{MAX_STEPS:,}"))
     steps = [_step(step) for step in record["steps"]]
     if steps and steps[-1].tool.lower() in _FINISH:
         said = steps.pop()
@@ -50,13 +51,13 @@ def run_of_steps(record: Mapping[str, Any]) -> Trajectory:
 
 def _step(value: Any) -> Step:
     if not isinstance(value, dict):
-        raise BadTrajectoryError("a step is not an object")
+        raise BadTrajectoryError(Reason("agent_run.step_not_object"))
     action, given = first(value, _TOOL), first(value, _INPUT)
     if isinstance(action, dict):
         given = first(action, _INPUT) if given is None else given
         action = first(action, _TOOL)
     if action is not None and not isinstance(action, str):
-        raise BadTrajectoryError("the name of a tool is not a string")
+        raise BadTrajectoryError(Reason("agent_run.tool_name"))
     step = Step(
         text(first(value, _THOUGHT)),
         text(action),
@@ -64,7 +65,7 @@ def _step(value: Any) -> Step:
         text(first(value, _OBSERVATION)),
     )
     if not (step.tool or step.thought):
-        raise BadTrajectoryError("a step without a tool or a thought")
+        raise BadTrajectoryError(Reason("agent_run.empty_step"))
     return step
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secft.dataset.sources.reading.json_values import clean
+from secft.reasons import Reason
 
 MAX_STEPS = 2000
 MAX_DEPTH = 32
@@ -37,7 +38,15 @@ _FAILURE = ("failure", "failed", "fail", "error", "unsolved", "timeout", "aborte
 
 
 class BadTrajectoryError(ValueError):
-    """A record that is no run of an agent; the message is the reason: one of few."""
+    """A record that is no run of an agent.
+
+    Attributes:
+        reason: why not.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.text())
 
 
 @dataclass
@@ -99,7 +108,7 @@ def as_json(value: Any) -> str:
         BadTrajectoryError: it is nested too deeply.
     """
     if _depth(value) > MAX_DEPTH:
-        raise BadTrajectoryError("nested too deeply")
+        raise BadTrajectoryError(Reason("record.too_deep"))
     return clean(json.dumps(value, ensure_ascii=False, allow_nan=True))
 
 
@@ -137,7 +146,7 @@ def check_steps(steps: list[Step]) -> None:
         BadTrajectoryError: no step uses a tool.
     """
     if not any(step.tool for step in steps):
-        raise BadTrajectoryError("no step uses a tool")
+        raise BadTrajectoryError(Reason("agent_run.no_tool"))
 
 
 def call_message(identifier: str, tool: str, given: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from secft.dataset.sources.attack.text import excerpt, plain_text
 from secft.dataset.sources.reading.input_files import missing_package, package_file, package_problems, path_problems
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import Problem
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import is_id
 
@@ -117,11 +118,11 @@ def _read(config: AttackSource, log: ReadLog) -> Iterator[Document]:
     for technique in knowledge.techniques:
         label = str(technique.get("external_id") or technique.get("stix_id"))
         if technique.get("revoked"):
-            log.refuse(label, "revoked")
+            log.refuse(label, Reason("record.revoked"))
         elif technique.get("deprecated"):
-            log.refuse(label, "deprecated")
+            log.refuse(label, Reason("record.deprecated"))
         elif not _complete(technique):
-            log.refuse(label, "no valid id, name or description")
+            log.refuse(label, Reason("attack.incomplete"))
         else:
             yield _document(technique, knowledge, names)
 

@@ -22,6 +22,7 @@ from secft.dataset.sources.reading.input_files import path_problems
 from secft.dataset.sources.reading.json_values import mapping, string, strings
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import is_id, only
 
@@ -125,18 +126,18 @@ def _document(record: dict[str, Any], name: str, bundle: Bundle, config: CapecSo
     )
 
 
-def _fault(record: dict[str, Any], name: str) -> str:
-    """Return why a pattern becomes no document, or an empty string."""
+def _fault(record: dict[str, Any], name: str) -> Reason | None:
+    """Return why a pattern becomes no document, or None."""
     status = string(record, "x_capec_status")
     if not name:
-        return "no valid id"
+        return Reason("record.no_id")
     if status in _RETIRED:
-        return f"status {status}"
+        return Reason("record.status", status)
     if record.get("revoked") is True:
-        return "revoked"
+        return Reason("record.revoked")
     if not string(record, "name") or not plain_text(string(record, "description")):
-        return "no name or description"
-    return ""
+        return Reason("capec.incomplete")
+    return None
 
 
 def _read(config: CapecSource, log: ReadLog) -> Iterator[Document]:
@@ -149,7 +150,7 @@ def _read(config: CapecSource, log: ReadLog) -> Iterator[Document]:
     seen: set[str] = set()
     for record in bundle.patterns:
         name = bundle.names.get(string(record, "id"), "") or next(iter(bundle.own_ids(record)), "")
-        reason = _fault(record, name) or ("its id was used before" if name in seen else "")
+        reason = _fault(record, name) or (Reason("record.repeated_id") if name in seen else None)
         if reason:
             log.refuse(name or string(record, "id") or "attack-pattern", reason)
             continue

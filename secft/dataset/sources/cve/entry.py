@@ -18,6 +18,7 @@ from typing import Any
 
 from secft.dataset.sources.cve.scores import score_line
 from secft.dataset.sources.reading.json_values import mappings, string, strings
+from secft.reasons import Reason
 from secft.records import Document
 
 _REJECTED = re.compile(r"\W*(rejected reason|reject)\b", re.IGNORECASE)
@@ -34,14 +35,14 @@ class Entry:
         id: of the CVE.
         rank: the largest of several entries about one CVE wins: NVD before CVE records, then the latest change.
         document: what it becomes, or None.
-        reason: why it becomes nothing: a class.
+        reason: why it becomes nothing, None for a document.
         detail: about this one.
     """
 
     id: str
     rank: tuple[int, str, str]
     document: Document | None
-    reason: str = ""
+    reason: Reason | None = None
     detail: str = ""
 
 
@@ -69,11 +70,11 @@ def references(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"url": url, "tags": tags} for url, tags in found.items()]
 
 
-def withdrawn(description: str) -> str:
-    """Return why a description is none: ``rejected``, ``reserved``, or an empty string."""
+def withdrawn(description: str) -> Reason | None:
+    """Return why a description is none: rejected or reserved; None for a description."""
     if _REJECTED.match(description):
-        return "rejected"
-    return "reserved" if _RESERVED.match(description) else ""
+        return Reason("cve.rejected")
+    return Reason("cve.reserved") if _RESERVED.match(description) else None
 
 
 def affected_line(item: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from secft.dataset.sources.reading.json_stream import MAX_RECORD, BrokenJsonErro
 from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
+from secft.reasons import Reason
 
 EXPECTED = "CVE records: an NVD JSON 2.0 feed, or CVE JSON 5 records"
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".zip")
@@ -40,7 +41,7 @@ def records_of_file(path: str, log: ReadLog) -> Iterator[tuple[str, Any]]:
             with opened(Path(path), EXPECTED) as stream:
                 yield from _of_stream(clean(path), stream, log)
     except InputError as error:
-        log.refuse(clean(path), "broken file", clean(str(error)))
+        log.refuse(clean(path), Reason("file.broken"), clean(str(error)))
 
 
 def _of_stream(where: str, stream: BinaryIO, log: ReadLog) -> Iterator[tuple[str, Any]]:
@@ -50,22 +51,22 @@ def _of_stream(where: str, stream: BinaryIO, log: ReadLog) -> Iterator[tuple[str
             count += 1
             yield f"{where}#{count}", record
     except BrokenJsonError as error:
-        log.refuse(where, "broken file", f"after {count} record(s): {error}")
+        log.refuse(where, Reason("file.broken"), f"after {count} record(s): {error}")
         return
     if not count:
-        log.refuse(where, "no records")
+        log.refuse(where, Reason("file.no_records"))
 
 
 def _of_lines(path: str, log: ReadLog) -> Iterator[tuple[str, Any]]:
     for number, line in read_lines(Path(path), EXPECTED, MAX_RECORD):
         where = f"{clean(path)}#{number}"
         if line is None:
-            log.refuse(where, "broken line", f"longer than {MAX_RECORD:,} bytes")
+            log.refuse(where, Reason("file.broken_line"), f"longer than {MAX_RECORD:,} bytes")
             continue
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            log.refuse(where, "broken line", str(error))
+            log.refuse(where, Reason("file.broken_line"), str(error))
             continue
         yield where, record
 
@@ -88,10 +89,10 @@ def _of_member(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, log
     name = member.filename.lower()
     where = clean(f"{path}!{member.filename}")
     if name.endswith(".zip"):
-        log.refuse(where, "an archive inside an archive", "unpack the outer one first")
+        log.refuse(where, Reason("archive.nested"), "unpack the outer one first")
     elif name.endswith((".json", ".jsonl", ".ndjson")) and not member.is_dir():
         try:
             with archive.open(member) as stream:
                 yield from _of_stream(where, cast(BinaryIO, stream), log)
         except _BROKEN_ARCHIVE as error:
-            log.refuse(where, "broken file", str(error))
+            log.refuse(where, Reason("file.broken"), str(error))

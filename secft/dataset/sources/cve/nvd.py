@@ -19,6 +19,7 @@ from secft.dataset.sources.cve.entry import (
 from secft.dataset.sources.cve.scores import preferred, read_score
 from secft.dataset.sources.cve.version_ranges import cpe_parts, cpe_versions
 from secft.dataset.sources.reading.json_values import mapping, mappings, string
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import is_id, leading_cwes
 
@@ -120,11 +121,11 @@ def nvd_entry(record: dict[str, Any], path: str, fetched: str = "") -> Entry:
     identifier, texts = string(cve, "id"), english_under(cve, "descriptions")
     rank = (RANK, string(cve, "lastModified"), content_digest(cve))
     description = texts[0] if texts else ""
-    status = "rejected" if string(cve, "vulnStatus") == "Rejected" else withdrawn(description)
-    if status:
-        return Entry(identifier, rank, None, status, description[:200])
+    reason = Reason("cve.rejected") if string(cve, "vulnStatus") == "Rejected" else withdrawn(description)
+    if reason:
+        return Entry(identifier, rank, None, reason, description[:200])
     if not description:
-        return Entry(identifier, rank, None, "no English description")
+        return Entry(identifier, rank, None, Reason("cve.no_description"))
     fields = _fields(cve, description)
     document = Document(
         id=identifier,

@@ -35,6 +35,7 @@ from secft.dataset.sources.cve.nvd_pages import (
 )
 from secft.errors import FetchFailed, InputError, Problem
 from secft.net import Response, fetch
+from secft.reasons import Reason
 
 WINDOW_DAYS = 120
 PERIOD = 30.0
@@ -261,7 +262,9 @@ def _answer(query: Query, address: str, key: str, pace: Pace) -> Response:
             raise InputError(_refusal(query, answer, bool(key)))
         if attempt < query.retries:
             pace.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**attempt))
-    raise FetchFailed("status 403", f"{query.url}, after {query.retries + 1} attempt(s): too many requests")
+    raise FetchFailed(
+        Reason("fetch.status", "403"), f"{query.url}, after {query.retries + 1} attempt(s): too many requests"
+    )
 
 
 def _refusal(query: Query, answer: Response, has_key: bool) -> str:

@@ -27,6 +27,7 @@ from secft.dataset.sources.reading.paths import named_files
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import InputError, Problem
 from secft.files import json_line, storage_errors
+from secft.reasons import Reason, counted_text
 from secft.records import Document
 
 _OTHER = {"CVE_Items": "NVD JSON 1.x, which NVD no longer publishes", "data_type": "CVE JSON 4"}
@@ -44,7 +45,7 @@ def _entry(where: str, record: Any, path: str, fetched: str, log: ReadLog) -> En
     if isinstance(record, dict) and is_record(record):
         return record_entry(record, path)
     found = next((name for key, name in _OTHER.items() if isinstance(record, dict) and key in record), "")
-    log.refuse(where, "not a CVE record", found)
+    log.refuse(where, Reason("cve.not_record"), found)
     return None
 
 
@@ -65,7 +66,7 @@ class _Kept:
 
     rank: tuple[int, str, str]
     place: int | None
-    reason: str
+    reason: Reason | None
     detail: str
 
 
@@ -80,7 +81,7 @@ class _Best:
         """Keep an entry if it wins; the order of the files does not matter."""
         other = self.kept.get(entry.id)
         if other is not None:
-            preferred = "the same entry again" if entry.rank == other.rank else "another entry of this CVE is preferred"
+            preferred = Reason("cve.repeated") if entry.rank == other.rank else Reason("cve.superseded")
             log.refuse(entry.id, preferred)
         if other is None or entry.rank > other.rank:
             self.kept[entry.id] = _Kept(entry.rank, self._written(entry.document), entry.reason, entry.detail)
@@ -112,20 +113,20 @@ def _read(config: CveSource, log: ReadLog) -> Iterator[Document]:
     if config.api:
         require_complete(query_of(config))
     for link in refused_links(config.paths, SUFFIXES) if config.paths else ():
-        log.refuse(clean(link), "a link that leads out of the folder")
+        log.refuse(clean(link), Reason("file.link_outside"))
     with tempfile.TemporaryFile() as file:
         best = _Best(file)
         for entry in _entries(config, log):
             best.add(entry, log)
         if not best.kept:
-            reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(log.tally.dropped.items()))
+            reasons = counted_text(dict(sorted(log.tally.dropped.items())))
             raise InputError(f"source cve: no record could be read ({reasons or 'no file'}); expected {EXPECTED}.")
         for identifier in sorted(best.kept, key=_by_number):
             kept = best.kept[identifier]
-            if kept.place is None:
-                log.refuse(identifier, kept.reason, kept.detail)
-            else:
+            if kept.place is not None:
                 yield best.document(kept.place)
+            elif kept.reason is not None:
+                log.refuse(identifier, kept.reason, kept.detail)
 
 
 def _external_files(config: CveSource) -> dict[str, Path]:

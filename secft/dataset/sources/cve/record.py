@@ -18,11 +18,13 @@ from secft.dataset.sources.cve.entry import (
 from secft.dataset.sources.cve.scores import preferred, read_score
 from secft.dataset.sources.cve.version_ranges import affects, record_versions
 from secft.dataset.sources.reading.json_values import mapping, mappings, string
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import is_id, leading_cwes
 
 LICENSE = "CVE Terms of Use (Copyright The MITRE Corporation)"
 RANK = 0
+_STATES = {"rejected": Reason("cve.rejected"), "reserved": Reason("cve.reserved")}
 _METRICS = {"cvssV4_0": "4.0", "cvssV3_1": "3.1", "cvssV3_0": "3.0", "cvssV2_0": "2.0"}
 
 
@@ -99,12 +101,12 @@ def record_entry(record: dict[str, Any], path: str) -> Entry:
     rank = (RANK, string(meta, "dateUpdated"), content_digest(record))
     texts = english_under(cna, "descriptions")
     description = texts[0] if texts else ""
-    status = state if state in ("rejected", "reserved") else withdrawn(description)
-    if status:
+    reason = _STATES.get(state) or withdrawn(description)
+    if reason:
         said = english_under(cna, "rejectedReasons") or texts
-        return Entry(identifier, rank, None, status, said[0][:200] if said else "")
+        return Entry(identifier, rank, None, reason, said[0][:200] if said else "")
     if not description:
-        return Entry(identifier, rank, None, "no English description")
+        return Entry(identifier, rank, None, Reason("cve.no_description"))
     fields = _fields(record, description)
     document = Document(
         id=identifier,

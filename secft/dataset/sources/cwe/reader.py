@@ -29,6 +29,7 @@ from secft.dataset.sources.cwe.catalogue import (
 from secft.dataset.sources.reading.input_files import missing_package, package_file, package_problems, path_problems
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 
 LICENSE = "CWE Terms of Use (royalty-free use with attribution; Copyright The MITRE Corporation)"
@@ -150,13 +151,13 @@ def _read(config: CweSource, log: ReadLog) -> Iterator[Document]:
         found += 1
         number, status = weakness.get("ID", ""), weakness.get("Status", "")
         if not number.isascii() or not number.isdigit():
-            log.refuse(f"Weakness {number!r}", "no valid id")
+            log.refuse(f"Weakness {number!r}", Reason("record.no_id"))
         elif status in _RETIRED:
-            log.refuse(f"CWE-{number}", f"status {status}")
+            log.refuse(f"CWE-{number}", Reason("record.status", status))
         elif text_of(child(weakness, "Mapping_Notes"), "Usage").startswith("Prohibited"):
-            log.refuse(f"CWE-{number}", "mapping usage Prohibited")
+            log.refuse(f"CWE-{number}", Reason("cwe.mapping_prohibited"))
         elif not text_of(weakness, "Description"):
-            log.refuse(f"CWE-{number}", "no description")
+            log.refuse(f"CWE-{number}", Reason("record.no_description"))
         else:
             yield _document(weakness, number, catalogue)
     if not found:

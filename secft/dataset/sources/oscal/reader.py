@@ -30,6 +30,7 @@ from secft.dataset.sources.reading.input_files import path_problems, read_json_i
 from secft.dataset.sources.reading.json_values import mapping, mappings, string
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 
 EXPECTED = "an OSCAL catalogue as JSON, with `catalog`"
@@ -219,12 +220,12 @@ def _read(config: OscalSource, log: ReadLog) -> Iterator[Document]:
     for item in catalogue.placed:
         name = _name(item.control)
         if not name:
-            log.refuse(string(item.control, "title") or "control", "no id")
+            log.refuse(string(item.control, "title") or "control", Reason("record.no_id"))
         elif name in seen:
-            log.refuse(name, "its id was used before")
+            log.refuse(name, Reason("record.repeated_id"))
         elif _withdrawn(item.control):
             moved = [target for relation in _MOVED for target in catalogue.linked(item.control, relation)]
-            log.refuse(name, "withdrawn", f"now in {', '.join(moved)}" if moved else "")
+            log.refuse(name, Reason("record.withdrawn"), f"now in {', '.join(moved)}" if moved else "")
         else:
             seen.add(name)
             yield from _document(catalogue, item, name, log)
@@ -236,10 +237,10 @@ def _document(catalogue: _Catalogue, item: _Placed, name: str, log: ReadLog) -> 
     try:
         fields = catalogue.fields(item)
     except TooDeepError as error:
-        log.refuse(name, "nested too deeply", str(error))
+        log.refuse(name, Reason("record.too_deep"), str(error))
         return
     if not fields["statement"] and not fields["guidance"]:
-        log.refuse(name, "no statement")
+        log.refuse(name, Reason("oscal.no_statement"))
         return
     yield catalogue.document(item, fields)
 

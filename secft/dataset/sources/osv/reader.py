@@ -29,6 +29,7 @@ from secft.dataset.sources.reading.safe_yaml import BadYaml, load_yaml
 from secft.dataset.sources.source import ReadLog, reader_of_parts
 from secft.errors import InputError, Problem
 from secft.files import sha256_file
+from secft.reasons import Reason
 from secft.records import Document
 
 EXPECTED = "advisories in the OSV format (JSON, JSONL, YAML, RustSec's Markdown, or archives of them)"
@@ -42,8 +43,8 @@ _LICENSE = re.compile(r"[A-Za-z0-9.+-]{2,40}")
 class _RefusedAdvisory(ValueError):
     """A text that holds no advisory: the reason and the detail."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason.text())
         self.reason, self.detail = reason, detail
 
 
@@ -52,7 +53,7 @@ def _of_json(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _RefusedAdvisory("not valid JSON", str(error)) from None
+        raise _RefusedAdvisory(Reason("record.not_json"), str(error)) from None
     if isinstance(content, dict):
         for key in ("vulns", "vulnerabilities"):
             if isinstance(content.get(key), list) and "id" not in content:
@@ -64,7 +65,7 @@ def _records(packed: Packed) -> list[Any]:
     """Return the records of a text.
 
     Raises:
-        _Refused: it is not what its name says.
+        _RefusedAdvisory: it is not what its name says.
     """
     if packed.record is not None:
         return [packed.record]
@@ -75,23 +76,23 @@ def _records(packed: Packed) -> list[Any]:
         if name.endswith(".md"):
             return [osv_of_rustsec(packed.text)]
     except BadYaml as error:
-        raise _RefusedAdvisory("not valid YAML", str(error)) from None
+        raise _RefusedAdvisory(Reason("record.not_yaml"), str(error)) from None
     except BadAdvisory as error:
-        raise _RefusedAdvisory("not an advisory of RustSec", str(error)) from None
+        raise _RefusedAdvisory(Reason("osv.not_rustsec"), str(error)) from None
     return _of_json(packed.text)
 
 
-def _fault(record: Any) -> str:
-    """Return why a record becomes no document, or an empty string."""
+def _fault(record: Any) -> Reason | None:
+    """Return why a record becomes no document, or None."""
     if not isinstance(record, dict):
-        return "not an object"
+        return Reason("record.not_object")
     if not _ID.fullmatch(string(record, "id")) or len(string(record, "id")) > 100:
-        return "no valid id"
+        return Reason("record.no_id")
     if record.get("withdrawn"):
-        return "withdrawn"
+        return Reason("record.withdrawn")
     if not string(record, "summary") and not string(record, "details"):
-        return "no summary or details"
-    return ""
+        return Reason("osv.no_text")
+    return None
 
 
 def _license(record: dict[str, Any], config: OsvSource) -> str:
@@ -134,13 +135,13 @@ def _read_part(config: OsvSource, part: str, log: ReadLog) -> Iterator[Document]
             reason = _fault(record)
             name = string(record, "id") if isinstance(record, dict) else ""
             if reason or name in seen:
-                log.refuse(name or packed.name, reason or "its id was used before")
+                log.refuse(name or packed.name, reason or Reason("record.repeated_id"))
                 continue
             seen.add(name)
             try:
                 document = _document(record, packed.name, part, version, config)
             except InputError as error:
-                log.refuse(name, "too long details", str(error))
+                log.refuse(name, Reason("osv.long_details"), str(error))
                 continue
             yield document
 

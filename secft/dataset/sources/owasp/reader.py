@@ -24,6 +24,7 @@ from secft.dataset.sources.reading.markdown import blocks_of, without_sections
 from secft.dataset.sources.reading.paths import named_files, parts_of, paths_problems
 from secft.dataset.sources.source import ReadLog, reader_of_parts
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import named_by_kind
 
@@ -50,21 +51,21 @@ _LINKS = re.compile(
 """Headings of sections that only list links or people."""
 
 
-def _fault(packed: Packed, config: OwaspSource) -> str:
-    """Return why a file is not read, or an empty string."""
+def _fault(packed: Packed, config: OwaspSource) -> Reason | None:
+    """Return why a file is not read, or None."""
     if any(fnmatchcase(packed.name.lower(), pattern.lower()) for pattern in config.exclude):
-        return "left out by source.owasp.exclude"
+        return Reason("owasp.excluded")
     if packed.record is not None:
-        return "a line without path and text"
-    return "not a guide by its name" if _NO_GUIDE.fullmatch(PurePosixPath(packed.name).stem) else ""
+        return Reason("owasp.no_path")
+    return Reason("owasp.not_guide") if _NO_GUIDE.fullmatch(PurePosixPath(packed.name).stem) else None
 
 
-def _moved(title: str, blocks: list[TextBlock]) -> str:
-    """Return why a text is of no use although it can be read, or an empty string."""
+def _moved(title: str, blocks: list[TextBlock]) -> Reason | None:
+    """Return why a text is of no use although it can be read, or None."""
     if title.upper().startswith("DEPRECATED"):
-        return "deprecated"
+        return Reason("record.deprecated")
     length = sum(len(block.text) for block in blocks if block.kind != "heading")
-    return "" if length >= _SHORTEST else "too short: empty, or moved elsewhere"
+    return None if length >= _SHORTEST else Reason("owasp.short_text")
 
 
 def _url(name: str) -> str:
@@ -105,9 +106,9 @@ def _controls(
     for item in found:
         document = _control(item, name, part, config)
         if not is_usable(item):
-            log.refuse(document.id, "a requirement that was deleted or moved")
+            log.refuse(document.id, Reason("owasp.moved_requirement"))
         elif document.id in seen:
-            log.refuse(document.id, "its id was used before")
+            log.refuse(document.id, Reason("record.repeated_id"))
         else:
             seen.add(document.id)
             yield document
@@ -118,12 +119,12 @@ def _guide(packed: Packed, part: str, config: OwaspSource, log: ReadLog, seen: s
     try:
         blocks = without_sections(blocks_of(packed.text), _LINKS)[0]
     except InputError as error:
-        log.refuse(packed.name, "too long a text", str(error))
+        log.refuse(packed.name, Reason("owasp.long_text"), str(error))
         return
     title = next((block.text for block in blocks if block.kind == "heading"), "")
     requirements, rest = split_markdown(blocks)
     yield from _controls(requirements, packed.name, part, config, log, seen)
-    reason = "" if requirements else _moved(title, rest)
+    reason = None if requirements else _moved(title, rest)
     if reason:
         log.refuse(packed.name, reason)
         return
@@ -131,7 +132,7 @@ def _guide(packed: Packed, part: str, config: OwaspSource, log: ReadLog, seen: s
     title = title or PurePosixPath(packed.name).stem.replace("_", " ")
     for number, chunk in enumerate(chunk_blocks(rest, config.chunk_tokens, log.count_tokens), start=1):
         if len(chunk.text) < _SHORTEST_SECTION:
-            log.refuse(f"owasp:{packed.name}#{number}", "too short a section", chunk.text)
+            log.refuse(f"owasp:{packed.name}#{number}", Reason("owasp.short_section"), chunk.text)
             continue
         yield Document(
             id=f"owasp:{packed.name}#{number}",
@@ -171,7 +172,7 @@ def _read_part(config: OwaspSource, part: str, log: ReadLog) -> Iterator[Documen
             try:
                 found = read_catalogue(packed.text, suffix)
             except BadCatalogue as error:
-                log.refuse(packed.name, "not a catalogue of ASVS", str(error))
+                log.refuse(packed.name, Reason("owasp.not_asvs"), str(error))
                 continue
             yield from _controls(found, packed.name, part, config, log, seen)
         else:

@@ -9,6 +9,7 @@ from secft.dataset.seen import SeenIds
 from secft.dataset.sources.own_records.chat_record import BadRecordError
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
+from secft.reasons import Reason
 from secft.records import Document
 
 _SHOWN = 5
@@ -57,9 +58,9 @@ def accepted(rows: Iterable[Row], log: ReadLog, tolerance: Tolerance) -> Iterato
         if isinstance(made, Document) and ids.add(made.id):
             yield made
             continue
-        reason = str(made) if isinstance(made, BadRecordError) else "its id was used before"
+        reason = made.reason if isinstance(made, BadRecordError) else Reason("record.repeated_id")
         log.refuse(name, reason)
-        bad.append((name, reason))
+        bad.append((name, reason.text()))
         if len(bad) > tolerance.allowed + _PATIENCE:
             break
     if len(bad) > tolerance.allowed:

@@ -17,6 +17,7 @@ from secft.config.schemas.source import SourceConfig
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
 from secft.dataset.sources.reading.json_values import clean
 from secft.errors import Problem, did_you_mean
+from secft.reasons import Reason
 from secft.records import Document, Message
 
 TURNS = ("messages", "conversations")
@@ -30,7 +31,15 @@ _SHAREGPT_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assista
 
 
 class BadRecordError(ValueError):
-    """A row that cannot become a document; the message is the reason: one of few."""
+    """A row that cannot become a document.
+
+    Attributes:
+        reason: why not.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.text())
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def _string(record: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRecordError(f"{key} is not a string")
+        raise BadRecordError(Reason("chat_record.not_string", key))
     return clean(value)
 
 
@@ -113,7 +122,7 @@ def _rows(turns: Any, key: str) -> list[dict[str, Any]]:
         if len(lengths) == 1:
             return [dict(zip(turns, values, strict=True)) for values in zip(*turns.values(), strict=True)]
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise BadRecordError(f"{key} is not a list of objects")
+        raise BadRecordError(Reason("chat_record.not_objects", key))
     return turns
 
 
@@ -131,7 +140,7 @@ def _turns(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         asked = "\n\n".join(part for part in (_string(record, "instruction"), _string(record, "input")) if part)
         pairs = [("system", _string(record, "system")), ("user", asked), ("assistant", _string(record, "output"))]
     else:
-        raise BadRecordError("no messages, user/assistant, instruction/output or conversations")
+        raise BadRecordError(Reason("chat_record.shape"))
     return [pair for pair in pairs if pair[0] != "system" or pair[1]]
 
 
@@ -145,9 +154,9 @@ def messages_of(record: Mapping[str, Any]) -> list[Message]:
     roles = [role for role, _ in turns]
     body = roles[1:] if roles[:1] == ["system"] else roles
     if not body or len(body) % 2 or body != ["user", "assistant"] * (len(body) // 2):
-        raise BadRecordError("roles do not alternate user, assistant (after an optional system)")
+        raise BadRecordError(Reason("chat_record.roles"))
     if not all(content.strip() for _, content in turns):
-        raise BadRecordError("an empty message")
+        raise BadRecordError(Reason("chat_record.empty_turn"))
     return [{"role": role, "content": content} for role, content in turns]  # type: ignore[typeddict-item]
 
 
@@ -157,11 +166,11 @@ def _choice(record: Mapping[str, Any], messages: list[Message]) -> dict[str, Any
     if not choices:
         return {}
     if not isinstance(choices, list) or not all(isinstance(item, str) for item in choices):
-        raise BadRecordError("choices is not a list of strings")
+        raise BadRecordError(Reason("chat_record.choices"))
     if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < len(choices):
-        raise BadRecordError("answer is not the index of a choice")
+        raise BadRecordError(Reason("chat_record.answer"))
     if clean(choices[answer]) != messages[-1]["content"]:
-        raise BadRecordError("the reply is not the choice that answer names")
+        raise BadRecordError(Reason("chat_record.other_choice"))
     return {"choices": [clean(item) for item in choices], "answer": answer}
 
 
@@ -182,7 +191,7 @@ def _text(record: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     """Return title, text and fields of a text."""
     text = _string(record, "text").strip()
     if not text:
-        raise BadRecordError("no text")
+        raise BadRecordError(Reason("chat_record.no_text"))
     title = " ".join(_string(record, "title").split()) or text.splitlines()[0][:80].strip()
     return title, text, {**_named(record, ("task", "entity")), "parent": _string(record, "family")}
 

@@ -18,6 +18,7 @@ from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import Problem
 from secft.files import sha256_file
+from secft.reasons import Reason
 from secft.records import Document
 
 EXPECTED = "chat records, one JSON object a line, with `messages`, or `user` and `assistant`"
@@ -27,13 +28,13 @@ MAX_LINE = 4 << 20
 
 def _parse(line: bytes | None) -> dict[str, Any]:
     if line is None:
-        raise BadRecordError(f"longer than {MAX_LINE:,} bytes")
+        raise BadRecordError(Reason("record.too_long", f"{MAX_LINE:,}"))
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        raise BadRecordError("not valid JSON") from None
+        raise BadRecordError(Reason("record.not_json")) from None
     if not isinstance(record, dict):
-        raise BadRecordError("not a JSON object")
+        raise BadRecordError(Reason("record.not_object"))
     return record
 
 
@@ -41,8 +42,8 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
     for number, line in read_lines(path, EXPECTED, MAX_LINE):
         try:
             yield f"line {number}", document_of_row(_parse(line), f"{number:07d}", origin)
-        except BadRecordError as reason:
-            yield f"line {number}", reason
+        except BadRecordError as error:
+            yield f"line {number}", error
 
 
 def _read(config: JsonlSource, log: ReadLog) -> Iterator[Document]:

@@ -26,6 +26,7 @@ from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.source import Reader, ReadLog
 from secft.errors import InputError, Problem
 from secft.files import sha256_file
+from secft.reasons import Reason
 from secft.records import Document
 
 EXPECTED = "rows with `messages`, or `user` and `assistant`, or columns mapped to them with fields"
@@ -70,11 +71,11 @@ def _rows(config: ParquetSource) -> Iterator[Row]:
             for number, row in enumerate(rows(Path(path), wanted), start=1):
                 try:
                     yield f"{label} row {number}", document_of_row(row, f"{label}#{number:07d}", origin)
-                except BadRecordError as reason:
-                    yield f"{label} row {number}", reason
+                except BadRecordError as error:
+                    yield f"{label} row {number}", error
         except InputError as error:
             if number:  # what came before the broken place is good
-                yield f"{label} row {number + 1}", BadRecordError("the file is broken from here on")
+                yield f"{label} row {number + 1}", BadRecordError(Reason("file.broken_rest"))
             else:
                 raise InputError(str(error)) from None
 
@@ -86,7 +87,7 @@ def _read(config: ParquetSource, log: ReadLog) -> Iterator[Document]:
         InputError: a file is missing, broken or without a known column, or more rows are bad than ``max_bad_rows``.
     """
     for link in refused_links([path for path in config.paths if not is_saved_dataset(path)], SUFFIXES):
-        log.refuse(clean(link), "a link that leads out of the folder")
+        log.refuse(clean(link), Reason("file.link_outside"))
     where = ", ".join(config.paths)
     tolerance = Tolerance(config.max_bad_rows, "max_bad_rows", "row", where, EXPECTED)
     empty = True

@@ -17,6 +17,7 @@ from typing import Any
 from secft.dataset.chunk import Kind, TextBlock
 from secft.dataset.sources.pdf.extract import Extracted, ExtractionTask
 from secft.errors import Problem
+from secft.reasons import Reason
 
 INSTALL = "Run: pip install docling"
 WEIGHTS = "DOCLING_ARTIFACTS_PATH"
@@ -48,10 +49,10 @@ def extract(task: ExtractionTask) -> Extracted:
     result = converter.convert(task.path, raises_on_error=False, max_num_pages=task.max_pages)
     if result.status != ConversionStatus.SUCCESS:
         said = "; ".join(str(error.error_message) for error in result.errors)
-        return Extracted(reason="not a readable PDF", detail=said or str(result.status))
+        return Extracted(reason=Reason("pdf.unreadable"), detail=said or str(result.status))
     blocks = tuple(_blocks(result.document))
     pages = len(result.document.pages)
-    return Extracted(blocks, pages) if blocks else Extracted(reason="no text", detail=f"{pages:,} pages")
+    return Extracted(blocks, pages) if blocks else Extracted(reason=Reason("pdf.no_text"), detail=f"{pages:,} pages")
 
 
 def _blocks(document: Any) -> Iterator[TextBlock]:

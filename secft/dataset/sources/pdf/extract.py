@@ -13,6 +13,7 @@ from secft.dataset.sources.pdf.paragraphs import body_size, paragraphs_of
 from secft.dataset.sources.pdf.rows import drop_contents, drop_margins
 from secft.dataset.sources.pdf.segments import PdfPage
 from secft.dataset.sources.pdf.words import DocumentWords, plain
+from secft.reasons import Reason
 
 _MAX_CHARACTERS = 64 << 20
 """Of one file."""
@@ -39,19 +40,23 @@ class Extracted:
         blocks: in reading order; empty if the file is refused.
         pages: how many pages the document has.
         titles: from the document's metadata, and from its first page; either may be empty.
-        reason: why it is refused, a class with few values; empty if it is not.
+        reason: why it is refused, None if it is not.
         detail: about this file.
     """
 
     blocks: tuple[TextBlock, ...] = ()
     pages: int = 0
     titles: tuple[str, str] = ("", "")
-    reason: str = ""
+    reason: Reason | None = None
     detail: str = ""
 
 
 class _RefusedPdf(Exception):
-    """The file is refused: reason, detail."""
+    """The file is refused."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason.text())
+        self.reason, self.detail = reason, detail
 
 
 def extract(task: ExtractionTask) -> Extracted:
@@ -64,15 +69,15 @@ def extract(task: ExtractionTask) -> Extracted:
     except pypdfium2.PdfiumError as error:
         code = pdfium.FPDF_GetLastError()
         if code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-            return Extracted(reason="encrypted", detail="a password is needed")
-        return Extracted(reason="not a readable PDF", detail=str(error))
+            return Extracted(reason=Reason("pdf.encrypted"), detail="a password is needed")
+        return Extracted(reason=Reason("pdf.unreadable"), detail=str(error))
     try:
         pages = _pages(document, task.max_pages)
         heading, blocks = without_title(_blocks(pages))
         titles = (plain(document.get_metadata_value("Title")).strip(), heading)
         return Extracted(tuple(blocks), len(document), titles)
     except _RefusedPdf as refused:
-        return Extracted((), len(document), ("", ""), *refused.args)
+        return Extracted((), len(document), ("", ""), refused.reason, refused.detail)
     finally:
         document.close()
 
@@ -80,18 +85,18 @@ def extract(task: ExtractionTask) -> Extracted:
 def _pages(document: Any, max_pages: int) -> list[PdfPage]:
     count = len(document)
     if count > max_pages:
-        raise _RefusedPdf("too many pages", f"{count:,} pages, {max_pages:,} allowed")
+        raise _RefusedPdf(Reason("pdf.too_many_pages"), f"{count:,} pages, {max_pages:,} allowed")
     if count == 0:
-        raise _RefusedPdf("not a readable PDF", "no pages")
+        raise _RefusedPdf(Reason("pdf.unreadable"), "no pages")
     reader = Pages(document.raw)
     pages = [page for page in map(reader.read, range(count)) if page is not None]
     if not pages:
-        raise _RefusedPdf("not a readable PDF", f"none of {count:,} pages can be loaded")
+        raise _RefusedPdf(Reason("pdf.unreadable"), f"none of {count:,} pages can be loaded")
     characters = sum(len(segment.text) for page in pages for segment in page.segments)
     if characters > _MAX_CHARACTERS:
-        raise _RefusedPdf("too much text", f"{characters:,} characters, {_MAX_CHARACTERS:,} allowed")
+        raise _RefusedPdf(Reason("pdf.too_much_text"), f"{characters:,} characters, {_MAX_CHARACTERS:,} allowed")
     if not any(character.isalnum() for page in pages for segment in page.segments for character in segment.text):
-        raise _RefusedPdf("no text", f"{count:,} pages of images; text recognition is needed")
+        raise _RefusedPdf(Reason("pdf.no_text"), f"{count:,} pages of images; text recognition is needed")
     return pages
 
 
@@ -103,5 +108,5 @@ def _blocks(pages: list[PdfPage]) -> list[TextBlock]:
     vocabulary = DocumentWords(plain(line.text) for _, areas in arranged for area in areas for line in area.lines)
     blocks = blocks_of(paragraphs_of(arranged), body, vocabulary)
     if not blocks:
-        raise _RefusedPdf("no text", "nothing but running headers and page numbers")
+        raise _RefusedPdf(Reason("pdf.no_text"), "nothing but running headers and page numbers")
     return blocks

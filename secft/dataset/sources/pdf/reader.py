@@ -26,6 +26,7 @@ from secft.dataset.sources.source import Reader, ReadLog, reader_of_parts
 from secft.errors import FetchRefused, InputError, MissingExtraError, Problem
 from secft.files import sha256_file
 from secft.process import shared_worker
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import named_by_kind
 
@@ -59,11 +60,11 @@ def _read_part(config: PdfSource, part: str, log: ReadLog) -> Iterator[Document]
     if is_address(part):
         file = kept(config, part)
         if file is None:
-            log.refuse(part, "not fetched yet", "a run does it first")
+            log.refuse(part, Reason("pdf.not_fetched"), "a run does it first")
         else:
             yield from _documents(config, file.path, part, log, url=file.url, fetched=file.fetched)
     elif is_refused_link(_local(config), part):
-        log.refuse(part, "link out of the folder")
+        log.refuse(part, Reason("file.link_outside"))
     else:
         yield from _documents(config, Path(part), shown_name(_local(config), part), log, path=part)
 
@@ -119,12 +120,12 @@ def _extracted(config: PdfSource, file: Path, name: str, log: ReadLog) -> Extrac
 
     size = file.stat().st_size
     if size > config.max_bytes:
-        log.refuse(name, "larger than max_bytes", f"{size:,} bytes, {config.max_bytes:,} allowed")
+        log.refuse(name, Reason("file.too_large"), f"{size:,} bytes, {config.max_bytes:,} allowed")
         return None
     worker = shared_worker(_engine(config.engine), config.timeout, config.max_memory)
     outcome = worker.run(ExtractionTask(str(file), config.max_pages))
     if outcome.failure or outcome.value is None:
-        log.refuse(name, outcome.failure or "failed", outcome.detail)
+        log.refuse(name, Reason(f"process.{outcome.failure or 'failed'}"), outcome.detail)
         return None
     if outcome.value.reason:
         log.refuse(name, outcome.value.reason, outcome.value.detail)
@@ -174,7 +175,7 @@ def _address_problems(config: PdfSource, key: str) -> list[Problem]:
         except FetchRefused as error:
             # The detail shows the address without its credentials.
             shown = None if error.reason == CREDENTIALS else url
-            problems.append(Problem(key, f"{error.reason}: {error.detail}", shown))
+            problems.append(Problem(key, str(error), shown))
     return problems
 
 

@@ -21,6 +21,7 @@ from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.reading.paths import is_named, is_refused_link, shown_name
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
+from secft.reasons import Reason
 
 MAX_MEMBER = 64 << 20
 """Most bytes of one member of an archive, and of one line of JSONL."""
@@ -75,15 +76,15 @@ def _safe(name: str) -> bool:
     return not (odd or path.is_absolute() or ".." in path.parts)
 
 
-def _fault(name: str, size: int, plain: bool, seen: set[str]) -> str:
-    """Return why a member is not read, or an empty string."""
+def _fault(name: str, size: int, plain: bool, seen: set[str]) -> Reason | None:
+    """Return why a member is not read, or None."""
     if not name.strip("/.") or not _safe(name):
-        return "unsafe name in an archive"
+        return Reason("archive.unsafe_name")
     if not plain:
-        return "not a plain file in an archive"
+        return Reason("archive.not_plain")
     if size > MAX_MEMBER:
-        return "too large a file in an archive"
-    return "comes twice in the archive" if name in seen else ""
+        return Reason("archive.too_large")
+    return Reason("archive.repeated") if name in seen else None
 
 
 def _wanted(name: str, suffixes: Collection[str]) -> bool:
@@ -106,7 +107,7 @@ def _zip_members(path: Path, suffixes: Collection[str], expected: str, log: Read
             reason = _fault(info.filename, info.file_size, not linked and not info.flag_bits & 1, seen)
             data = b"" if reason else _zip_bytes(archive, info)
             if reason or data is None:
-                log.refuse(clean(info.filename), reason or "broken file in an archive")
+                log.refuse(clean(info.filename), reason or Reason("archive.broken"))
                 continue
             total += len(data)
             if total > MAX_ARCHIVE:
@@ -139,7 +140,7 @@ def _tar_members(path: Path, suffixes: Collection[str], expected: str, log: Read
                     reason = _fault(member.name, member.size, plain, seen)
                     source = None if reason else archive.extractfile(member)
                     if source is None:
-                        log.refuse(clean(member.name), reason)
+                        log.refuse(clean(member.name), reason or Reason("archive.not_plain"))
                         continue
                     seen.add(member.name)
                     yield Packed(member.name.removeprefix("./"), source.read())
@@ -153,13 +154,13 @@ def _lines(path: Path, shown: str, expected: str, log: ReadLog) -> Iterator[Pack
         try:
             row = json.loads(line) if line is not None else None
         except (ValueError, RecursionError):
-            log.refuse(name, "not valid JSON")
+            log.refuse(name, Reason("record.not_json"))
             continue
         if not isinstance(row, dict):
-            log.refuse(name, "a line is too long" if line is None else "not a JSON object")
+            log.refuse(name, Reason("record.long_line") if line is None else Reason("record.not_object"))
         elif isinstance(row.get("path"), str) and isinstance(row.get("text"), str):
             if not row["path"].strip("/.") or not _safe(row["path"]):
-                log.refuse(name, "unsafe name in an archive")
+                log.refuse(name, Reason("archive.unsafe_name"))
             else:
                 yield Packed(row["path"], row["text"].encode("utf-8", "replace"))
         else:
@@ -209,11 +210,11 @@ def read_part(
     """
     name = shown_name(paths, part)
     if is_refused_link(paths, part):
-        log.refuse(name, "a link that leads out of the folder")
+        log.refuse(name, Reason("file.link_outside"))
         return
     try:
         yield from read_packed(Path(part), suffixes, expected, log, name)
     except InputError as error:
         if is_named(paths, part):
             raise
-        log.refuse(name, "a file that cannot be read", str(error))
+        log.refuse(name, Reason("file.unreadable"), str(error))

@@ -25,6 +25,7 @@ from secft.dataset.sources.source import ReadLog, reader_of_parts
 from secft.dataset.text import paragraphs, squeeze
 from secft.errors import Problem
 from secft.files import sha256_file
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import cve_tags
 
@@ -50,21 +51,21 @@ def _rules(packed: Packed) -> list[tuple[Any, str]]:
     return [(document, text if len(documents) == 1 else "") for document in documents if document is not None]
 
 
-def _fault(rule: Any) -> str:
-    """Return why something is not a rule in use, or an empty string."""
+def _fault(rule: Any) -> Reason | None:
+    """Return why something is not a rule in use, or None."""
     if not isinstance(rule, dict):
-        return "not a rule"
+        return Reason("sigma.not_rule")
     if "correlation" in rule:
-        return "a correlation of rules"
+        return Reason("sigma.correlation")
     if "action" in rule and "logsource" not in rule:
-        return "part of a collection of rules"
+        return Reason("sigma.collection")
     if not string(rule, "title") or not mapping(rule, "detection") or not mapping(rule, "logsource"):
-        return "no title, logsource or detection"
+        return Reason("sigma.incomplete")
     if not _UUID.fullmatch(string(rule, "id").lower()):
-        return "no valid id"
+        return Reason("record.no_id")
     if string(rule, "status").lower() in _RETIRED:
-        return f"status {string(rule, 'status').lower()}"
-    return "" if string(rule, "description") else "no description"
+        return Reason("record.status", string(rule, "status").lower())
+    return None if string(rule, "description") else Reason("record.no_description")
 
 
 def _conditions(detection: dict[str, Any]) -> list[str]:
@@ -153,15 +154,15 @@ def _read_part(config: SigmaSource, part: str, log: ReadLog) -> Iterator[Documen
         try:
             rules = _rules(packed)
         except BadYaml as error:
-            log.refuse(packed.name, "not valid YAML", str(error))
+            log.refuse(packed.name, Reason("record.not_yaml"), str(error))
             continue
         if not rules:
-            log.refuse(packed.name, "not a rule")
+            log.refuse(packed.name, Reason("sigma.not_rule"))
         for rule, own in rules:
             reason = _fault(rule)
             identifier = "" if reason else string(rule, "id").lower()
             if reason or identifier in seen:
-                log.refuse(packed.name, reason or "its id was used before")
+                log.refuse(packed.name, reason or Reason("record.repeated_id"))
                 continue
             seen.add(identifier)
             yield _document(rule, own, packed.name, config, part, version)

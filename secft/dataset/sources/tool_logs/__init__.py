@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from secft.config.schemas.source import SourceConfig
 from secft.config.setting import setting
 from secft.dataset.sources.source import Reader, Source
+from secft.reasons import Reason
+
+REPEATED = Reason("tool_log.repeated")
+"""Why a finding is left out that came before, in the same report or another one."""
 
 
 @dataclass
@@ -31,5 +35,5 @@ SOURCE = Source(
     kinds=("finding",),
     version=2,
     reader=_reader,
-    repeats="duplicate finding",
+    repeats=REPEATED,
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 from secft.dataset.sources.tool_logs.redaction import clean, clean_evidence
 from secft.dataset.text import squeeze
+from secft.reasons import Reason
 from secft.security.identifiers import cves_in, cwes_in
 from secft.security.severity import NAMES, UNKNOWN
 
@@ -60,9 +61,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A record of a report that becomes no finding: the reason is a class, the detail is about this one."""
+    """A record of a report that becomes no finding: the detail is about this one."""
 
-    reason: str
+    reason: Reason
     detail: str = ""
 
 
@@ -70,19 +71,19 @@ class Skipped:
 class FailedScan(Skipped):
     """A target that the tool could not scan: a report of nothing else is not one without findings."""
 
-    reason: str = "scan failed"
+    reason: Reason = Reason("tool_log.failed_scan")
 
 
 class BrokenReport(Exception):
     """The rest of a report cannot be read; what was found before stands.
 
     Attributes:
-        reason: the class of the problem, for example ``truncated report``.
+        reason: why not.
         detail: what was wrong here.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}")
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.text()}: {detail}")
         self.reason, self.detail = reason, detail
 
 

@@ -16,6 +16,7 @@ from secft.dataset.sources.reading.json_values import mapping, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED, secret
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 
 _WHY = (
     "A credential stands in a place that others can read. Whoever has read it can use it until it is revoked; "
@@ -78,7 +79,7 @@ def parse_gitleaks(report: Report) -> Iterator[Finding | Skipped]:
         elif "RuleID" in record or "rule" in record:
             yield _gitleaks(record)
         else:
-            yield Skipped("record without finding", "no rule")
+            yield Skipped(Reason("tool_log.no_finding"), "no rule")
 
 
 def _decoded(value: str) -> str:
@@ -121,4 +122,4 @@ def parse_trufflehog(report: Report) -> Iterator[Finding | Skipped]:
         elif "stringsFound" in record:
             yield _trufflehog_old(record)
         else:
-            yield Skipped("record without finding", "no detector")
+            yield Skipped(Reason("tool_log.no_finding"), "no detector")

@@ -10,6 +10,7 @@ from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.severity import severity_of_score, severity_of_word
 
 _OPEN_PORT = (
@@ -103,7 +104,7 @@ def parse_openvas_xml(report: Report) -> Iterator[Finding | Skipped]:
         threat = text_at(result, "threat")
         title = text_at(test, "name") or text_at(result, "name")
         if threat.lower() == "false positive":
-            yield Skipped("marked a false positive", title)
+            yield Skipped(Reason("tool_log.false_positive"), title)
             continue
         tags = _tags(text_at(test, "tags"))
         host = result.find("host")
@@ -132,7 +133,7 @@ def parse_openvas_csv(report: Report) -> Iterator[Finding | Skipped]:
             continue
         title, threat = row["nvt name"], row.get("severity", "")
         if threat.lower() == "false positive":
-            yield Skipped("marked a false positive", title)
+            yield Skipped(Reason("tool_log.false_positive"), title)
             continue
         known = severity_of_word(threat)
         host = " ".join(filter(None, [row.get("hostname", ""), f"({row['ip']})" if row.get("hostname") else row["ip"]]))

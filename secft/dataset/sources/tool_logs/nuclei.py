@@ -13,6 +13,7 @@ from secft.dataset.sources.reading.json_values import mapping, string
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, secret, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.severity import severity_of_word
 
 _ABOUT_SECRETS = {
@@ -89,8 +90,8 @@ def parse_nuclei(report: Report) -> Iterator[Finding | Skipped]:
         if isinstance(record, Skipped):
             yield record
         elif not _any(record, "template-id", "templateID"):
-            yield Skipped("record without finding", "no template id")
+            yield Skipped(Reason("tool_log.no_finding"), "no template id")
         elif record.get("matcher-status") is False:
-            yield Skipped("check without finding", str(record.get("template-id")))
+            yield Skipped(Reason("tool_log.passed_check"), str(record.get("template-id")))
         else:
             yield _finding(record)

@@ -9,6 +9,7 @@ from typing import Any
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.severity import severity_of_score, severity_of_word
 
 _TITLES = ("title", "name", "vulnerability", "summary", "message", "msg", "check")
@@ -71,4 +72,4 @@ def parse_plain(report: Report) -> Iterator[Finding | Skipped]:
         elif is_plain(record):
             yield _finding(_lowered(record))
         else:
-            yield Skipped("record without finding", "no title or no severity")
+            yield Skipped(Reason("tool_log.no_finding"), "no title or no severity")

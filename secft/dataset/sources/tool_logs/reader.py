@@ -17,24 +17,24 @@ from pathlib import Path
 from secft.dataset.sources.reading.input_files import UnreadableInputError, paths_problems, read_input
 from secft.dataset.sources.reading.paths import is_refused_link, named_files, parts_of, shown_name
 from secft.dataset.sources.source import Reader, ReadLog
-from secft.dataset.sources.tool_logs import ToolLogsSource
+from secft.dataset.sources.tool_logs import REPEATED, ToolLogsSource
 from secft.dataset.sources.tool_logs.detect import FORMATS, recognise
 from secft.dataset.sources.tool_logs.finding import BrokenReport, FailedScan, Finding, Skipped
 from secft.dataset.sources.tool_logs.redaction import clean
 from secft.dataset.sources.tool_logs.report import Report, open_report
 from secft.errors import InputError, Problem
 from secft.files import digest, sha256_file
+from secft.reasons import Reason, counted_text
 from secft.records import Document
 
 EXPECTED = "a report of a scanner"
-EMPTY, UNKNOWN, DUPLICATE = "report without findings", "format not recognised", "duplicate finding"
 _SHOWN = 300
 """Most characters of a detail."""
 _EXPECTED_FORMATS = f"expected reports of {', '.join(sorted({form.tool for form in FORMATS} - {'plain'}))}."
 _UNREADABLE = {
-    "too_large": "larger than max_bytes",
-    "broken_gzip": "broken gzip file",
-    "unreadable": "file cannot be read",
+    "too_large": Reason("file.too_large"),
+    "broken_gzip": Reason("file.broken_gzip"),
+    "unreadable": Reason("file.unreadable"),
 }
 
 
@@ -90,9 +90,10 @@ def findings_of(report: Report) -> Iterator[Finding | Skipped]:
         return
     form = recognise(report)
     if form is None:
-        raise BrokenReport(UNKNOWN, f"{report.kind}{f', root element {report.head.root}' if report.head.root else ''}")
+        root = f", root element {report.head.root}" if report.head.root else ""
+        raise BrokenReport(Reason("tool_log.unknown_format"), f"{report.kind}{root}")
     if report.replaced:
-        yield Skipped("invalid UTF-8 replaced", f"{report.replaced} characters; the report was read all the same")
+        yield Skipped(Reason("tool_log.replaced"), f"{report.replaced} characters; the report was read all the same")
     yield from form.parse(report)
 
 
@@ -115,7 +116,7 @@ def read_part(config: ToolLogsSource, part: str, log: ReadLog) -> Iterator[Docum
     """Yield the documents of one report, each once."""
     shown = _writable(shown_name(config.paths, part))
     if is_refused_link(config.paths, part):
-        log.refuse(shown, "link leads out of its folder")
+        log.refuse(shown, Reason("file.link_outside"))
         return
     found = failed = 0
     seen: set[str] = set()
@@ -130,7 +131,7 @@ def read_part(config: ToolLogsSource, part: str, log: ReadLog) -> Iterator[Docum
             found += 1
             document = _document(item, config, part, version)
             if document.id in seen:
-                log.refuse(document.id, DUPLICATE, shown)
+                log.refuse(document.id, REPEATED, shown)
                 continue
             seen.add(document.id)
             yield document
@@ -139,7 +140,7 @@ def read_part(config: ToolLogsSource, part: str, log: ReadLog) -> Iterator[Docum
         log.refuse(shown, problem.reason, _writable(f"{problem.detail[:_SHOWN]}{kept}"))
         return
     if not found and not failed:
-        log.refuse(shown, EMPTY)
+        log.refuse(shown, Reason("tool_log.no_findings"))
 
 
 def without_duplicates(documents: Iterable[Document], log: ReadLog) -> Iterator[Document]:
@@ -147,7 +148,7 @@ def without_duplicates(documents: Iterable[Document], log: ReadLog) -> Iterator[
     seen: set[str] = set()
     for document in documents:
         if document.id in seen:
-            log.refuse(document.id, DUPLICATE, document.path)
+            log.refuse(document.id, REPEATED, document.path)
             continue
         seen.add(document.id)
         yield document
@@ -171,7 +172,7 @@ def _read(config: ToolLogsSource, log: ReadLog) -> Iterator[Document]:
         yielded += 1
         yield document
     if not yielded:
-        dropped = log.tally.dropped or "nothing"
+        dropped = counted_text(log.tally.dropped) or "nothing"
         raise InputError(
             f"{', '.join(config.paths)}: no finding in {len(names)} file(s), {dropped}; {_EXPECTED_FORMATS}"
         )

@@ -14,8 +14,9 @@ from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.xml import Head, XmlError, outermost, xml_head
 from secft.dataset.sources.tool_logs.finding import BrokenReport, Skipped
+from secft.reasons import Reason
 
-TRUNCATED, BROKEN = "truncated report", "broken report"
+TRUNCATED, BROKEN = Reason("tool_log.truncated"), Reason("tool_log.broken")
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([\w.-]{1,40})")
 _NEAR_THE_END = 12
 """Characters: a JSON error this close to the end means that the rest is missing."""
@@ -75,7 +76,7 @@ class Report:
             yield from self._line_records()
             return
         for item in self.value if isinstance(self.value, list) else [self.value]:
-            yield item if isinstance(item, dict) else Skipped("record is not a JSON object", type(item).__name__)
+            yield item if isinstance(item, dict) else Skipped(Reason("record.not_object"), type(item).__name__)
 
     def _line_records(self) -> Iterator[dict[str, Any] | Skipped]:
         for number, line in enumerate(self.lines, start=1):
@@ -83,16 +84,17 @@ class Report:
                 continue
             if len(line) > self.max_line:
                 yield Skipped(
-                    "line too long", f"line {number}: {len(line):,} characters, max_line is {self.max_line:,}"
+                    Reason("record.long_line"),
+                    f"line {number}: {len(line):,} characters, max_line is {self.max_line:,}",
                 )
                 continue
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 last = number == len(self.lines)
-                yield Skipped(TRUNCATED if last else "line is not JSON", f"line {number}: {error}")
+                yield Skipped(TRUNCATED if last else Reason("tool_log.not_json"), f"line {number}: {error}")
                 continue
-            yield record if isinstance(record, dict) else Skipped("record is not a JSON object", f"line {number}")
+            yield record if isinstance(record, dict) else Skipped(Reason("record.not_object"), f"line {number}")
 
     def rows(self, header: list[str] | None = None) -> Iterator[dict[str, str] | Skipped]:
         """Yield the rows of a table as column -> cell; columns in lower case.
@@ -109,7 +111,7 @@ class Report:
         try:
             for row in reader:
                 if missing:
-                    yield Skipped("row without all columns", f"row before line {reader.line_num}")
+                    yield Skipped(Reason("tool_log.short_row"), f"row before line {reader.line_num}")
                     missing = 0
                 if not columns:
                     columns = header or [cell.strip().lower() for cell in row]
@@ -150,7 +152,7 @@ def _xml(data: bytes, text: str, replaced: int) -> Report:
 
 
 def _broken_xml(error: XmlError) -> BrokenReport:
-    reasons = {"truncated": TRUNCATED, "entities": "XML with entities refused"}
+    reasons = {"truncated": TRUNCATED, "entities": Reason("tool_log.entities")}
     return BrokenReport(reasons.get(error.kind, BROKEN), str(error))
 
 

@@ -14,6 +14,7 @@ from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.static_analysis import code_or_nothing
+from secft.reasons import Reason
 from secft.security.identifiers import cwes_in
 from secft.security.severity import severity_of_score
 
@@ -113,8 +114,8 @@ def parse_sarif(report: Report) -> Iterator[Finding | Skipped]:
             rule = _rule_of(result, rules, by_id)
             states = {string(item, "status") or "accepted" for item in mappings(result, "suppressions")}
             if "accepted" in states:
-                yield Skipped("suppressed by its owner", string(result, "ruleId"))
+                yield Skipped(Reason("tool_log.suppressed"), string(result, "ruleId"))
             elif string(result, "kind") in _NO_FINDING or string(result, "baselineState") == "absent":
-                yield Skipped("check without finding", string(result, "ruleId"))
+                yield Skipped(Reason("tool_log.passed_check"), string(result, "ruleId"))
             else:
                 yield _finding(tool, result, rule)

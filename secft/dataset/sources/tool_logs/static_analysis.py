@@ -10,6 +10,7 @@ from secft.dataset.sources.reading.json_values import mapping, mappings, string
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.identifiers import cwes_in
 from secft.security.severity import severity_of_word
 
@@ -60,7 +61,7 @@ def parse_semgrep(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each result; one that is ignored in the code is left."""
     for result in mappings(report.value, "results"):
         if mapping(result, "extra").get("is_ignored") is True:
-            yield Skipped("suppressed by its owner", string(result, "check_id"))
+            yield Skipped(Reason("tool_log.suppressed"), string(result, "check_id"))
         else:
             yield _semgrep(result)
 

@@ -11,6 +11,7 @@ from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import FailedScan, Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.report import Report
 from secft.dataset.sources.tool_logs.tls_checks import Server, findings_of
+from secft.reasons import Reason
 from secft.security.severity import severity_of_word
 
 _JSON_PROTOCOLS = {
@@ -185,7 +186,7 @@ def _testssl(record: dict[str, Any], target: str) -> Finding | Skipped:
     if word == "FATAL":
         return FailedScan(detail=said[:200])
     if word in _NO_FINDING:
-        return Skipped("check without finding", rule)
+        return Skipped(Reason("tool_log.passed_check"), rule)
     return finding(
         "testssl", rule, f"TLS check {rule}: {said.partition('. ')[0]}",
         severity=severity_of_word(word), cwes=string(record, "cwe").split(), cves=[string(record, "cve")],

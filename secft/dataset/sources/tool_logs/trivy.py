@@ -12,6 +12,7 @@ from secft.dataset.sources.reading.json_values import mapping, mappings, number,
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.severity import severity_of_word
 
 _RESOURCES = ("Resources", "Vulnerabilities", "Misconfigurations", "Findings")
@@ -20,7 +21,7 @@ _RESOURCES = ("Resources", "Vulnerabilities", "Misconfigurations", "Findings")
 def _package(item: dict[str, Any], target: str) -> Finding | Skipped:
     rule, name = string(item, "VulnerabilityID"), string(item, "PkgName")
     if not rule:
-        return Skipped("record without finding", f"package {name} without a vulnerability")
+        return Skipped(Reason("tool_log.no_finding"), f"package {name} without a vulnerability")
     fixed = string(item, "FixedVersion")
     status = string(item, "Status").replace("_", " ")
     advice = f"Update {name} to {fixed}." if fixed else f"No fixed version is known{f' ({status})' if status else ''}."
@@ -38,7 +39,7 @@ def _package(item: dict[str, Any], target: str) -> Finding | Skipped:
 
 def _configuration(item: dict[str, Any], target: str) -> Finding | Skipped:
     if string(item, "Status") in ("PASS", "EXCEPTION"):
-        return Skipped("check without finding", string(item, "ID"))
+        return Skipped(Reason("tool_log.passed_check"), string(item, "ID"))
     line = number(mapping(item, "CauseMetadata"), "StartLine")
     return finding(
         "trivy", string(item, "AVDID") or string(item, "ID"), string(item, "Title"),

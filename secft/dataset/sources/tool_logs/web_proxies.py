@@ -15,6 +15,7 @@ from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import OMITTED, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 from secft.security.severity import severity_of_word
 
 _RISKS = {"0": "info", "1": "low", "2": "medium", "3": "high"}
@@ -103,7 +104,7 @@ def parse_burp(report: Report) -> Iterator[Finding | Skipped]:
     for issue in report.elements(["issue"]):
         word = text_at(issue, "severity")
         if word.lower().replace(" ", "_") == "false_positive":
-            yield Skipped("marked a false positive", text_at(issue, "name"))
+            yield Skipped(Reason("tool_log.false_positive"), text_at(issue, "name"))
             continue
         detail, hidden = _without_marked_payloads(text_at(issue, "issueDetail"))
         location, cut = without_payloads(text_at(issue, "location"))

@@ -12,6 +12,7 @@ from secft.dataset.sources.reading.xml import text_at
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import parameter_names, place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
+from secft.reasons import Reason
 
 _NIKTO_COLUMNS = ["host", "ip", "port", "reference", "method", "uri", "message"]
 _WAPITI_LEVELS = {"0": "info", "1": "low", "2": "medium", "3": "high", "4": "critical"}
@@ -70,7 +71,7 @@ def parse_nikto_csv(report: Report) -> Iterator[Finding | Skipped]:
             base = f"{row['host'] or row['ip']}:{row['port']}".strip(":")
             yield _nikto(base, reference, row["method"], row["uri"], row["message"], [reference])
         else:
-            yield Skipped("row about the host")
+            yield Skipped(Reason("tool_log.about_host"))
 
 
 def _wapiti(name: str, about: dict[str, Any], entry: dict[str, str], base: str) -> Finding:
@@ -151,7 +152,7 @@ def parse_sqlmap_csv(report: Report) -> Iterator[Finding | Skipped]:
             techniques = [_TECHNIQUES[letter] for letter in letters if letter in _TECHNIQUES]
             yield _sqlmap(row["target url"], row["place"], row["parameter"], techniques)
         else:
-            yield Skipped("check without finding", place(row["target url"])[0])
+            yield Skipped(Reason("tool_log.passed_check"), place(row["target url"])[0])
 
 
 def parse_sqlmap_log(report: Report) -> Iterator[Finding | Skipped]:
@@ -161,7 +162,7 @@ def parse_sqlmap_log(report: Report) -> Iterator[Finding | Skipped]:
     for block in blocks:
         named = re.match(r"(.{1,500}?) \(([^()\n]{1,80})\)\s*$", block.partition("\n")[0])
         if not named:
-            yield Skipped("injection point without a parameter")
+            yield Skipped(Reason("tool_log.no_parameter"))
             continue
         points = block.partition("\n---")[0]
         techniques = list(dict.fromkeys(re.findall(r"(?m)^\s+Type: ([\w -]{1,80})$", points)))

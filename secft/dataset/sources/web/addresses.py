@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 from secft.errors import FetchRefused
 from secft.net.addresses import parse_address
+from secft.reasons import Reason
 
 _TRACKING = re.compile(
     r"(?i:utm_[a-z_]+|gclid|dclid|fbclid|msclkid|yclid|igshid|mc_[ce]id|_ga|_gl|_hsenc|_hsmi|wt\.mc_id|phpsessid|jsessionid)"
@@ -63,6 +64,6 @@ def check_address(url: str, domains: Collection[str]) -> None:
         FetchRefused: it may not be visited.
     """
     if not is_within(url, domains):
-        raise FetchRefused("other domain", host_of(url))
+        raise FetchRefused(Reason("web.other_domain"), host_of(url))
     if parse_address(url).target.partition("?")[0].lower().endswith(NOT_PAGES):
-        raise FetchRefused("not a page", "by the end of its name")
+        raise FetchRefused(Reason("web.not_page"), "by the end of its name")

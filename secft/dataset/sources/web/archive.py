@@ -11,6 +11,7 @@ from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.addresses import normal_address
 from secft.dataset.sources.web.links import is_page
 from secft.dataset.sources.web.pages import RawPage
+from secft.reasons import Reason
 
 SUFFIXES = (".warc", ".warc.gz")
 
@@ -29,12 +30,13 @@ def archived_pages(config: WebSource, path: str, log: ReadLog) -> Iterator[RawPa
                 if page is None:
                     continue
                 if page.name in seen:
-                    log.refuse(page.name, "same page", f"a second time in {path}")
+                    log.refuse(page.name, Reason("web.same_page"), f"a second time in {path}")
                     continue
                 seen.add(page.name)
                 yield page
     except Exception as error:  # noqa: BLE001  # what the library raises on broken records is not documented
-        log.refuse(shown_name(config.paths, path), "broken WARC file", f"{type(error).__name__}: {error}"[:300])
+        said = f"{type(error).__name__}: {error}"[:300]
+        log.refuse(shown_name(config.paths, path), Reason("web.broken_archive"), said)
 
 
 def _page(config: WebSource, path: str, record: object) -> RawPage | None:

@@ -22,6 +22,7 @@ from secft.dataset.sources.web.snapshot import CrawlJournal, crawl_directory, in
 from secft.errors import FetchRefused, InputError
 from secft.log import RunLog
 from secft.net.addresses import Resolve, resolve_host
+from secft.reasons import Reason
 
 MAX_ADDRESSES = 100_000
 """Most addresses of one crawl, refused ones too."""
@@ -49,7 +50,7 @@ def refresh(config: WebSource, resolve: Resolve = resolve_host) -> None:
             outcomes = _Crawl(config, journal, resolve).run()
             if all(outcome.reason for outcome in outcomes):
                 journal.discard()
-                shown = "".join(f"\n  {row.url}: {row.reason} ({row.detail})" for row in outcomes[:5])
+                shown = "".join(f"\n  {row.url}: {row.why.text()} ({row.detail})" for row in outcomes[:5])
                 raise InputError(f"no page could be fetched:{shown}")
             journal.finish(outcomes)
         finally:
@@ -83,9 +84,8 @@ class _Crawl:
                 self._tell(len(level))
             level = sorted(found - seen) if depth < self._config.max_depth else []
             room = max(0, MAX_ADDRESSES - len(seen))
-            outcomes += [
-                FetchOutcome(url, reason="too many addresses", detail=f"{len(level):,}") for url in level[room:][:1]
-            ]
+            over = Reason("web.too_many_addresses")
+            outcomes += [FetchOutcome(url).without(over, f"{len(level):,}") for url in level[room:][:1]]
             level = level[:room]
             seen |= set(level)
         return self._without_copies(outcomes)
@@ -102,7 +102,7 @@ class _Crawl:
             outcome = self._fetcher.get(url, partial(self._check_sitemap, hosts), MAX_BYTES)
             try:
                 if outcome.reason:
-                    raise BadPage(outcome.reason, outcome.detail)
+                    raise BadPage(outcome.why, outcome.detail)
                 sitemap = read_sitemap(self._fetcher.body(outcome))
             except BadPage as error:
                 refused.append(outcome.without(error.reason, error.detail))
@@ -115,7 +115,7 @@ class _Crawl:
 
     def _check_sitemap(self, hosts: set[str], url: str) -> None:
         if host_of(url) not in hosts and not is_within(url, self._domains):
-            raise FetchRefused("other domain", host_of(url))
+            raise FetchRefused(Reason("web.other_domain"), host_of(url))
         self._fetcher.check_robots(url)
 
     def _check(self, url: str) -> None:
@@ -127,25 +127,25 @@ class _Crawl:
         try:
             check_address(url, self._domains)
         except FetchRefused as error:
-            return FetchOutcome(url, reason=error.reason, detail=error.detail), NOWHERE
+            return FetchOutcome(url).without(error.reason, error.detail), NOWHERE
         if url in self._finals:
-            return FetchOutcome(url, reason="same page", detail=f"as {self._finals[url]}"), NOWHERE
+            return FetchOutcome(url).without(Reason("web.same_page"), f"as {self._finals[url]}"), NOWHERE
         if self._pages >= self._config.max_pages:
-            return FetchOutcome(url, reason="over max_pages", detail=f"{self._config.max_pages:,} pages"), NOWHERE
+            return FetchOutcome(url).without(Reason("web.over_max_pages"), f"{self._config.max_pages:,} pages"), NOWHERE
         outcome = self._fetcher.get(url, self._check)
-        if outcome.reason != "robots.txt":
+        if outcome.why != Reason("web.robots"):
             self._pages += 1
         if outcome.reason:
             return outcome, NOWHERE
         final = normal_address(outcome.final) or url
         if final in self._finals:
-            return outcome.without("same page", f"as {self._finals[final]}"), NOWHERE
+            return outcome.without(Reason("web.same_page"), f"as {self._finals[final]}"), NOWHERE
         self._finals[final] = url
         body = self._fetcher.body(outcome)
         if not is_page(outcome.content_type, body):
-            return outcome.without("not HTML", outcome.content_type), NOWHERE
+            return outcome.without(Reason("web.not_html"), outcome.content_type), NOWHERE
         if outcome.sha256 in self._bodies:
-            return outcome.without("same page", f"as {self._bodies[outcome.sha256]}"), NOWHERE
+            return outcome.without(Reason("web.same_page"), f"as {self._bodies[outcome.sha256]}"), NOWHERE
         self._bodies[outcome.sha256] = url
         try:
             links = links_of(body, outcome.content_type, outcome.final)
@@ -162,10 +162,10 @@ class _Crawl:
             canonical = self._canonicals.get(outcome.url, "") if not outcome.reason else ""
             original = self._finals.get(canonical, "")
             if canonical and original and not self._canonicals.get(original, canonical):
-                result.append(outcome.without("copy of its canonical page", canonical))
+                result.append(outcome.without(Reason("web.copy"), canonical))
                 continue
             if canonical and canonical in kept:
-                result.append(outcome.without("copy of its canonical page", f"{canonical}, as {kept[canonical]}"))
+                result.append(outcome.without(Reason("web.copy"), f"{canonical}, as {kept[canonical]}"))
                 continue
             if canonical:
                 kept[canonical] = outcome.url

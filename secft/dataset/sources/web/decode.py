@@ -10,6 +10,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from secft.reasons import Reason
+
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
@@ -39,14 +41,14 @@ class BadPage(ValueError):
     """A page that becomes no document.
 
     Attributes:
-        reason: a class of few values, for counting.
+        reason: why not.
         detail: what was found.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "") -> None:
         self.reason = reason
         self.detail = detail
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(f"{reason.text()}: {detail}")
 
 
 def decode_page(data: bytes, content_type: str = "") -> tuple[str, int]:
@@ -116,8 +118,8 @@ def parse_page(text: str) -> HtmlElement:
     try:
         tree = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.LxmlError, ValueError) as error:
-        raise BadPage("not HTML", str(error)[:200]) from None
+        raise BadPage(Reason("web.not_html"), str(error)[:200]) from None
     elements = sum(1 for _ in tree.iter())
     if elements > MAX_ELEMENTS:
-        raise BadPage("too many elements", f"{elements:,}, allowed are {MAX_ELEMENTS:,}")
+        raise BadPage(Reason("web.too_many_elements"), f"{elements:,}, allowed are {MAX_ELEMENTS:,}")
     return tree

@@ -16,6 +16,7 @@ from secft.dataset.sources.web.decode import BadPage, decode_page, parse_page
 from secft.dataset.sources.web.hidden import remove_hidden
 from secft.dataset.sources.web.main_text import find_main_text
 from secft.dataset.sources.web.shape import MARK, lift_shapes, plain_signs
+from secft.reasons import Reason
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -75,9 +76,9 @@ def extract_page(data: bytes, content_type: str = "") -> WebPage:
         lifted = lift_shapes(tree)
         blocks = tuple(_blocks(find_main_text(tree), lifted))
     except RecursionError:
-        raise BadPage("no main text", "nested too deeply") from None
+        raise BadPage(Reason("web.no_main_text"), "nested too deeply") from None
     if sum(len(block.text) for block in blocks if block.kind != "heading") < _LEAST:
-        raise BadPage("no main text")
+        raise BadPage(Reason("web.no_main_text"))
     return WebPage(title, language, date, blocks, hidden, replaced)
 
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from secft.dataset.sources.web.decode import BadPage
+from secft.reasons import Reason
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -33,7 +34,7 @@ def find_main_text(tree: HtmlElement) -> Any:
         rescued = _find(tree, fast=False)
         found = rescued if _length(rescued) > _length(found) else found
     if found is None:
-        raise BadPage("no main text")
+        raise BadPage(Reason("web.no_main_text"))
     return found.body
 
 
@@ -44,7 +45,7 @@ def _find(tree: HtmlElement, fast: bool) -> Any:
         # Its own guesses of title, author and date take three quarters of its time; given ones are read here.
         found = bare_extraction(tree, fast=fast, include_comments=False, include_formatting=True, with_metadata=False)
     except Exception as error:  # noqa: BLE001  # what hostile pages make it raise is not documented
-        raise BadPage("no main text", f"{type(error).__name__}: {str(error)[:200]}") from None
+        raise BadPage(Reason("web.no_main_text"), f"{type(error).__name__}: {str(error)[:200]}") from None
     return found if found is not None and found.body is not None else None
 
 

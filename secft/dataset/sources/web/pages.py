@@ -11,6 +11,7 @@ from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.web import WebSource
 from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import WebPage, extract_page
+from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import named_by_kind
 
@@ -39,7 +40,7 @@ class RawPage:
 def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Document]:
     """Yield the documents of a page; one without main text is a counted refusal."""
     if len(raw.data) > config.max_bytes:
-        log.refuse(raw.name, "too large", f"{len(raw.data):,} bytes, allowed are {config.max_bytes:,}")
+        log.refuse(raw.name, Reason("file.too_large"), f"{len(raw.data):,} bytes, allowed are {config.max_bytes:,}")
         return
     try:
         page = extract_page(raw.data, raw.content_type)

@@ -13,6 +13,7 @@ from secft.dataset.sources.web.snapshot import CrawlJournal
 from secft.errors import FetchError, FetchRefused
 from secft.net.addresses import Resolve, parse_address, resolve_host
 from secft.net.fetching import fetch
+from secft.reasons import Reason
 
 MAX_DELAY = 60.0
 """Longest pause between two requests that robots.txt may ask for (seconds); hosts that ask for more are left alone."""
@@ -68,7 +69,7 @@ class PoliteFetcher:
                 resolve=self._resolve,
             )
         except FetchError as error:
-            return self._journal.keep(FetchOutcome(url, reason=error.reason, detail=error.detail))
+            return self._journal.keep(FetchOutcome(url).without(error.reason, error.detail))
         sha256 = hashlib.sha256(response.body).hexdigest()
         if before is not None and (response.status, sha256) in ((_OK, before.sha256), (_NOT_MODIFIED, _EMPTY)):
             return self._journal.keep(before)
@@ -83,7 +84,7 @@ class PoliteFetcher:
             modified=response.headers.get("last-modified", "")[:100],
         )
         if response.status != _OK:
-            return self._journal.keep(outcome.without(f"status {response.status}", response.url))
+            return self._journal.keep(outcome.without(Reason("fetch.status", str(response.status)), response.url))
         return self._journal.keep(outcome, response.headers, response.body)
 
     def body(self, outcome: FetchOutcome) -> bytes:
@@ -100,12 +101,13 @@ class PoliteFetcher:
         """
         rules = self._rules(url)
         if isinstance(rules, FetchOutcome):
-            unheard = not rules.status and not rules.reason.startswith("status")
-            raise FetchRefused(rules.reason if unheard else "robots.txt", f"{rules.url}: {rules.reason} {rules.detail}")
+            answered = rules.status or rules.why.code == "fetch.status"
+            why = Reason("web.robots") if answered else rules.why
+            raise FetchRefused(why, f"{rules.url}: {rules.why.text()} {rules.detail}")
         if not rules.can_fetch(url, self._config.user_agent):
-            raise FetchRefused("robots.txt", url)
+            raise FetchRefused(Reason("web.robots"), url)
         if (rules.crawl_delay(self._config.user_agent) or 0) > MAX_DELAY:
-            raise FetchRefused("robots.txt", f"{url}: asks for more than {MAX_DELAY:g} s between requests")
+            raise FetchRefused(Reason("web.robots"), f"{url}: asks for more than {MAX_DELAY:g} s between requests")
 
     def _rules(self, url: str) -> Any:
         """Return the rules of an address's host, or what became of its robots.txt where it cannot be had."""

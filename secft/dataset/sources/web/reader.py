@@ -30,6 +30,7 @@ from secft.dataset.sources.web.record import FetchOutcome, read_body
 from secft.dataset.sources.web.snapshot import index_file, read_index
 from secft.errors import FetchRefused, InputError, Problem
 from secft.net.addresses import parse_address
+from secft.reasons import Reason
 from secft.records import Document
 
 SUFFIXES = (".html", ".htm", ".xhtml", ".html.gz", ".htm.gz", *archive.SUFFIXES)
@@ -73,14 +74,14 @@ def _read_part(config: WebSource, part: str, log: ReadLog) -> Iterator[Document]
     if part == CRAWLED:
         for outcome in _outcomes(config).values():
             if outcome.reason:
-                log.refuse(outcome.url, outcome.reason, outcome.detail)
+                log.refuse(outcome.url, outcome.why, outcome.detail)
     elif part.startswith(CRAWLED):
         outcome = _outcomes(config)[part.removeprefix(CRAWLED)]
         body = read_body(index_file(config).parent, outcome)
         raw = RawPage(outcome.url, body, outcome.content_type, url=outcome.final, fetched=outcome.fetched)
         yield from page_documents(config, raw, log)
     elif is_refused_link(config.paths, part):
-        log.refuse(part, "link out of the folder")
+        log.refuse(part, Reason("file.link_outside"))
     elif part.lower().endswith(archive.SUFFIXES):
         for raw in archive.archived_pages(config, part, log):
             yield from page_documents(config, raw, log)
@@ -91,12 +92,12 @@ def _read_part(config: WebSource, part: str, log: ReadLog) -> Iterator[Document]
 def _read_file(config: WebSource, part: str, log: ReadLog) -> Iterator[Document]:
     name, size = shown_name(config.paths, part), Path(part).stat().st_size
     if size > config.max_bytes:
-        log.refuse(name, "too large", f"{size:,} bytes, allowed are {config.max_bytes:,}")
+        log.refuse(name, Reason("file.too_large"), f"{size:,} bytes, allowed are {config.max_bytes:,}")
         return
     try:
         data = read_input(Path(part), EXPECTED, limit=config.max_bytes)
     except InputError as error:
-        log.refuse(name, "cannot be read", str(error))
+        log.refuse(name, Reason("file.unreadable"), str(error))
         return
     yield from page_documents(config, RawPage(name, data, path=part), log)
 
@@ -122,7 +123,7 @@ def _problems(config: WebSource, key: str) -> list[Problem]:
             try:
                 parse_address(url)
             except FetchRefused as error:
-                problems.append(Problem(f"{key}.{name}", f"{error.reason}: {error.detail}", url))
+                problems.append(Problem(f"{key}.{name}", str(error), url))
     return problems + (paths_problems(config.paths, f"{key}.paths") if config.paths else [])
 
 

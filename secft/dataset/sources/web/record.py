@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from secft.errors import InputError
+from secft.reasons import Reason, read_reason
 
 _LEFT_OUT = ("content-encoding", "transfer-encoding", "content-length", "connection", "set-cookie")
 
@@ -23,7 +24,7 @@ class FetchOutcome:
         url: the address in its normal form.
         final: where redirects led to, or an empty string.
         status: HTTP status, 0 without an answer.
-        reason: why it is no page, or an empty string.
+        reason: why it is no page: the spelling of a reason, or an empty string.
         detail: what the reason is about.
         file: WARC file with the answer, or an empty string.
         offset: where its record begins in the file.
@@ -49,9 +50,14 @@ class FetchOutcome:
     etag: str = ""
     modified: str = ""
 
-    def without(self, reason: str, detail: str) -> FetchOutcome:
+    def without(self, reason: Reason, detail: str) -> FetchOutcome:
         """Return the same address as one that becomes no page."""
-        return replace(self, reason=reason, detail=detail)
+        return replace(self, reason=str(reason), detail=detail)
+
+    @property
+    def why(self) -> Reason:
+        """The reason; its code is empty for a page."""
+        return read_reason(self.reason)
 
 
 def write_record(stream: BinaryIO, outcome: FetchOutcome, headers: Mapping[str, str], body: bytes) -> None:

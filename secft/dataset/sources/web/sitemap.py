@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from secft.dataset.sources.reading.xml import XmlError, local_name, outermost, xml_head
 from secft.dataset.sources.web.decode import BadPage
+from secft.reasons import Reason
 
 MAX_BYTES = 50 << 20
 """Largest sitemap after decompression, as the protocol (sitemaps.org) allows."""
@@ -39,12 +40,12 @@ def read_sitemap(data: bytes) -> Sitemap:
         root = xml_head(unpacked, doctype=True).root
         entries = list(_addresses(unpacked)) if root in ("sitemapindex", "urlset") else []
     except XmlError as error:
-        raise BadPage("not a sitemap", str(error)[:200]) from None
+        raise BadPage(Reason("web.not_sitemap"), str(error)[:200]) from None
     if root == "sitemapindex":
         return Sitemap((), tuple(entries))
     if root == "urlset":
         return Sitemap(tuple(entries), ())
-    raise BadPage("not a sitemap", f"its root element is {root[:80]!r}")
+    raise BadPage(Reason("web.not_sitemap"), f"its root element is {root[:80]!r}")
 
 
 def _addresses(data: bytes) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _unpacked(data: bytes) -> bytes:
     try:
         unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, MAX_BYTES + 1)
     except zlib.error as error:
-        raise BadPage("not a sitemap", f"broken gzip ({error})") from None
+        raise BadPage(Reason("web.not_sitemap"), f"broken gzip ({error})") from None
     if len(unpacked) > MAX_BYTES:
-        raise BadPage("not a sitemap", f"larger than {MAX_BYTES:,} bytes")
+        raise BadPage(Reason("web.not_sitemap"), f"larger than {MAX_BYTES:,} bytes")
     return unpacked

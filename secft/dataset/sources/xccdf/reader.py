@@ -26,6 +26,7 @@ from secft.dataset.sources.xccdf.benchmark import Benchmark, is_true, read_bench
 from secft.dataset.sources.xccdf.elements import EXPECTED, BenchmarkElement, elements
 from secft.dataset.sources.xccdf.prose import prose, script, short_id, stig_parts
 from secft.errors import InputError, Problem
+from secft.reasons import Reason
 from secft.records import Document
 
 SUFFIXES = (".xml", ".xml.gz")
@@ -177,11 +178,11 @@ def _of_file(config: XccdfSource, path: str, seen: dict[str, str], log: ReadLog)
         fields = _fields(rule)
         name = f"xccdf:{fields['benchmark']['id']}#{fields['rule']}"
         if not fields["rule"]:
-            log.refuse(f"{clean(path)}#{count}", "no id")
+            log.refuse(f"{clean(path)}#{count}", Reason("record.no_id"))
         elif not rule.title() or not fields["description"]:
-            log.refuse(name, "no title" if not rule.title() else "no description")
+            log.refuse(name, Reason("record.no_title") if not rule.title() else Reason("record.no_description"))
         elif name in seen:
-            log.refuse(name, "the same rule of the same benchmark again", f"{clean(path)}; read in {seen[name]}")
+            log.refuse(name, Reason("xccdf.repeated"), f"{clean(path)}; read in {seen[name]}")
         else:
             seen[name] = clean(path)
             yield Document(
@@ -208,7 +209,7 @@ def _read(config: XccdfSource, log: ReadLog) -> Iterator[Document]:
         InputError: a path does not exist, or no file holds a rule.
     """
     for link in refused_links(config.paths, SUFFIXES):
-        log.refuse(clean(link), "a link that leads out of the folder")
+        log.refuse(clean(link), Reason("file.link_outside"))
     seen: dict[str, str] = {}
     failures: list[str] = []
     for path in expand_paths(config.paths, SUFFIXES):
@@ -216,7 +217,7 @@ def _read(config: XccdfSource, log: ReadLog) -> Iterator[Document]:
             yield from _of_file(config, path, seen, log)
         except InputError as error:
             failures.append(str(error))
-            reason = "not an XCCDF benchmark" if isinstance(error, _NoBenchmarkError) else "broken file"
+            reason = Reason("xccdf.not_benchmark") if isinstance(error, _NoBenchmarkError) else Reason("file.broken")
             log.refuse(clean(path), reason, clean(str(error)))
     if not seen:
         shown = "; ".join(failures[:3]) or "no file"

@@ -83,7 +83,7 @@ def test_fields_and_text(tmp_path: Path) -> None:
         mitigates(2, 5),
         mitigates(2, 5),
         mitigates(77, 5),
-        "not an object",
+        "not a JSON object",
     )
     found, log = read(CapecSource(path=write(tmp_path / "capec.json.gz", gzip.compress(content))))
     assert [document.id for document in found] == ["CAPEC-5", "CAPEC-7", "CAPEC-9"]
@@ -115,7 +115,7 @@ def test_fields_and_text(tmp_path: Path) -> None:
     whole = json.dumps([document.text, fields])
     assert "Step one" not in whole
     assert "payload" not in whole
-    assert log.tally.dropped == {"status Deprecated": 1}
+    assert log.tally.dropped == {"record.status Deprecated": 1}
 
 
 def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
@@ -134,13 +134,13 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
     assert [document.id for document in found] == ["CAPEC-1", "CAPEC-8"]
     assert found[1].text.encode() == b"A ? surrogate."
     assert log.tally.dropped == {
-        "its id was used before": 1,
-        "no valid id": 1,
-        "no name or description": 3,
-        "revoked": 1,
-        "status Obsolete": 1,
+        "record.repeated_id": 1,
+        "record.no_id": 1,
+        "capec.incomplete": 3,
+        "record.revoked": 1,
+        "record.status Obsolete": 1,
     }
-    assert {"record": "CAPEC-6", "reason": "status Obsolete"} in log.refused
+    assert {"record": "CAPEC-6", "reason": "record.status Obsolete"} in log.refused
 
 
 @pytest.mark.parametrize(

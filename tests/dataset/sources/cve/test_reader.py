@@ -230,8 +230,8 @@ def test_what_is_not_in_use_is_refused(tmp_path: Path) -> None:
     ]  # fmt: skip
     found, log = read(*paths)
     assert [document.id for document in found] == ["CVE-2030-0001"]
-    assert log.tally.dropped == {"rejected": 3, "reserved": 2, "no English description": 1, "not a CVE record": 4}
-    assert {"record": "CVE-2030-0006", "reason": "rejected", "detail": "Withdrawn."} in log.refused
+    assert log.tally.dropped == {"cve.rejected": 3, "cve.reserved": 2, "cve.no_description": 1, "cve.not_record": 4}
+    assert {"record": "CVE-2030-0006", "reason": "cve.rejected", "detail": "Withdrawn."} in log.refused
 
 
 def test_nvd_wins_then_the_latest_change_whatever_the_order(tmp_path: Path) -> None:
@@ -252,9 +252,9 @@ def test_nvd_wins_then_the_latest_change_whatever_the_order(tmp_path: Path) -> N
             ("CVE-2030-0003", "A bad thing."),
         ]
         assert log.tally.dropped == {
-            "another entry of this CVE is preferred": 3,
-            "the same entry again": 1,
-            "rejected": 1,
+            "cve.superseded": 3,
+            "cve.repeated": 1,
+            "cve.rejected": 1,
         }
         assert log.tally.seen == 7
         assert expected in (None, found)
@@ -280,10 +280,10 @@ def test_folders_archives_lines_and_gzip(tmp_path: Path) -> None:
     found, log = read(*(str(tmp_path / name) for name in ("cves", "nvd.json.gz", "cves.jsonl", "all.zip")))
     assert [int(document.id[-1]) for document in found] == [1, 2, 3, 4, 5, 6, 7]
     assert log.tally.dropped == {
-        "not a CVE record": 2,
-        "broken line": 1,
-        "broken file": 1,
-        "an archive inside an archive": 1,
+        "cve.not_record": 2,
+        "file.broken_line": 1,
+        "file.broken": 1,
+        "archive.nested": 1,
     }
 
 
@@ -306,7 +306,7 @@ def test_a_truncated_feed_keeps_what_came_before(tmp_path: Path) -> None:
     (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04" + bytes(50))
     found, log = read(*(str(tmp_path / name) for name in ("cut.json", "cut.gz", "cut.zip")))
     assert {document.id for document in found} >= {"CVE-2030-0001", "CVE-2030-0002"}
-    assert log.tally.dropped["broken file"] == 3
+    assert log.tally.dropped["file.broken"] == 3
 
 
 def test_text_that_is_no_unicode_can_be_written(tmp_path: Path) -> None:

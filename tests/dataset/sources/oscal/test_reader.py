@@ -98,13 +98,18 @@ def test_refusals_are_counted(tmp_path: Path) -> None:
             control("ac-4", props=[prop("status", "Withdrawn")], links=[{"rel": "incorporated-into", "href": "#ac-1"}]),
             control("ac-5", statement=" "),
             control(""),
-            "not an object",  # type: ignore[arg-type]
+            "not a JSON object",  # type: ignore[arg-type]
             control("ac-6", props="no", params=3, links=[1], controls={}),
         ),
     )
     assert [document.id for document in found] == ["AC-1", "AC-6"]
-    assert log.tally.dropped == {"its id was used before": 1, "withdrawn": 1, "no statement": 1, "no id": 1}
-    assert {"record": "AC-4", "reason": "withdrawn", "detail": "now in AC-1"} in log.refused
+    assert log.tally.dropped == {
+        "record.repeated_id": 1,
+        "record.withdrawn": 1,
+        "oscal.no_statement": 1,
+        "record.no_id": 1,
+    }
+    assert {"record": "AC-4", "reason": "record.withdrawn", "detail": "now in AC-1"} in log.refused
 
 
 def test_endless_parameters_and_parts_are_refused(tmp_path: Path) -> None:
@@ -125,7 +130,7 @@ def test_endless_parameters_and_parts_are_refused(tmp_path: Path) -> None:
         ),
     )
     assert [document.id for document in found] == ["AC-4"]
-    assert log.tally.dropped == {"nested too deeply": 3}
+    assert log.tally.dropped == {"record.too_deep": 3}
 
 
 def test_controls_of_another_catalogue_keep_their_ids(tmp_path: Path) -> None:

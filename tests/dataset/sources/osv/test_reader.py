@@ -220,19 +220,19 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
         "RUSTSEC-2030-0001",
     ]
     assert log.tally.dropped == {
-        "its id was used before": 1,
-        "not an object": 1,
-        "withdrawn": 1,
-        "no valid id": 1,
-        "no summary or details": 1,
-        "not valid JSON": 3,
-        "not valid YAML": 1,
-        "too long details": 2,
-        "not an advisory of RustSec": 3,
-        "a file that cannot be read": 1,
-        "unsafe name in an archive": 1,
+        "record.repeated_id": 1,
+        "record.not_object": 1,
+        "record.withdrawn": 1,
+        "record.no_id": 1,
+        "osv.no_text": 1,
+        "record.not_json": 3,
+        "record.not_yaml": 1,
+        "osv.long_details": 2,
+        "osv.not_rustsec": 3,
+        "file.unreadable": 1,
+        "archive.unsafe_name": 1,
     }
-    assert {"record": "GO-2030-0004", "reason": "withdrawn"} in log.refused
+    assert {"record": "GO-2030-0004", "reason": "record.withdrawn"} in log.refused
 
 
 def test_a_named_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_published_advisories(place: Path) -> None:
         "RUSTSEC-": sum("\nwithdrawn = " not in row["text"] and '\nid = "RUSTSEC-' in row["text"] for row in rust),
     }
     assert sum(name.startswith("OSV:CVE-") for name in ids) == len(found) - sum(counts.values())
-    assert log.tally.dropped == {"withdrawn": sum(map(len, rows.values())) - len(found)}
+    assert log.tally.dropped == {"record.withdrawn": sum(map(len, rows.values())) - len(found)}
     by_id = {document.id: document for document in found}
     for row in go:
         if "withdrawn" in row:

@@ -99,7 +99,7 @@ def test_sections_of_a_cheat_sheet(tmp_path: Path) -> None:
     assert found[1].text.endswith("```python\nhash(password)\n```")
     assert max(len(document.text) for document in found) <= 200 * 4
     assert not [document.id for document in found if "References" in document.title]
-    assert log.tally.dropped in ({}, {"too short a section": 1})
+    assert log.tally.dropped in ({}, {"owasp.short_section": 1})
 
 
 def test_folder_archive_and_lines_give_the_same(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_version_4_has_its_own_ids(tmp_path: Path) -> None:
         assert (document.id, document.fields["level"]) == ("ASVS-4.0-V1.2.1", 2)
         assert document.fields["cwes"] == ["CWE-116", "CWE-79"]
         assert document.source_version == "ASVS 4.0"
-        assert log.tally.dropped.get("a requirement that was deleted or moved", 0) == (name == "a.md")
+        assert log.tally.dropped.get("owasp.moved_requirement", 0) == (name == "a.md")
 
 
 def test_every_refusal_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,18 +235,18 @@ def test_every_refusal_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (folder / "etc.md").symlink_to("/etc/hostname")
     found, log = read(OwaspSource(paths=[str(folder)]))
     assert {document.fields["file"] for document in found} == {"docs/good.md", "docs/twice.csv"}
-    log.tally.dropped.pop("too short a section", None)
+    log.tally.dropped.pop("owasp.short_section", None)
     assert log.tally.dropped == {
-        "not a guide by its name": 2,
-        "deprecated": 1,
-        "too short: empty, or moved elsewhere": 1,
-        "left out by source.owasp.exclude": 1,
-        "too long a text": 1,
-        "not a catalogue of ASVS": 4,
-        "its id was used before": 1,
-        "a line without path and text": 1,
-        "a file that cannot be read": 2,
-        "a link that leads out of the folder": 1,
+        "owasp.not_guide": 2,
+        "record.deprecated": 1,
+        "owasp.short_text": 1,
+        "owasp.excluded": 1,
+        "owasp.long_text": 1,
+        "owasp.not_asvs": 4,
+        "record.repeated_id": 1,
+        "owasp.no_path": 1,
+        "file.unreadable": 2,
+        "file.link_outside": 1,
     }
 
 
@@ -269,7 +269,7 @@ def test_published_cheat_sheets(place: Path) -> None:
     with tarfile.open(place) as archive:
         texts = {item.name: archive.extractfile(item).read().decode() for item in archive if item.isfile()}  # type: ignore[union-attr]
     files = {document.fields["file"] for document in found}
-    refused = {row["record"] for row in log.refused if row["reason"] != "too short a section"}
+    refused = {row["record"] for row in log.refused if row["reason"] != "owasp.short_section"}
     assert files | refused == set(texts)
     assert len(refused) == (5 if is_full(place) else 0)
     assert not files & refused

@@ -66,7 +66,7 @@ def test_texts_become_guides(kind: str, tmp_path: Path) -> None:
         {"body": " ", "head": "Empty", "url": "", "license": ""},
     ]
     config = make(kind, tmp_path, rows, fields={"body": "text", "head": "title"}, license="mit")
-    with pytest.raises(InputError, match="no text"):
+    with pytest.raises(InputError, match="an empty text"):
         read(config)
     setattr(config, "max_bad_lines" if kind == "jsonl" else "max_bad_rows", 1)
     found, log = read(config)
@@ -76,7 +76,7 @@ def test_texts_become_guides(kind: str, tmp_path: Path) -> None:
     ]
     assert found[0].text == "Patch early.\n\nPatch often."
     assert found[0].fields == {"parent": ""}
-    assert log.tally.dropped == {"no text": 1}
+    assert log.tally.dropped == {"chat_record.no_text": 1}
 
 
 @both
@@ -209,7 +209,7 @@ def test_a_line_of_100_megabytes_is_not_held(tmp_path: Path) -> None:
             stream.write("a" * (1 << 20))
         stream.write('", "assistant": "b"}\n' + json.dumps(CHAT) + "\n")
     line, added = memory_of(LONG_LINE, str(tmp_path / "x.jsonl"))
-    assert line == "2 {'longer than 4,194,304 bytes': 1}"
+    assert line == "2 {'record.too_long 4,194,304': 1}"
     assert added < 40 << 10
 
 
@@ -225,7 +225,7 @@ def test_files_folders_and_names(tmp_path: Path) -> None:
         "parquet:deep/part9.parquet#0000002",
         "parquet:part10.parquet#0000001",
     ]
-    assert log.tally.dropped == {"a link that leads out of the folder": 1}
+    assert log.tally.dropped == {"file.link_outside": 1}
     twins = [parquet(tmp_path / name / "x.parquet", [CHAT]) for name in "ab"]
     found, _ = read(ParquetSource(paths=twins))
     assert [document.id for document in found] == [f"parquet:{path}#0000001" for path in twins]
@@ -258,7 +258,7 @@ def test_a_damaged_place_ends_a_file(tmp_path: Path) -> None:
         read(ParquetSource(paths=[str(path)]))
     found, log = read(ParquetSource(paths=[str(path)], max_bad_rows=1))
     assert 1000 <= len(found) < 5000
-    assert log.tally.dropped == {"the file is broken from here on": 1}
+    assert log.tally.dropped == {"file.broken_rest": 1}
 
 
 def test_no_rows_is_an_error(tmp_path: Path) -> None:

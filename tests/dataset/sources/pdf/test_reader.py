@@ -327,21 +327,21 @@ LOOP = raw_pdf(
 )
 
 
-STOPPED = ("out of memory", "timed out", "crashed")
+STOPPED = ("process.out_of_memory", "process.timed_out", "process.crashed")
 """A library that gets no memory may end its process in any of these ways; what counts is that ours goes on."""
 
 
 @pytest.mark.parametrize(
     ("content", "reasons"),
     [
-        pytest.param(encrypted, ["encrypted"], id="encrypted"),
-        pytest.param(lambda: b"", ["not a readable PDF"], id="empty"),
-        pytest.param(lambda: b"%PDF-1.7\n" + b"\x00\xff nonsense" * 500, ["not a readable PDF"], id="broken"),
-        pytest.param(lambda: b"<html><body>no</body></html>", ["not a readable PDF"], id="html"),
-        pytest.param(image_only, ["no text"], id="image only"),
-        pytest.param(lambda: LOOP, ["not a readable PDF", "no text"], id="page tree loop"),
-        pytest.param(lambda: raw_pdf([CATALOG, b"<< /Type /Pages /Kids [2 0 R] /Count 99999 >>"]), ["too many pages"],
-                     id="claims many pages"),
+        pytest.param(encrypted, ["pdf.encrypted"], id="encrypted"),
+        pytest.param(lambda: b"", ["pdf.unreadable"], id="empty"),
+        pytest.param(lambda: b"%PDF-1.7\n" + b"\x00\xff nonsense" * 500, ["pdf.unreadable"], id="broken"),
+        pytest.param(lambda: b"<html><body>no</body></html>", ["pdf.unreadable"], id="html"),
+        pytest.param(image_only, ["pdf.no_text"], id="image only"),
+        pytest.param(lambda: LOOP, ["pdf.unreadable", "pdf.no_text"], id="page tree loop"),
+        pytest.param(lambda: raw_pdf([CATALOG, b"<< /Type /Pages /Kids [2 0 R] /Count 99999 >>"]),
+                     ["pdf.too_many_pages"], id="claims many pages"),
         pytest.param(lambda: one_page(inflating(b" " * 16, 1 << 30)), STOPPED, id="bomb"),
         pytest.param(lambda: one_page(inflating(b"BT /F1 9 Tf 9 9 Td (ab) Tj ET   ", 256 << 20)),
                      STOPPED, id="bomb of text"),
@@ -369,11 +369,11 @@ def test_limits_and_links_are_counted(tmp_path: Path) -> None:
     (folder / "link.pdf").symlink_to(tmp_path / "out.pdf")
     documents, log = read(folder)
     assert len(documents) == 1
-    assert log.tally.dropped == {"link out of the folder": 1}
-    assert read(good, max_bytes=100)[1].tally.dropped == {"larger than max_bytes": 1}
+    assert log.tally.dropped == {"file.link_outside": 1}
+    assert read(good, max_bytes=100)[1].tally.dropped == {"file.too_large": 1}
     two = paper(tmp_path, lambda document: document.add_page(), name="two.pdf")
-    assert read(two, max_pages=1)[1].tally.dropped == {"too many pages": 1}
-    assert read(good, timeout=0.001)[1].tally.dropped == {"timed out": 1}
+    assert read(two, max_pages=1)[1].tally.dropped == {"pdf.too_many_pages": 1}
+    assert read(good, timeout=0.001)[1].tally.dropped == {"process.timed_out": 1}
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match=r"no file ends in \.pdf"):
         read(tmp_path / "none")

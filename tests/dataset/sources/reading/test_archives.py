@@ -67,9 +67,9 @@ def test_tar(tmp_path: Path, pack: type[bytes]) -> None:
     found, dropped = unpack(path)
     assert [(item.name, item.text) for item in found] == [("a/b.md", "text"), ("z.md", "\N{REPLACEMENT CHARACTER}")]
     assert dropped == {
-        "unsafe name in an archive": 5,
-        "not a plain file in an archive": 3,
-        "comes twice in the archive": 1,
+        "archive.unsafe_name": 5,
+        "archive.not_plain": 3,
+        "archive.repeated": 1,
     }
 
 
@@ -79,7 +79,7 @@ def test_tar_that_hides_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path.write_bytes(gzip.compress(tar_of(("big.md", b"a" * 5_000_000), ("b.md", b"b"))))
     found, dropped = unpack(path)
     assert [item.name for item in found] == ["b.md"]
-    assert dropped == {"too large a file in an archive": 1}
+    assert dropped == {"archive.too_large": 1}
     header = tarfile.TarInfo("c.md")
     header.pax_headers = {"comment": "a" * 20_000_000}
     path.write_bytes(gzip.compress(tar_of(header)))
@@ -106,9 +106,9 @@ def test_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, dropped = unpack(path)
     assert [item.name for item in found] == ["a/b.md", "broken.md"]
     assert dropped == {
-        "unsafe name in an archive": 2,
-        "not a plain file in an archive": 1,
-        "too large a file in an archive": 1,
+        "archive.unsafe_name": 2,
+        "archive.not_plain": 1,
+        "archive.too_large": 1,
     }
     monkeypatch.setattr(archives, "MAX_ARCHIVE", 5)
     with pytest.raises(InputError, match="larger than"):
@@ -123,7 +123,7 @@ def test_a_damaged_member_of_a_zip_is_counted(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"good words", b"gOOd words"))
     found, dropped = unpack(path)
     assert [item.name for item in found] == ["b.md"]
-    assert dropped == {"broken file in an archive": 1}
+    assert dropped == {"archive.broken": 1}
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 nonsense", tar_of(("a.md", b"b" * 9000))[:2000]])
@@ -150,7 +150,7 @@ def test_lines_of_files_and_of_records(tmp_path: Path) -> None:
         ("a/b.md", "one ?", None),
         ("a.jsonl.gz:2", "", {"id": "X-1"}),
     ]
-    assert dropped == {"not a JSON object": 1, "not valid JSON": 2, "unsafe name in an archive": 1}
+    assert dropped == {"record.not_object": 1, "record.not_json": 2, "archive.unsafe_name": 1}
 
 
 def test_a_file_is_itself(tmp_path: Path) -> None:

@@ -150,17 +150,17 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
     found, log = read(SigmaSource(paths=[str(folder)]))
     assert [document.id for document in found] == [f"sigma:{ID}1", f"sigma:{ID}1", f"sigma:{ID}3"]
     assert log.tally.dropped == {
-        "status deprecated": 1,
-        "status unsupported": 1,
-        "no valid id": 1,
-        "no title, logsource or detection": 1,
-        "no description": 1,
-        "not a rule": 2,
-        "a correlation of rules": 1,
-        "part of a collection of rules": 1,
-        "not valid YAML": 3,
-        "a file that cannot be read": 1,
-        "a link that leads out of the folder": 1,
+        "record.status deprecated": 1,
+        "record.status unsupported": 1,
+        "record.no_id": 1,
+        "sigma.incomplete": 1,
+        "record.no_description": 1,
+        "sigma.not_rule": 2,
+        "sigma.correlation": 1,
+        "sigma.collection": 1,
+        "record.not_yaml": 3,
+        "file.unreadable": 1,
+        "file.link_outside": 1,
     }
     assert {row["record"] for row in log.refused} >= {"rules/old.yml", "rules/blank.yml", "rules/out.yml"}
 
@@ -169,7 +169,7 @@ def test_a_rule_that_comes_twice_in_a_file(tmp_path: Path) -> None:
     line = json.dumps({"path": "a.yml", "text": RULE})
     found, log = read(SigmaSource(paths=[write(tmp_path / "a.jsonl", f"{line}\n{line}\n")]))
     assert len(found) == 1
-    assert log.tally.dropped == {"its id was used before": 1}
+    assert log.tally.dropped == {"record.repeated_id": 1}
 
 
 def test_a_named_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

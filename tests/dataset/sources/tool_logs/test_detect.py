@@ -82,7 +82,7 @@ SARIF = {
 
 def test_sarif(tmp_path: Path) -> None:
     found, dropped = fields_of(tmp_path, SARIF)
-    assert dropped == {"check without finding": 2, "suppressed by its owner": 1}
+    assert dropped == {"tool_log.passed_check": 2, "tool_log.suppressed": 1}
     first, second, third = found
     assert first["tool"] == "code-ql"
     assert (first["rule"], first["title"]) == ("py/sql-injection", "SQL query built from user input")
@@ -138,7 +138,7 @@ def test_burp_marks_and_payloads(tmp_path: Path) -> None:
     )
     report = f'<issues burpVersion="2">{issue.format("Medium")}{issue.format("False positive")}</issues>'
     (found,), dropped = fields_of(tmp_path, report)
-    assert dropped == {"marked a false positive": 1}
+    assert dropped == {"tool_log.false_positive": 1}
     assert found["payload_omitted"]
     assert "the q parameter" in found["description"]
     assert "abc12" not in found["description"]
@@ -152,7 +152,7 @@ def test_nikto_csv_and_list_of_hosts(tmp_path: Path) -> None:
     )
     (found,), dropped = fields_of(tmp_path, text)
     assert (found["tool"], found["target"], found["evidence"]) == ("nikto", "a.example:443", "GET /x?a")
-    assert (found["title"], dropped) == ('Header "X" is missing.', {"row about the host": 1})
+    assert (found["title"], dropped) == ('Header "X" is missing.', {"tool_log.about_host": 1})
     host = {
         "host": "a.example",
         "port": "80",
@@ -238,7 +238,7 @@ def test_testssl_json_flat_and_pretty(tmp_path: Path) -> None:
     assert [(item["target"], item["cves"], item["cwes"]) for item in found] == [
         ("a.example/10.0.0.1:443", ["CVE-2011-3389"], ["CWE-20"])
     ]
-    assert dropped == {"check without finding": 1}
+    assert dropped == {"tool_log.passed_check": 1}
     server = {"targetHost": "a.example", "ip": "10.0.0.1", "port": "443", "vulnerabilities": [record], "protocols": []}
     (pretty,), _ = fields_of(tmp_path, {"Invocation": "testssl", "scanResult": [server]})
     assert pretty == found[0]
@@ -255,7 +255,7 @@ def test_trivy_secrets_and_licences(tmp_path: Path) -> None:
         "Misconfigurations": [{"ID": "X", "Status": "PASS"}, {"ID": "Y", "Status": "FAIL", "Severity": "LOW"}],
     }  # fmt: skip
     found, dropped = fields_of(tmp_path, {"SchemaVersion": 2, "ArtifactName": "image:1", "Results": [result]})
-    assert dropped == {"check without finding": 1}
+    assert dropped == {"tool_log.passed_check": 1}
     by_rule = {item["rule"]: item for item in found}
     assert set(by_rule) == {"aws", "license:GPL-3.0", "Y"}
     assert (by_rule["aws"]["target"], by_rule["aws"]["severity"]) == ("image:1 app/.env:3", "critical")
@@ -289,14 +289,14 @@ def test_marked_results(tmp_path: Path) -> None:
         "<nvt oid='1'><name>A</name></nvt><threat>{}</threat><severity>7.5</severity>"
         "<detection><result id='2'/></detection></result></results></report></report>"
     )
-    assert fields_of(tmp_path, openvas.format("False Positive"))[1]["marked a false positive"] == 1
+    assert fields_of(tmp_path, openvas.format("False Positive"))[1]["tool_log.false_positive"] == 1
     (found,), dropped = fields_of(tmp_path, openvas.format(""))
     assert (found["severity"], dropped) == ("high", {})
     semgrep = {"results": [{"check_id": "a", "path": "x", "extra": {"is_ignored": True}}], "errors": []}
-    assert fields_of(tmp_path, semgrep)[1]["suppressed by its owner"] == 1
+    assert fields_of(tmp_path, semgrep)[1]["tool_log.suppressed"] == 1
     assert fields_of(tmp_path, "Target URL,Place,Parameter,Technique(s),Note(s)\nhttp://a.example/,,,,\n") == (
         [],
-        {"check without finding": 1, "report without findings": 1},
+        {"tool_log.passed_check": 1, "tool_log.no_findings": 1},
     )
 
 
@@ -344,7 +344,7 @@ def test_plain_records(tmp_path: Path) -> None:
         {"message": "Open redirect", "risk": "low", "file": "a.py", "line": 3, "cve": ["CVE-2020-1234"]},
     ]  # fmt: skip
     found, dropped = fields_of(tmp_path, "\n".join(map(json.dumps, records)))
-    assert dropped == {"record without finding": 1}
+    assert dropped == {"tool_log.no_finding": 1}
     first, second = found
     assert (first["tool"], first["severity"], first["cwes"]) == ("my-scanner", "medium", ["CWE-521"])
     assert (first["target"], first["payload_omitted"]) == ("http://a.example/p?token", True)

@@ -178,10 +178,10 @@ def test_each_report_has_as_many_findings_as_counted_independently(path: Path) -
 def test_each_report_becomes_documents_or_reasons(path: Path) -> None:
     documents, log = documents_of(path)
     found, dropped = len(findings(path)), log.tally.dropped
-    assert len(documents) + dropped.get("duplicate finding", 0) == found
-    assert bool(found) != ("report without findings" in dropped or "scan failed" in dropped)
-    known = {"duplicate finding", "report without findings", "scan failed", "check without finding"}
-    known |= {"record without finding"}  # One package of a Trivy report, without a vulnerability.
+    assert len(documents) + dropped.get("tool_log.repeated", 0) == found
+    assert bool(found) != ("tool_log.no_findings" in dropped or "tool_log.failed_scan" in dropped)
+    known = {"tool_log.repeated", "tool_log.no_findings", "tool_log.failed_scan", "tool_log.passed_check"}
+    known |= {"tool_log.no_finding"}  # One package of a Trivy report, without a vulnerability.
     assert dropped.keys() <= known
     assert all(document.kind == "finding" and document.path == str(path) for document in documents)
 
@@ -194,7 +194,7 @@ def test_a_report_that_is_cut_off_is_never_taken_for_whole(tmp_path: Path, share
         if open_report(data, 1 << 22).kind in ("xml", "object", "list"):
             (tmp_path / path.name).write_bytes(data[: int(len(data) * share)])
             documents, log = documents_of(tmp_path / path.name)
-            assert log.tally.dropped["truncated report"] == 1, path.name
+            assert log.tally.dropped["tool_log.truncated"] == 1, path.name
             assert len(documents) <= len(findings(path))
             cut += 1
     assert cut == (54 if is_full(REAL) else 12)
@@ -293,9 +293,9 @@ def test_a_folder_is_read_once_and_the_same_under_other_names(tmp_path: Path) ->
     documents, log = read(ToolLogsSource(paths=[str(REAL)], license="BSD-3-Clause"))
     found = sum(len(findings(path)) for path in REPORTS)
     dropped = log.tally.dropped
-    assert len(documents) + dropped["duplicate finding"] == found
+    assert len(documents) + dropped["tool_log.repeated"] == found
     assert len({document.id for document in documents}) == len(documents)
-    assert dropped["report without findings"] == 12
+    assert dropped["tool_log.no_findings"] == 12
     assert {document.license for document in documents} == {"BSD-3-Clause"}
     # Names say nothing: neither which tool it was nor in which notation it wrote.
     for number, path in enumerate(REPORTS):
@@ -316,6 +316,6 @@ def test_shards_give_what_reading_in_one_go_gives(tmp_path: Path) -> None:
     rows = list(read_jsonl(tmp_path / "documents.jsonl"))
     assert [row["id"] for row in rows] == [document.id for document in documents]
     assert summary["sources"]["tool_logs"]["dropped"] == dict(sorted(log.tally.dropped.items()))
-    assert {"duplicate finding", "over the limit of the source"} <= set(log.tally.dropped)
+    assert {"tool_log.repeated", "record.over_limit"} <= set(log.tally.dropped)
     where = {row["id"]: row["path"] for row in rows}
     assert where == {document.id: document.path for document in documents}, "the first report keeps a finding"

@@ -56,42 +56,42 @@ DEEP = {"results": [{"check_id": "x"}], "errors": []}
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "report without findings"),
-        (b" \n\t ", "report without findings"),
-        (b"null", "report without findings"),
-        (b"[]\n", "report without findings"),
-        (b"\xef\xbb\xbf", "report without findings"),
-        (b'{"results": [], "errors": []}', "report without findings"),
-        (b"hello, world\n", "format not recognised"),
-        (b"a,b,c\n1,2,3\n", "format not recognised"),
-        (b"{}", "format not recognised"),
-        (b'{"a": 1}', "format not recognised"),
-        (b"<html><body>report</body></html>", "format not recognised"),
-        (b"<a/>", "format not recognised"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "format not recognised"),
-        (b"<!-- only a comment -->", "truncated report"),
-        (b"<issues burpVer", "truncated report"),
-        (b"<issues><a></b></issues>", "format not recognised"),
-        (b'<issues burpVersion="1"><issue></nope></issue></issues>', "broken report"),
-        (b"< nonsense", "broken report"),
-        (b'{"results": [{"check_id": "x", "pa', "truncated report"),
-        (b'{"results": [{"check_id": tru', "truncated report"),
-        (b'{"results": [1, 2,', "truncated report"),
-        (b'{"results": oops, "errors": [], "more": "text text text"}', "broken report"),
-        (b"[" * 200_000, "broken report"),
-        (b'{"a":' * 200_000, "broken report"),
-        (b'{"n": ' + b"9" * 10_000 + b"}", "broken report"),
-        (f"{BOMB}<issues burpVersion='1'>&b;</issues>".encode(), "XML with entities refused"),
-        (f"{OUTSIDE}<issues burpVersion='1'>&a;</issues>".encode(), "XML with entities refused"),
-        (f"{PARAMETER}<issues burpVersion='1'></issues>".encode(), "XML with entities refused"),
-        (f"{BOMB}<issues burpVersion='1'>&b;</issues>".encode("utf-16"), "XML with entities refused"),
-        (b'<issues burpVersion="1">' + b"<issue>" * 5000, "broken report"),
-        (b'<?xml version="1.0" encoding="klingon"?><issues/>', "broken report"),
-        (b'"id","fqdn/ip","port","severity","finding","cve","cwe"\n"a","b","443","LOW","cut of', "truncated report"),
-        (b"Target URL,Place,Parameter,Technique(s),Note(s)\nhttp://a.example/,GET", "truncated report"),
-        (b'Target URL,Place,Parameter,Technique(s)\n"' + b"a" * 200_000 + b'",b,c,d\n', "broken report"),
-        (gzip.compress(BURP.encode())[:-9], "broken gzip file"),
-        (b"\x1f\x8bnonsense", "broken gzip file"),
+        (b"", "tool_log.no_findings"),
+        (b" \n\t ", "tool_log.no_findings"),
+        (b"null", "tool_log.no_findings"),
+        (b"[]\n", "tool_log.no_findings"),
+        (b"\xef\xbb\xbf", "tool_log.no_findings"),
+        (b'{"results": [], "errors": []}', "tool_log.no_findings"),
+        (b"hello, world\n", "tool_log.unknown_format"),
+        (b"a,b,c\n1,2,3\n", "tool_log.unknown_format"),
+        (b"{}", "tool_log.unknown_format"),
+        (b'{"a": 1}', "tool_log.unknown_format"),
+        (b"<html><body>report</body></html>", "tool_log.unknown_format"),
+        (b"<a/>", "tool_log.unknown_format"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "tool_log.unknown_format"),
+        (b"<!-- only a comment -->", "tool_log.truncated"),
+        (b"<issues burpVer", "tool_log.truncated"),
+        (b"<issues><a></b></issues>", "tool_log.unknown_format"),
+        (b'<issues burpVersion="1"><issue></nope></issue></issues>', "tool_log.broken"),
+        (b"< nonsense", "tool_log.broken"),
+        (b'{"results": [{"check_id": "x", "pa', "tool_log.truncated"),
+        (b'{"results": [{"check_id": tru', "tool_log.truncated"),
+        (b'{"results": [1, 2,', "tool_log.truncated"),
+        (b'{"results": oops, "errors": [], "more": "text text text"}', "tool_log.broken"),
+        (b"[" * 200_000, "tool_log.broken"),
+        (b'{"a":' * 200_000, "tool_log.broken"),
+        (b'{"n": ' + b"9" * 10_000 + b"}", "tool_log.broken"),
+        (f"{BOMB}<issues burpVersion='1'>&b;</issues>".encode(), "tool_log.entities"),
+        (f"{OUTSIDE}<issues burpVersion='1'>&a;</issues>".encode(), "tool_log.entities"),
+        (f"{PARAMETER}<issues burpVersion='1'></issues>".encode(), "tool_log.entities"),
+        (f"{BOMB}<issues burpVersion='1'>&b;</issues>".encode("utf-16"), "tool_log.entities"),
+        (b'<issues burpVersion="1">' + b"<issue>" * 5000, "tool_log.broken"),
+        (b'<?xml version="1.0" encoding="klingon"?><issues/>', "tool_log.broken"),
+        (b'"id","fqdn/ip","port","severity","finding","cve","cwe"\n"a","b","443","LOW","cut of', "tool_log.truncated"),
+        (b"Target URL,Place,Parameter,Technique(s),Note(s)\nhttp://a.example/,GET", "tool_log.truncated"),
+        (b'Target URL,Place,Parameter,Technique(s)\n"' + b"a" * 200_000 + b'",b,c,d\n', "tool_log.broken"),
+        (gzip.compress(BURP.encode())[:-9], "file.broken_gzip"),
+        (b"\x1f\x8bnonsense", "file.broken_gzip"),
     ],
 )  # fmt: skip
 def test_unusable_reports_are_counted_by_reason(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -106,7 +106,7 @@ def test_findings_before_a_break_stand_but_the_report_is_not_whole(tmp_path: Pat
     for cut in (10, 40, len(ISSUE)):
         documents, log = collect(tmp_path, BURP[:-cut])
         assert 1 <= len(documents) <= 2
-        assert log.tally.dropped == {"truncated report": 1}
+        assert log.tally.dropped == {"tool_log.truncated": 1}
         assert f"the {len(documents)} findings before are kept" in log.refused[0]["detail"]
 
 
@@ -115,31 +115,31 @@ def test_a_line_that_is_cut_off_and_lines_that_are_no_findings(tmp_path: Path) -
     documents, log = collect(tmp_path, content)
     assert len(documents) == 1
     assert log.tally.dropped == {
-        "line is not JSON": 1,
-        "record is not a JSON object": 1,
-        "record without finding": 1,
-        "check without finding": 1,
-        "truncated report": 1,
+        "tool_log.not_json": 1,
+        "record.not_object": 1,
+        "tool_log.no_finding": 1,
+        "tool_log.passed_check": 1,
+        "tool_log.truncated": 1,
     }
     # The first line may be the bad one.
     documents, log = collect(tmp_path, lines('{"oops', LINE))
-    assert (len(documents), log.tally.dropped) == (1, {"line is not JSON": 1})
+    assert (len(documents), log.tally.dropped) == (1, {"tool_log.not_json": 1})
 
 
 def test_long_lines_are_bounded(tmp_path: Path) -> None:
     long = json.dumps({**LINE, "response": "x" * 100_000_000})
     started = time.monotonic()
     documents, log = collect(tmp_path, f"{json.dumps(LINE)}\n{long}\n")
-    assert (len(documents), log.tally.dropped) == (1, {"line too long": 1})
+    assert (len(documents), log.tally.dropped) == (1, {"record.long_line": 1})
     documents, log = collect(tmp_path, f"{long}\n{json.dumps(LINE)}\n")
-    assert (len(documents), log.tally.dropped) == (1, {"line too long": 1})
+    assert (len(documents), log.tally.dropped) == (1, {"record.long_line": 1})
     assert time.monotonic() - started < 30
 
 
 def test_large_reports_are_refused_packed_or_not(tmp_path: Path) -> None:
     for content in (BURP.encode(), gzip.compress(BURP.encode())):
         documents, log = collect(tmp_path, content, max_bytes=100)
-        assert (documents, log.tally.dropped) == ([], {"larger than max_bytes": 1})
+        assert (documents, log.tally.dropped) == ([], {"file.too_large": 1})
         documents, log = collect(tmp_path, content)
         assert (len(documents), log.tally.dropped) == (2, {})
 
@@ -153,9 +153,9 @@ def test_other_encodings(tmp_path: Path) -> None:
     assert [document.title for document in collect(tmp_path, latin)[0]] == ["Isse\u00f1a 1", "Issue 2"]
     # Not what it says it is: read all the same, and counted.
     documents, log = collect(tmp_path, named.encode("latin-1"))
-    assert (documents[0].title, log.tally.dropped) == ("Isse\ufffda 1", {"invalid UTF-8 replaced": 1})
+    assert (documents[0].title, log.tally.dropped) == ("Isse\ufffda 1", {"tool_log.replaced": 1})
     documents, log = collect(tmp_path, lines(LINE).encode().replace(b"Name", b"N\xffame"))
-    assert (documents[0].title, log.tally.dropped) == ("N\ufffdame", {"invalid UTF-8 replaced": 1})
+    assert (documents[0].title, log.tally.dropped) == ("N\ufffdame", {"tool_log.replaced": 1})
 
 
 HOSTILE_VALUES = (
@@ -265,7 +265,7 @@ def test_links_out_of_the_folder_are_counted(tmp_path: Path) -> None:
     (tmp_path / "reports" / "link").symlink_to(tmp_path / "outside" / "report")
     documents, log = read(ToolLogsSource(paths=[str(tmp_path / "reports")]))
     assert [document.title for document in documents] in (["Other 1", "Other 2"], ["Other 2", "Other 1"])
-    assert log.tally.dropped == {"link leads out of its folder": 1}
+    assert log.tally.dropped == {"file.link_outside": 1}
 
 
 def test_the_same_finding_in_two_reports_is_one_document(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_the_same_finding_in_two_reports_is_one_document(tmp_path: Path) -> None
     write(tmp_path / "b", BURP.replace("Issue 2", "Issue 3"))
     documents, log = read(ToolLogsSource(paths=[str(tmp_path)]))
     assert sorted(document.title for document in documents) == ["Issue 1", "Issue 2", "Issue 3"]
-    assert log.tally.dropped == {"duplicate finding": 1}
+    assert log.tally.dropped == {"tool_log.repeated": 1}
     assert {document.path for document in documents if document.title != "Issue 3"} == {str(tmp_path / "a")}
 
 

@@ -21,6 +21,7 @@ from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.web import WebSource, addresses
 from secft.dataset.sources.web.crawl import refresh
 from secft.dataset.sources.web.reader import READER
+from secft.dataset.sources.web.record import FetchOutcome
 from secft.dataset.sources.web.snapshot import crawl_directory, index_file
 from secft.errors import InputError
 from secft.files import sha256_file
@@ -75,7 +76,7 @@ def test_pages_within_depth_and_domain(site: Site, make: Any) -> None:
     found, log = crawl(make(max_depth=2))
     assert list(found) == [site.url(path) for path in ("/", "/a/", "/b?id=1", "/deep")]
     assert site.paths() == ["/robots.txt", "/", "/a/", "/b?id=1", "/deep"]
-    assert refusals(log) == {"https://other.example/": "other domain", site.url("/x.pdf"): "not a page"}
+    assert refusals(log) == {"https://other.example/": "web.other_domain", site.url("/x.pdf"): "web.not_page"}
     assert log.tally.seen == 6
     home = found[site.url("/")]
     assert (home.kind, home.title, home.source, home.fields["language"]) == ("guide", "home", "web", "en")
@@ -113,7 +114,7 @@ def test_robots(site: Site, make: Any) -> None:
     found, log = crawl(make())
     assert time.monotonic() - start > 0.4
     assert set(found) == {site.url("/"), site.url("/open")}
-    assert refusals(log) == {site.url("/private/x"): "robots.txt", site.url("/moved"): "robots.txt"}
+    assert refusals(log) == {site.url("/private/x"): "web.robots", site.url("/moved"): "web.robots"}
     assert not any(path.startswith("/private") for path in site.paths())
 
 
@@ -148,8 +149,8 @@ def test_sitemaps(site: Site, make: Any) -> None:
     found, log = crawl(make(seeds=[], sitemaps=[site.url("/sitemap.xml")], max_depth=0))
     assert list(found) == [site.url(f"/{name}") for name in ("p1", "p2", "p3")]
     refused = refusals(log)
-    assert refused[site.url("/broken.xml")] == "not a sitemap"
-    assert refused["http://other.example/map.xml"] == "other domain"
+    assert refused[site.url("/broken.xml")] == "web.not_sitemap"
+    assert refused["http://other.example/map.xml"] == "web.other_domain"
     assert not any("root:" in json.dumps(row) for row in log.refused)
 
 
@@ -209,8 +210,8 @@ def test_redirects_out_are_refused(site: Site, make: Any) -> None:
     found, log = crawl(make(allow_domains=["127.0.0.1", "169.254.169.254", "localhost"]))
     assert set(found) == {site.url("/"), site.url("/final")}
     refused = refusals(log)
-    assert refused[site.url("/meta")] == refused[site.url("/local")] == "not a public address"
-    assert refused[site.url("/away")] == "other domain"
+    assert refused[site.url("/meta")] == refused[site.url("/local")] == "fetch.private_address"
+    assert refused[site.url("/away")] == "web.other_domain"
     assert "/secret" not in site.paths()
 
 
@@ -228,7 +229,7 @@ def test_a_name_that_resolves_to_a_private_address_is_never_asked(site: Site, ma
     assert len(collect.read_documents(config, log)) == 1
     assert "intern.example" in looked_up
     assert all(asked.headers["host"].startswith("127.0.0.1") for asked in site.asked)
-    assert refusals(log) == {f"http://intern.example:{site.port}/x": "not a public address"}
+    assert refusals(log) == {f"http://intern.example:{site.port}/x": "fetch.private_address"}
 
 
 def test_bombs_other_types_and_empty_pages_are_counted(site: Site, make: Any) -> None:
@@ -243,12 +244,12 @@ def test_bombs_other_types_and_empty_pages_are_counted(site: Site, make: Any) ->
     found, log = crawl(make(max_bytes=1 << 20))
     assert list(found) == [site.url("/")]
     assert log.tally.dropped == {
-        "too large": 1,
-        "not HTML": 1,
-        "status 404": 1,
-        "no main text": 1,
-        "status 500": 1,
-        "unknown content encoding": 1,
+        "fetch.too_large": 1,
+        "web.not_html": 1,
+        "fetch.status 404": 1,
+        "web.no_main_text": 1,
+        "fetch.status 500": 1,
+        "fetch.encoding": 1,
     }
 
 
@@ -267,7 +268,7 @@ def test_copies_of_a_page_are_one_document(site: Site, make: Any) -> None:
     site.pages["/twin"] = site.pages["/a"]
     found, log = crawl(make())
     assert set(found) == {site.url(path) for path in ("/", "/a", "/c?v=1", "/evil")}
-    assert log.tally.dropped == {"copy of its canonical page": 3, "same page": 2}
+    assert log.tally.dropped == {"web.copy": 3, "web.same_page": 2}
 
 
 def test_429_is_waited_for(site: Site, make: Any) -> None:
@@ -288,7 +289,7 @@ def test_max_pages_and_their_order(site: Site, make: Any) -> None:
         site.pages[f"/p{number}"] = page(f"p{number}")
     found, log = crawl(make(max_pages=3))
     assert list(found) == [site.url(path) for path in ("/", "/p1", "/p2")]
-    assert refusals(log) == {site.url("/p3"): "over max_pages"}
+    assert refusals(log) == {site.url("/p3"): "web.over_max_pages"}
 
 
 CRAWLER = """
@@ -371,7 +372,7 @@ def test_nothing_at_all_keeps_the_crawl_before(site: Site, make: Any) -> None:
     config = make(refresh=True)
     first, _ = crawl(config)
     site.pages["/"] = (500, {}, b"")
-    with pytest.raises(InputError, match="status 500"):
+    with pytest.raises(InputError, match="the server answers with status 500"):
         crawl(config)
     assert crawl(make())[0] == first
 
@@ -402,3 +403,8 @@ def test_problems(tmp_path: Path) -> None:
     assert problem.key == "source.web.seeds"
     (problem,) = READER.problems(WebSource(paths=[str(tmp_path / "none")]), "source.web")
     assert problem.key == "source.web.paths"
+
+
+def test_what_an_earlier_version_refused_is_read() -> None:
+    before = {"robots.txt": "web.robots", "status 503": "fetch.status 503", "same page": "web.same_page", "": ""}
+    assert {reason: str(FetchOutcome("http://a.example/", reason=reason).why) for reason in before} == before

@@ -241,7 +241,7 @@ def test_encodings(data: bytes, content_type: str, text: str | None, replaced: i
 def test_pages_without_text(data: bytes) -> None:
     with pytest.raises(BadPage) as caught:
         extract_page(data)
-    assert caught.value.reason in ("no main text", "not HTML")
+    assert str(caught.value.reason) in ("web.no_main_text", "web.not_html")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,12 @@ def test_folders_files_and_refusals(tmp_path: Path) -> None:
     assert first.fields["cves"] == ["CVE-2021-44228"]
     assert first.fields["cwes"] == ["CWE-79"]
     assert first.fields["techniques"] == ["T1059.001"]
-    assert log.tally.dropped == {"no main text": 1, "cannot be read": 2, "too large": 1, "link out of the folder": 1}
+    assert log.tally.dropped == {
+        "web.no_main_text": 1,
+        "file.unreadable": 2,
+        "file.too_large": 1,
+        "file.link_outside": 1,
+    }
 
 
 def test_folders_of_the_same_name_do_not_share_ids(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_warc_files(tmp_path: Path, packed: bool) -> None:
     assert document.id == f"web:{Path(path).name}:https://docs.example/a#1"
     assert (document.url, document.fetched) == ("https://docs.example/a", "2024-01-02T03:04:05Z")
     assert "A é" in document.text
-    assert log.tally.dropped == {"same page": 1, "too large": 1, "no main text": 1}
+    assert log.tally.dropped == {"web.same_page": 1, "file.too_large": 1, "web.no_main_text": 1}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +113,7 @@ def test_broken_warc_files(tmp_path: Path, data: bytes) -> None:
     good = write(tmp_path / "a.html", page("A"))
     documents, log = read(WebSource(paths=[good, write(tmp_path / "b.warc", data)]))
     assert len(documents) == 1
-    assert set(log.tally.dropped) <= {"broken WARC file"}
+    assert set(log.tally.dropped) <= {"web.broken_archive"}
 
 
 def test_the_order_and_the_files_for_fingerprints(tmp_path: Path) -> None:
@@ -136,4 +141,4 @@ def test_a_gzip_of_many_members_is_bounded(tmp_path: Path) -> None:
         stream.write(gzip.compress(bytes(1000)))
     good = write(tmp_path / "a.html", page("A"))
     _, log = read(WebSource(paths=[good, write(tmp_path / "b.html", stream.getvalue())], max_bytes=4096))
-    assert log.tally.dropped == {"cannot be read": 1}
+    assert log.tally.dropped == {"file.unreadable": 1}
