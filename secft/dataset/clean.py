@@ -38,10 +38,25 @@ def clean_example(example: Example) -> Example:
     return replace(example, messages=tuple(messages), choices=tuple(clean_text(choice) for choice in example.choices))
 
 
+_UNSPACED = re.compile(
+    "[\u0e00-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17d3\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U000323af]"
+)
+"""Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
+
+
+def folded(text: str) -> str:
+    """Return a text in lower case with compatibility forms folded, in which every word stands alone.
+
+    Where words are written without spaces, each character is a word.
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return plain if plain.isascii() else _UNSPACED.sub(r" \g<0> ", plain)
+
+
 def comparable(text: str) -> str:
     """Return the form in which two texts are compared: compatibility forms folded, lower case, words only."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return squeeze(re.sub(r"[^\w]+", " ", folded))
+    return squeeze(re.sub(r"[^\w]+", " ", folded(text)))
 
 
 def fault(example: Example) -> Reason | None:

@@ -7,7 +7,7 @@ Examples stay on disk: workers screen them in shards, and what they must be comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,24 @@ from secft.dataset.curation.label_noise import CONTRADICTION, conflicts
 from secft.dataset.curation.screening import Screening, screened
 from secft.dataset.curation.sieve import Sieve, by_reason
 from secft.dataset.curation.table import ExampleTable
-from secft.dataset.decontaminate import SAME_QUESTION, Embed, GuardSets, Watch, add_similar, answer_runs, guarded, watch
+from secft.dataset.decontaminate import (
+    COUNTED,
+    SAME_QUESTION,
+    Embed,
+    GuardSets,
+    Watch,
+    add_similar,
+    answer_runs,
+    common_pieces,
+    guarded,
+    watch,
+)
 from secft.dataset.dedup.compared import Text, compared
 from secft.dataset.dedup.found import cluster_sizes, shown_pairs
 from secft.dataset.dedup.words import Rows, distinct
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.lengths import length_table
-from secft.dataset.split import SPLITS, TEST, assign, only_first_phrasings, over_cap
+from secft.dataset.split import SPLITS, TEST, assign, joined_ranks, only_first_phrasings, over_cap
 from secft.errors import InputError
 from secft.executor import Workplace
 from secft.files import storage_errors
@@ -84,6 +95,8 @@ class _Comparing:
         dedup: what a duplicate is.
         place: on what and where shards are made.
         pairs: pairs that were taken for duplicates; filled here.
+        clusters: row that is kept -> first row of its cluster of near-duplicates, where that is another one; filled
+            here.
     """
 
     table: ExampleTable
@@ -92,6 +105,7 @@ class _Comparing:
     dedup: DedupConfig
     place: Workplace
     pairs: list[dict[str, Any]]
+    clusters: dict[int, int] = field(default_factory=dict)
 
     @property
     def settings(self) -> CurationConfig:
@@ -122,10 +136,13 @@ class _Comparing:
         exact = duplicates.exact_duplicates(self.column("text", rows)) if name != "none" else {}
         found = {int(rows[dropped]): int(rows[kept]) for dropped, kept in exact.items()}
         self._drop_duplicates("exact_duplicates", found, Reason("exact_duplicates.same"))
-        near = {}
+        near: dict[str, str] = {}
         if name in ("minhash", "semantic"):
             rows = self.sieve.rows
-            near = duplicates.near_duplicates(self._texts(rows), rows.size, self.dedup, self.place)
+            kept = duplicates.near_duplicates(self._texts(rows), rows.size, self.dedup, self.place)
+            near = kept.left_out
+            for row, first in kept.clusters.items():
+                self.clusters[int(row)] = int(first)
         reason = Reason("near_duplicates.similar", f"{self.dedup.threshold:g}")
         self._drop_duplicates("near_duplicates", _rows_of(near), reason)
         if name == "semantic":
@@ -149,7 +166,10 @@ class _Comparing:
         """Divide what is left; what cannot measure is not held out."""
         rows = self.sieve.rows
         of = np.full(len(self.table), -1, np.int8)
-        of[rows] = assign(self.column("entity_rank", rows), self.settings.split)
+        together = np.arange(len(self.table))
+        together[list(self.clusters)] = list(self.clusters.values())
+        ranks = joined_ranks(self.column("entity_rank", rows), together[rows])
+        of[rows] = assign(ranks, self.settings.split)
         held_out = np.flatnonzero(of == TEST)
         repeated = only_first_phrasings(held_out, self.column("subject", held_out), self.column("choices", held_out))
         taught = held_out[self.column("taught", held_out)]
@@ -163,7 +183,7 @@ class _Comparing:
         """Drop training and validation examples that give away what is measured."""
         learned, test = np.union1d(splits["train"], splits["validation"]), splits["test"]
         words = self.settings.decontamination_words
-        runs = self._write_runs(test, words)
+        runs = self._write_runs(test, words, np.union1d(learned, test))
         hits: dict[str, dict[int, str]] = {name: {} for name in sets}
         sharing: list[Rows] = []
         look = partial(watch, Watch(words, runs, sets, self.settings.guard))
@@ -180,12 +200,15 @@ class _Comparing:
             self._guard(learned[self.sieve.alive[learned]], sets, hits, embed)
         return {name: rows[self.sieve.alive[rows]] for name, rows in splits.items()}
 
-    def _write_runs(self, test: Rows, words: int) -> Path:
+    def _write_runs(self, test: Rows, words: int, everything: Rows) -> Path:
+        counted = everything[np.argsort(self.column("rank", everything), kind="stable")[:COUNTED]]
+        answers = [example.messages[-1]["content"] for example in self.table.examples(np.sort(counted))]
+        common = common_pieces(answers if words else (), self.settings.common_share)
         path = self.place.directory / "test_runs.npy"
         parts = self.table.parts(test, self.place.shard_size) if words else iter(())
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, distinct(self.place.executor.map(partial(answer_runs, words=words), parts)))
+            np.save(path, distinct(self.place.executor.map(partial(answer_runs, words=words, common=common), parts)))
         return path
 
     def _guard(self, learned: Rows, sets: GuardSets, hits: dict[str, dict[int, str]], embed: Embed | None) -> None:

@@ -26,6 +26,7 @@ from secft.config.schemas.curation import GuardConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.facts import asked_text
 from secft.dataset.curation.table import Places
+from secft.dataset.dedup.common import Common, count_common
 from secft.dataset.dedup.words import Hashes, Rows, shingle_hashes, word_hashes
 from secft.files import canonical_json
 from secft.reasons import Reason
@@ -41,9 +42,42 @@ Embed = Callable[[Sequence[str]], Any]
 GuardSets = Mapping[str, Sequence[str]]
 
 
-def answer_runs(places: Places, words: int) -> Hashes:
-    """Return the hashes of all runs of exactly ``words`` words in answers, each once; runs in any process."""
-    hashes, _ = _runs([example.messages[-1]["content"] for example in places.examples()], words)
+PIECE = 5
+"""Words of the pieces of a run that are looked up among what is common."""
+COUNTED = 20_000
+"""Answers among which common pieces are counted."""
+
+
+def common_pieces(answers: Sequence[str], share: float) -> Common:
+    """Find the pieces of ``PIECE`` words that stand in more than a share of some answers, and in more than ten."""
+    hashes, numbers = _runs(answers, PIECE)
+    owners = np.repeat(np.arange(len(answers)), numbers)
+    distinct_ones = np.unique(np.stack([owners.astype(np.uint64), hashes]), axis=1)[1]
+    return count_common([distinct_ones], distinct_ones.size, len(answers), share)
+
+
+def answer_runs(places: Places, words: int, common: Common) -> Hashes:
+    """Return the hashes of all runs of exactly ``words`` words in answers, each once; runs in any process.
+
+    A run most of whose pieces are common is left out: answers that end in the same standard sentence are no copies.
+
+    Args:
+        places: where the examples are.
+        words: length of a run.
+        common: see common_pieces.
+    """
+    answers = [example.messages[-1]["content"] for example in places.examples()]
+    hashes, numbers = _runs(answers, words)
+    pieces = words - PIECE + 1
+    if common.any and pieces > 0 and hashes.size:
+        # Texts with a run have pieces - 1 more pieces than runs; the piece of a run are those from its place on.
+        long_enough = numbers > 0
+        found, counts = _runs([answer for answer, long in zip(answers, long_enough, strict=True) if long], PIECE)
+        before = np.concatenate([[0], np.cumsum(common.of(found), dtype=np.int64)])
+        starts = np.repeat(np.cumsum(counts) - counts, numbers[long_enough])
+        offsets = np.concatenate([np.arange(number) for number in numbers[long_enough].tolist()])
+        first = starts + offsets
+        hashes = hashes[before[first + pieces] - before[first] <= pieces // 2]
     return np.unique(hashes)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secft.config.schemas.curation import SplitConfig
+from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.words import Hashes, Rows
 from secft.records import Example
 
@@ -36,20 +37,42 @@ def assign(ranks: Ranks, settings: SplitConfig) -> NDArray[np.int8]:
     Each entity falls by its own rank, so new entities do not move old ones. The exception are datasets so small that
     a split that should have entities gets none: it takes the nearest one of train, as long as train keeps one.
 
+    Of more than ``settings.most`` examples, a held-out split keeps the entities of the lowest ranks: more items would
+    tell no more, and what is not needed to measure is trained on.
+
     Args:
         ranks: shape (n,), rank of each example's entity; examples of an entity have the same one.
-        settings: fractions of test and validation.
+        settings: fractions of test and validation, and their largest size.
     """
-    entities, of = np.unique(ranks, return_inverse=True)
+    entities, of, sizes = np.unique(ranks, return_inverse=True, return_counts=True)
     bounds = (settings.test_fraction, settings.test_fraction + settings.validation_fraction)
     splits = np.full(entities.size, TRAIN, np.int8)
     splits[entities < bounds[1]] = VALIDATION
     splits[entities < bounds[0]] = TEST
+    for split in (TEST, VALIDATION):
+        members = np.flatnonzero(splits == split)
+        splits[members[np.cumsum(sizes[members]) > settings.most]] = TRAIN
     for split, fraction in ((TEST, settings.test_fraction), (VALIDATION, settings.validation_fraction)):
         spare = np.flatnonzero(splits == TRAIN)
         if fraction > 0 and split not in splits and spare.size > 1:
             splits[spare[0]] = split
     result: NDArray[np.int8] = splits[of]
+    return result
+
+
+def joined_ranks(ranks: Ranks, together: Rows) -> Ranks:
+    """Give entities that share a cluster of like texts the same rank, so that they fall into one split.
+
+    Args:
+        ranks: shape (n,), rank of each example's entity.
+        together: shape (n,), cluster of each example.
+    """
+    entities, of = np.unique(ranks, return_inverse=True)
+    forest = Forest(entities.size)
+    order = np.argsort(together, kind="stable")
+    same = together[order[1:]] == together[order[:-1]]
+    forest.join(of[order[1:]][same], of[order[:-1]][same])
+    result: Ranks = entities[forest.all_roots()[of]]
     return result
 
 

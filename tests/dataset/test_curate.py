@@ -135,6 +135,72 @@ def test_tiny_datasets_still_get_every_split() -> None:
         assert len(set(found)) == min(count, 3)
 
 
+def test_what_is_beyond_the_largest_test_split_is_trained_on() -> None:
+    ranks = np.repeat(np.array([rank(7, f"e{number}") for number in range(1000)]), 2)
+    splits = assign(ranks, SplitConfig(test_fraction=0.3, validation_fraction=0.1, most=50))
+    counts = np.bincount(splits, minlength=3).tolist()
+    assert counts == [1900, 50, 50]
+    assert (splits == np.repeat(splits[::2], 2)).all(), "entities stay whole"
+    assert np.median(ranks[splits == TEST]) < 0.03, "of the lowest ranks, so that a larger split holds a smaller one"
+
+
+def test_like_texts_fall_into_one_split(make_example: MakeExample) -> None:
+    """A chain of texts, each like the next: what is left of it would give away what is measured."""
+    words = ["".join(letters) for letters in itertools.product("abcdefghij", repeat=3)]
+
+    def link(chain: int, start: int) -> Example:
+        own = words[100 * chain + start :][:60]
+        return make_example(f"c{chain}:{start}", f"what of {own[0]}", f"{' '.join(own)}.")
+
+    rows = [link(chain, start) for chain in range(8) for start in range(0, 36, 2)]
+    found = run(rows, split=SplitConfig(test_fraction=0.4, validation_fraction=0.1), decontamination_words=0)
+    places = defaultdict(set)
+    for split, kept in found.splits.items():
+        for example in kept:
+            places[example.id.split(":")[0]].add(split)
+    assert len(places) == 8
+    assert all(len(splits) == 1 for splits in places.values())
+    assert sum(map(len, found.splits.values())) > 16, "the ends of a chain are not like its beginning"
+
+
+FOOTER = "If the problem persists please open a ticket with the operations center and attach all of the log files."
+
+
+def test_answers_that_end_in_a_standard_sentence_are_no_copies(make_example: MakeExample) -> None:
+    dice = random.Random(5)
+    words = [f"w{number}" for number in range(4000)]
+
+    def answer() -> str:
+        return " ".join([*dice.choices(words, k=11), dice.choice(["system.", "host."]), FOOTER])
+
+    rows = [make_example(f"t:{number}", f"ticket {number} is about what", answer()) for number in range(300)]
+    shown = rows[0].messages[-1]["content"].removesuffix(FOOTER)
+    rows += [replace(row, id=f"{row.id}:copy", entity="copy") for row in rows[:40]]
+    rows = [replace(row, messages=(*row.messages[:-1], {"role": "assistant", "content": f"{answer()} {shown}"}))
+            if row.id == "t:7" else row for row in rows]  # fmt: skip
+    split = SplitConfig(test_fraction=0.3, validation_fraction=0.02)
+    kept, strict = run(rows, split=split), run(rows, split=split, common_share=1)
+    assert reasons(strict, "decontamination")["decontamination.words 13"] > 150
+    assert reasons(kept, "decontamination").get("decontamination.words 13", 0) <= 1
+    assert len(kept.splits["train"]) > 180
+
+
+def test_a_copied_run_is_found_beside_common_text(make_example: MakeExample) -> None:
+    copied = " ".join(f"secret{number}" for number in range(14))
+    rows = [
+        make_example(f"t:{number}", f"ticket {number}", f"{' '.join(f'n{number}x{k}' for k in range(12))} {FOOTER}")
+        for number in range(60)
+    ]
+    marked = [
+        make_example(f"m:{number}", f"other {number}", f"{copied} m{number} {number * 'm '}{FOOTER}")
+        for number in range(8)
+    ]
+    found = run([*rows, *marked], split=SplitConfig(test_fraction=0.4, validation_fraction=0.02))
+    tested = [example.id for example in found.splits["test"] if example.id.startswith("m:")]
+    trained = [example.id for example in found.splits["train"] if example.id.startswith("m:")]
+    assert not (tested and trained)
+
+
 def test_family_split_keeps_relatives_together(examples: list[Example]) -> None:
     some = [example for example in examples if example.task == "explain"]
     found = run(some, split=SplitConfig(by="family"))

@@ -19,6 +19,9 @@ class SplitConfig:
     )
     test_fraction: float = setting(0.28, about="Entities held out for evaluation.", low=0, high=0.9)
     validation_fraction: float = setting(0.01, about="Entities held out for the validation loss.", low=0, high=0.5)
+    most: int = setting(
+        5000, about="Most examples of the test split, and of the validation split; what is beyond is trained on.", low=1
+    )
 
 
 @dataclass
@@ -171,6 +174,13 @@ class CurationConfig:
         about="A training example that shares this many words in a row with a test answer is dropped; 0 is off.",
         low=0,
         high=100,
+    )
+    common_share: float = setting(
+        0.05,
+        about="Runs of words in more than this share of the answers (signatures, disclaimers, standard advice) give "
+        "nothing away; 1 is off.",
+        low=0,
+        high=1,
     )
     max_examples_per_task: dict[str, int] = setting(
         {

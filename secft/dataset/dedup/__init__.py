@@ -18,6 +18,7 @@ from secft.dataset.dedup.compared import Text, compared_group, compared_text, ja
 from secft.dataset.dedup.disk import clusters_on_disk, read_clusters
 from secft.dataset.dedup.fast import fast_clusters
 from secft.dataset.dedup.forest import clusters
+from secft.dataset.dedup.leaders import KeptTexts
 from secft.dataset.dedup.reference import SCHEME, near_duplicate_pairs, reference_clusters
 from secft.dataset.dedup.semantic import Embed, semantic_clusters
 from secft.dataset.dedup.words import Hashes
@@ -26,7 +27,8 @@ from secft.executor import Executor, Workplace
 from secft.lookup import pick
 
 __all__ = [
-    "ENGINES",
+    "IMPLEMENTATIONS",
+    "KeptTexts",
     "NearDuplicates",
     "Text",
     "bands_and_rows",
@@ -47,10 +49,8 @@ __all__ = [
 class NearDuplicates(Protocol):
     """Finds clusters of near-duplicates."""
 
-    def __call__(
-        self, texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None
-    ) -> dict[str, str]:
-        """Return key -> key of the cluster's first text by natural order, for every text.
+    def __call__(self, texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None) -> KeptTexts:
+        """Return what is kept for every text.
 
         Args:
             texts: with unique keys. Neither their order nor the number of workers changes the result.
@@ -82,8 +82,8 @@ IN_MEMORY = 100_000
 
 def near_duplicates(
     texts: Iterable[Text], count: int, settings: DedupConfig, place: Workplace | None = None
-) -> dict[str, str]:
-    """Return key -> key of the kept text, for every text of a cluster but the first by natural order.
+) -> KeptTexts:
+    """Return what is kept for every text of a cluster.
 
     Neither the order of the texts nor the number of workers changes the result.
 
@@ -96,8 +96,7 @@ def near_duplicates(
     find = pick(IMPLEMENTATIONS, settings.implementation, "dedup.implementation")
     if place is not None and settings.implementation == "fast" and count > IN_MEMORY:
         return read_clusters(clusters_on_disk(texts, settings, place.directory, place.shard_size, place.executor))
-    found = find(list(texts), settings, place.executor if place else None)
-    return {key: first for key, first in found.items() if key != first}
+    return find(list(texts), settings, place.executor if place else None)
 
 
 def semantic_duplicates(texts: Iterable[Text], settings: DedupConfig, embed: Embed | None = None) -> dict[str, str]:
@@ -150,6 +149,7 @@ def parameters(settings: DedupConfig) -> dict[str, Any]:
         "groups": "same task and, for choices, same right answer",
         "shingle": f"{settings.shingle_words} words",
         "threshold": settings.threshold,
+        "common_share": settings.common_share,
         "scheme": SCHEME,
         "hash": _HASHES[settings.implementation],
         "seed": settings.seed,
@@ -158,7 +158,7 @@ def parameters(settings: DedupConfig) -> dict[str, Any]:
         "rows": rows,
         "miss_rate_at_threshold": round((1 - settings.threshold**rows) ** bands, 6),
         "verified": _VERIFICATION[settings.implementation],
-        "kept": "first of each cluster by natural order of ids",
+        "kept": "first of each cluster by natural order of ids, and each that is like none of those",
         **(_meaning(settings) if settings.name == "semantic" else {}),
     }
 

@@ -15,13 +15,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
+from secft.dataset.dedup.leaders import KeptTexts, firsts, leaders
 from secft.dataset.dedup.search import connected
 from secft.dataset.dedup.shards import FORMAT, Shards, flush, write_shard
 from secft.dataset.dedup.words import Rows
@@ -72,9 +73,9 @@ def clusters_on_disk(
         executor: on what shards are sketched and pairs are verified.
 
     Returns:
-        A Parquet file with the columns ``key`` and ``first``, one row for every text that is not the first of its
-        cluster by natural order, sorted by key. Neither the order of the texts nor the size of shards nor the number
-        of workers changes it.
+        A Parquet file with the columns ``key``, ``first`` (what is kept for it) and ``cluster`` (the first of its
+        cluster), one row for every text of a cluster for which that is not itself, sorted by key. Neither the order of
+        the texts nor the size of shards nor the number of workers changes it.
 
     Raises:
         InputError: a shard comes twice, or a file of the work directory is broken.
@@ -89,20 +90,23 @@ def clusters_on_disk(
     if not target.is_file():
         store = Shards.open(directory, names)
         if names:
+            store = store.without_common(settings.common_share, search)
             digests = store.all("digests")
             components = connected(store, digests, store.band, settings, executor, _SavedSearch(search))
         else:
             components = np.zeros(0, np.int64)
-        _write_clusters(store, components, target)
+        _write_kept(store, components, settings.threshold, executor, target)
     return target
 
 
-def read_clusters(path: Path) -> dict[str, str]:
-    """Return key -> first key of its cluster, as clusters_on_disk wrote it."""
+def read_clusters(path: Path) -> KeptTexts:
+    """Return what clusters_on_disk wrote: of the texts of clusters, what is kept for them."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    return dict(zip(table["key"].to_pylist(), table["first"].to_pylist(), strict=True))
+    rows = pq.read_table(path).to_pylist()
+    kept = ((row["key"], row["first"]) for row in rows)
+    apart = ((row["key"], row["cluster"]) for row in rows if row["key"] == row["first"])
+    return KeptTexts(kept, apart)
 
 
 def _shards(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
@@ -112,26 +116,27 @@ def _shards(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
 
 
 def _search_name(names: Sequence[str], settings: DedupConfig) -> str:
-    rules = canonical_json([FORMAT, settings.threshold, settings.permutations, *names])
+    rules = canonical_json([FORMAT, settings.threshold, settings.permutations, settings.common_share, *names])
     return hashlib.blake2b(rules.encode(), digest_size=20).hexdigest()
 
 
-def _write_clusters(store: Shards, components: Rows, target: Path) -> None:
+def _write_kept(store: Shards, components: Rows, threshold: float, executor: Executor, target: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = np.flatnonzero(np.bincount(components)[components] > 1) if components.size else components
-    rows = rows[np.argsort(components[rows], kind="stable")]
     keys = store.keys(rows)
-    edges = [0, *(np.flatnonzero(np.diff(components[rows])) + 1).tolist(), len(keys)]
-    lost: list[tuple[str, str]] = []
-    for start, end in pairwise(edges):
-        members = keys[start:end]
-        first = min(members, key=natural, default="")
-        lost.extend((key, first) for key in members if key != first)
+    order = np.asarray(sorted(range(len(keys)), key=lambda place: natural(keys[place])), np.int64)
+    own = components[rows[order]]
+    kept = leaders(store, rows[order], own, threshold, executor) if order.size else order
+    first = firsts(own)
+    told = np.flatnonzero((kept != np.arange(kept.size)) | (first != kept))
+    lost = [(keys[order[place]], keys[order[kept[place]]], keys[order[first[place]]]) for place in told.tolist()]
     lost.sort()
-    columns = {"key": [key for key, _ in lost], "first": [first for _, first in lost]}
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    columns = zip(*lost, strict=True) if lost else ([], [], [])
+    table = pa.table(
+        {name: pa.array(values, pa.string()) for name, values in zip(("key", "first", "cluster"), columns, strict=True)}
+    )
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
 from secft.config.schemas.dedup import DedupConfig
+from secft.dataset.dedup.common import count_common, own_shingles
 from secft.dataset.dedup.compared import Text
+from secft.dataset.dedup.leaders import KeptTexts, firsts, leaders
 from secft.dataset.dedup.search import Forgetful, connected
 from secft.dataset.dedup.sketch import Sketch, sketch
 from secft.dataset.dedup.verify import MemoryStore, sets_in_memory
@@ -25,8 +27,8 @@ def sketch_shard(settings: DedupConfig, texts: Sequence[Text]) -> Sketch:
     return sketch(texts, settings)
 
 
-def fast_clusters(texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None) -> dict[str, str]:
-    """Return key -> key of the cluster's first text by natural order, for every text.
+def fast_clusters(texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None) -> KeptTexts:
+    """Return key -> key of the kept text, for every text: an earlier one by natural order that is like it, or itself.
 
     Args:
         texts: with unique keys, in any order: neither it nor the number of workers changes the result.
@@ -34,14 +36,15 @@ def fast_clusters(texts: Sequence[Text], settings: DedupConfig, executor: Execut
         executor: on what shards are sketched; None is this process.
     """
     if not texts:
-        return {}
+        return KeptTexts(())
     shards = (texts[start : start + _SHARD] for start in range(0, len(texts), _SHARD))
     # Threads were no faster when measured: a good third of this work holds the lock of the interpreter.
     whole = _joined(list((executor or InProcess()).map(partial(sketch_shard, settings), shards)))
-    store = MemoryStore(sets_in_memory(whole.shingles, whole.sizes, whole.groups))
+    common = count_common([whole.shingles], whole.shingles.size, len(texts), settings.common_share)
+    store = MemoryStore(sets_in_memory(*own_shingles(whole.shingles, whole.sizes, common), whole.groups))
     # Sets travel with every batch of pairs, so here pairs are verified in this process.
     components = connected(store, whole.digests, lambda band: whole.bands[band], settings, InProcess(), Forgetful())
-    return _first_keys([text.key for text in texts], components)
+    return _kept_keys([text.key for text in texts], store, components, settings.threshold)
 
 
 def _joined(sketches: list[Sketch]) -> Sketch:
@@ -54,13 +57,15 @@ def _joined(sketches: list[Sketch]) -> Sketch:
     )
 
 
-def _first_keys(keys: Sequence[str], components: Rows) -> dict[str, str]:
-    """Return for each key the first one of its component in natural order."""
-    shared = np.bincount(components)[components] > 1
-    members: dict[int, list[str]] = {}
-    for place, name in zip(np.flatnonzero(shared).tolist(), components[shared].tolist(), strict=True):
-        members.setdefault(name, []).append(keys[place])
-    result = dict(zip(keys, keys, strict=True))
-    for group in members.values():
-        result.update(dict.fromkeys(group, min(group, key=natural)))
-    return result
+def _kept_keys(keys: Sequence[str], store: MemoryStore, components: Rows, threshold: float) -> KeptTexts:
+    rows = np.flatnonzero(np.bincount(components)[components] > 1)
+    rows = np.asarray(sorted(rows.tolist(), key=lambda row: natural(keys[row])), np.int64)
+    kept = leaders(store, rows, components[rows], threshold, InProcess())
+    apart = np.flatnonzero((kept == np.arange(rows.size)) & (firsts(components[rows]) != kept))
+    found = KeptTexts(zip(keys, keys, strict=True), _named(keys, rows[apart], rows[firsts(components[rows])[apart]]))
+    found.update(_named(keys, rows, rows[kept]))
+    return found
+
+
+def _named(keys: Sequence[str], left: Rows, right: Rows) -> Iterator[tuple[str, str]]:
+    return ((keys[one], keys[other]) for one, other in zip(left.tolist(), right.tolist(), strict=True))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.clean import comparable
 from secft.dataset.dedup.bands import bands_and_rows
+from secft.dataset.dedup.common import FEWEST, OWN_SHINGLES
 from secft.dataset.dedup.compared import Text, jaccard, shingles
 from secft.dataset.dedup.forest import Pair, clusters
+from secft.dataset.dedup.leaders import KeptTexts
+from secft.dataset.natural import natural
 from secft.executor import Executor
 
 SCHEME = "affine32"
@@ -46,10 +49,8 @@ def near_duplicate_pairs(sets: Mapping[str, frozenset[str]], settings: DedupConf
     return {pair for pair in pairs if jaccard(sets[pair[0]], sets[pair[1]]) >= settings.threshold}
 
 
-def reference_clusters(
-    texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None
-) -> dict[str, str]:
-    """Return key -> key of the cluster's first text by natural order, for every text.
+def reference_clusters(texts: Sequence[Text], settings: DedupConfig, executor: Executor | None = None) -> KeptTexts:
+    """Return key -> key of the kept text, for every text: an earlier one by natural order that is like it, or itself.
 
     Args:
         texts: with unique keys, in any order.
@@ -59,7 +60,38 @@ def reference_clusters(
     groups: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
     for text in texts:
         groups[text.group][text.key] = shingles(comparable(text.text), settings.shingle_words)
-    result: dict[str, str] = {}
+    seen = Counter(shingle for sets in groups.values() for shingle_set in sets.values() for shingle in shingle_set)
+    most = max(FEWEST, settings.common_share * len(texts))
+    common = {shingle for shingle, count in seen.items() if count > most and settings.common_share < 1}
+    result = KeptTexts(())
     for sets in groups.values():
-        result.update(clusters(sets, near_duplicate_pairs(sets, settings) if len(sets) > 1 else ()))
+        found = _kept(sets, common, settings)
+        result.update(found)
+        result.clusters.update(found.clusters)
     return result
+
+
+def _kept(sets: Mapping[str, frozenset[str]], common: set[str], settings: DedupConfig) -> KeptTexts:
+    """Return key -> key of the kept text, within one group."""
+    own = {key: _own(shingle_set, common) for key, shingle_set in sets.items()}
+    alike = {
+        pair for pair in candidate_pairs(sets, settings) if jaccard(own[pair[0]], own[pair[1]]) >= settings.threshold
+    }
+    members: dict[str, list[str]] = defaultdict(list)
+    for key, first in clusters(sets, alike).items():
+        members[first].append(key)
+    result = KeptTexts(())
+    for keys in members.values():
+        leaders: list[str] = []
+        for key in sorted(keys, key=natural):
+            like = (leader for leader in leaders if jaccard(own[leader], own[key]) >= settings.threshold)
+            result[key] = next(like, key)
+            if result[key] == key:
+                leaders.append(key)
+        result.clusters.update((leader, leaders[0]) for leader in leaders[1:])
+    return result
+
+
+def _own(shingle_set: frozenset[str], common: set[str]) -> frozenset[str]:
+    own = shingle_set - common
+    return own if len(own) >= OWN_SHINGLES else shingle_set

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.compared import Text
-from secft.dataset.dedup.forest import Forest
 from secft.dataset.dedup.words import Rows
 from secft.dataset.natural import natural
 
@@ -39,9 +38,9 @@ def similar_pairs(vectors: Vectors, cosine: float, block: int = _BLOCK) -> Itera
 
 
 def semantic_clusters(texts: Sequence[Text], settings: DedupConfig, embed: Embed | None = None) -> dict[str, str]:
-    """Return key -> key of the cluster's first text by natural order, for every text.
+    """Return key -> key of the kept text, for every text: an earlier one of its group by natural order, or itself.
 
-    Clusters are what is connected by pairs of one group whose cosine reaches ``settings.cosine``.
+    A text is left out if its cosine to one that is kept reaches ``settings.cosine``; chains are not followed.
 
     Args:
         texts: with unique keys, in any order.
@@ -63,11 +62,14 @@ def semantic_clusters(texts: Sequence[Text], settings: DedupConfig, embed: Embed
     result: dict[str, str] = {}
     start = 0
     for group in groups.values():
-        forest = Forest(len(group))
+        earlier: dict[int, list[int]] = defaultdict(list)
         for left, right in similar_pairs(vectors[start : start + len(group)], settings.cosine):
-            forest.join(left, right)
-        # Rows are in natural order, so the lowest number of a component is its first key.
-        roots = forest.all_roots().tolist()
-        result.update({text.key: group[root].key for text, root in zip(group, roots, strict=True)})
+            for first, later in zip(left.tolist(), right.tolist(), strict=True):
+                earlier[later].append(first)
+        kept = list(range(len(group)))
+        for later in sorted(earlier):
+            # Rows are in natural order, so all that could be kept for it are decided.
+            kept[later] = min((first for first in earlier[later] if kept[first] == first), default=later)
+        result.update({text.key: group[first].key for text, first in zip(group, kept, strict=True)})
         start += len(group)
     return result

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.dedup.bands import bands_and_rows
+from secft.dataset.dedup.common import Common, count_common, own_shingles
 from secft.dataset.dedup.compared import Text
 from secft.dataset.dedup.sketch import SCHEME, sketch
 from secft.dataset.dedup.verify import Sets
@@ -23,7 +24,7 @@ from secft.dataset.dedup.words import Hashes, Rows, with_tail
 from secft.errors import InputError
 from secft.files import canonical_json, storage_errors
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same texts and settings would give other files."""
 _PARTS = ("shingles", "sizes", "groups", "digests", "bands")
 
@@ -91,11 +92,13 @@ class Shards:
         directory: work directory.
         names: names of the shards.
         starts: shape (shards + 1,), number of the first text of each shard, and of all texts.
+        common: file with the marks of what is common, see secft.dataset.dedup.common; None compares everything.
     """
 
     directory: Path
     names: tuple[str, ...]
     starts: Rows
+    common: Path | None = None
 
     @classmethod
     def open(cls, directory: Path, names: tuple[str, ...]) -> Shards:
@@ -103,6 +106,24 @@ class Shards:
         shards = cls(directory, names, np.zeros(1, np.int64))
         sizes = [shards.part(name, "sizes", mapped=True).size for name in names]
         return cls(directory, names, np.cumsum([0, *sizes], dtype=np.int64))
+
+    def without_common(self, share: float, place: Path) -> Shards:
+        """Return the store without what is common.
+
+        Args:
+            share: of the texts in which a run is common.
+            place: directory for the marks.
+        """
+        runs = sum(self.part(name, "shingles", mapped=True).size for name in self.names)
+        parts = (self.part(name, "shingles") for name in self.names)
+        found = count_common(parts, runs, int(self.starts[-1]), share)
+        if not found.any:
+            return self
+        target = place / "common.npy"
+        with storage_errors(target):
+            place.mkdir(parents=True, exist_ok=True)
+            np.save(target, found.marks)
+        return replace(self, common=target)
 
     def part(self, name: str, part: str, mapped: bool = False) -> Any:
         """Return one array of a shard, as a file mapped into memory or read."""
@@ -147,7 +168,10 @@ class Shards:
             sizes[chosen], groups[chosen] = every[local], self.part(name, "groups")[local]
             starts = (np.cumsum(every) - every)[local]
             pieces.append(self.part(name, "shingles", mapped=True)[_spans(starts, every[local])])
-        values = with_tail(np.concatenate([*pieces, np.zeros(0, np.uint64)]), sizes)
+        flat = np.concatenate([*pieces, np.zeros(0, np.uint64)])
+        if self.common is not None:
+            flat, sizes = own_shingles(flat, sizes, Common(np.load(self.common, mmap_mode="r")))
+        values = with_tail(flat, sizes)
         return Sets(values, np.cumsum(sizes) - sizes, sizes, groups), places
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from secft.dataset.clean import folded
 from secft.dataset.dedup.native import fold_texts
 
 Hashes = NDArray[np.uint64]
@@ -74,7 +74,7 @@ def _plain(text: str) -> str:
     """Return a text in which only ASCII is left to be put into the form of secft.dataset.clean.comparable."""
     if text.isascii() or (text := _TYPOGRAPHY.sub(" ", text)).isascii():
         return text
-    return _OTHER_SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return _OTHER_SIGNS.sub(" ", folded(text))
 
 
 def word_bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Rows]:

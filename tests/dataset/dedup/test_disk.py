@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from secft.config.schemas.dedup import DedupConfig
@@ -16,7 +15,7 @@ from secft.dataset.dedup import IMPLEMENTATIONS, Text
 from secft.dataset.dedup import search as searching
 from secft.dataset.dedup import shards as sharding
 from secft.dataset.dedup.compared import compared
-from secft.dataset.dedup.disk import clusters_on_disk
+from secft.dataset.dedup.disk import clusters_on_disk, read_clusters
 from secft.dataset.dedup.shards import Shards, write_shard
 from secft.dataset.dedup.sketch import sketch
 from secft.errors import InputError
@@ -26,13 +25,14 @@ from secft.records import Example
 from .test_shards import Pool, varied
 
 
-def found(path: Path) -> dict[str, str]:
-    table = pq.read_table(path).to_pydict()
-    return dict(zip(table["key"], table["first"], strict=True))
+def found(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    kept = read_clusters(path)
+    return kept.left_out, kept.clusters
 
 
-def near(texts: list[Text], settings: DedupConfig) -> dict[str, str]:
-    return {key: first for key, first in IMPLEMENTATIONS["fast"](texts, settings).items() if key != first}
+def near(texts: list[Text], settings: DedupConfig) -> tuple[dict[str, str], dict[str, str]]:
+    kept = IMPLEMENTATIONS["fast"](texts, settings)
+    return kept.left_out, kept.clusters
 
 
 def test_disk_gives_what_memory_gives(tmp_path: Path) -> None:
@@ -40,7 +40,8 @@ def test_disk_gives_what_memory_gives(tmp_path: Path) -> None:
     expected = near(texts, DedupConfig())
     whole = clusters_on_disk(texts, DedupConfig(), tmp_path / "a", 700)
     assert found(whole) == expected
-    assert len(expected) > 300
+    assert len(expected[0]) > 300
+    assert expected[1]
     shuffled = texts[:]
     random.Random(4).shuffle(shuffled)
     for workers, size in ((1, 250), (3, 700)):
@@ -131,7 +132,7 @@ def test_broken_and_repeated_input_is_told(tmp_path: Path) -> None:
 
 
 def test_nothing_to_compare(tmp_path: Path) -> None:
-    assert found(clusters_on_disk([], DedupConfig(), tmp_path, 10)) == {}
+    assert found(clusters_on_disk([], DedupConfig(), tmp_path, 10)) == ({}, {})
 
 
 def test_many_examples_are_compared_on_disk_with_the_same_result(
@@ -161,11 +162,11 @@ def test_many_examples_are_compared_on_disk_with_the_same_result(
     texts = [" ".join(words[shift:] + words[:shift]) + f" {shift // 2}" for shift in range(len(words))]
     rows = [make_example(f"e:{number}", answer=f"{text} {copy}") for copy in "ab" for number, text in enumerate(texts)]
     rows = [replace(row, id=f"{row.id}:{place}") for place, row in enumerate(rows)]
-    settings = DedupConfig(name="minhash", threshold=0.7)
+    settings = DedupConfig(name="minhash", threshold=0.7, common_share=1)
     compared_texts = [compared(row, row.id) for row in rows]
-    in_memory = dedup.near_duplicates(compared_texts, len(rows), settings)
+    in_memory = dedup.near_duplicates(compared_texts, len(rows), settings).left_out
     assert in_memory
     monkeypatch.setattr(dedup, "IN_MEMORY", 5)
     place = Workplace(InProcess(), tmp_path / "shards", shard_size=7)
-    assert dedup.near_duplicates(iter(compared_texts), len(rows), settings, place) == in_memory
+    assert dedup.near_duplicates(iter(compared_texts), len(rows), settings, place).left_out == in_memory
     assert any((tmp_path / "shards").iterdir())

@@ -8,7 +8,7 @@ import pytest
 
 from secft.config.schemas.curation import CoherenceConfig, CurationConfig
 from secft.config.schemas.dedup import DedupConfig
-from secft.dataset.dedup import Text, clusters, dedup_problems, near_duplicates, parameters, semantic_duplicates
+from secft.dataset.dedup import Text, dedup_problems, near_duplicates, parameters, semantic_duplicates
 from secft.dataset.dedup.compared import compared
 from secft.dataset.dedup.semantic import Vectors, semantic_clusters, similar_pairs
 from secft.models.embedding import missing_packages
@@ -43,7 +43,7 @@ def test_blocks_miss_no_pair(block: int) -> None:
     assert set(found) == expected
 
 
-def test_clusters_are_what_is_connected_within_a_group() -> None:
+def test_what_is_like_a_kept_one_of_its_group_goes() -> None:
     vectors = unit_vectors(120)
     texts = [Text(f"t:{place}", f"g{place % 3}", str(place)) for place in range(120)]
 
@@ -56,7 +56,11 @@ def test_clusters_are_what_is_connected_within_a_group() -> None:
         for one, other in zip(left.tolist(), right.tolist(), strict=True)
         if one % 3 == other % 3
     ]
-    expected = clusters([text.key for text in texts], pairs)
+    alike = set(pairs) | {(other, one) for one, other in pairs}
+    expected: dict[str, str] = {}
+    for text in texts:
+        kept = (first for first in expected if expected[first] == first and (first, text.key) in alike)
+        expected[text.key] = next(kept, text.key)
     assert len(set(expected.values())) < 100
     assert semantic_clusters(texts, SETTINGS, embed) == expected
     random.Random(3).shuffle(texts)
@@ -71,7 +75,7 @@ def test_other_words_for_the_same_are_found(make_example: Callable[..., Example]
         make_example("q:3", "How do I stop phishing?", "Train the users and filter e-mail at the gateway."),
     ]
     texts = [compared(row, row.id) for row in rows]
-    assert near_duplicates(texts, len(texts), SETTINGS) == {}
+    assert near_duplicates(texts, len(texts), SETTINGS).left_out == {}
     assert semantic_duplicates(texts, SETTINGS) == {"q:10": "q:2"}
     assert semantic_duplicates(texts[::-1], SETTINGS) == {"q:10": "q:2"}
 

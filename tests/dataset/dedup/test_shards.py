@@ -188,11 +188,11 @@ def test_engines_find_what_the_join_finds(name: str) -> None:
     texts = varied(3000)
     pairs = truth(texts)
     found = IMPLEMENTATIONS[name](texts, DedupConfig())
-    expected = clusters([text.key for text in texts], pairs)
     assert len(pairs) > 300
-    assert all(expected[key] == expected[first] for key, first in found.items()), "joined what does not belong together"
-    missed = sum(found[one] != found[other] for one, other in pairs)
-    assert missed <= 0.01 * len(pairs)
+    left_out = {key: first for key, first in found.items() if key != first}
+    assert all((min(pair), max(pair)) in pairs for pair in left_out.items()), "left out what is not like the kept one"
+    missed = sum(found[one] == one and found[other] == other for one, other in pairs)
+    assert missed <= 0.01 * len(pairs), "kept two that are like each other"
     assert all(natural(first) <= natural(key) for key, first in found.items())
     assert all(found[first] == first for first in found.values())
 
@@ -222,20 +222,56 @@ def test_thousands_of_texts_in_one_bucket() -> None:
     pairs = {(f"a:{place}", f"b:{place}") for place in range(0, 3000, 5)}
     assert all(jaccard(sets[one], sets[other]) >= 0.85 for one, other in pairs)
     assert jaccard(sets["a:1"], sets["a:2"]) < 0.85
-    found = IMPLEMENTATIONS["fast"](texts, DedupConfig(threshold=0.85))
+    found = IMPLEMENTATIONS["fast"](texts, DedupConfig(threshold=0.85, common_share=1))
     expected = clusters(sets, pairs)
     assert all(expected[key] == expected[first] for key, first in found.items())
     assert sum(found[one] != found[other] for one, other in pairs) <= 0.01 * len(pairs)
 
 
-def test_chains_are_one_cluster() -> None:
-    """Each text is like the next one, but the first is not like the last."""
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_a_text_is_left_out_only_if_it_is_like_the_kept_one(name: str) -> None:
+    """A chain: each text is like the next one, but the first is not like the last."""
     words = [f"w{number}" for number in range(140)]
     texts = [Text(f"c:{start}", "", " ".join(words[start : start + 100])) for start in range(0, 41, 5)]
     sets = {text.key: shingles(text.text, 3) for text in texts}
     assert jaccard(sets["c:0"], sets["c:5"]) >= 0.8 > jaccard(sets["c:0"], sets["c:40"])
-    for find in IMPLEMENTATIONS.values():
-        assert set(find(texts, DedupConfig()).values()) == {"c:0"}
+    found = IMPLEMENTATIONS[name](texts, DedupConfig())
+    assert found == {
+        "c:0": "c:0", "c:5": "c:0", "c:10": "c:0", "c:15": "c:15", "c:20": "c:15", "c:25": "c:15", "c:30": "c:30",
+        "c:35": "c:30", "c:40": "c:30",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_what_is_common_is_not_compared(name: str) -> None:
+    """Tickets of a few words of their own, and a long disclaimer: they are no copies, and copies are found."""
+    random_ = random.Random(4)
+    disclaimer = " ".join(f"disclaimer{number}" for number in range(80))
+    bodies = [" ".join(f"w{random_.randrange(10**6)}" for _ in range(9)) for _ in range(60)]
+    texts = [Text(f"t:{place}", "", f"{body} {disclaimer}") for place, body in enumerate(bodies)]
+    assert set(IMPLEMENTATIONS[name](texts, DedupConfig(common_share=1)).values()) == {"t:0"}
+    copy = Text("t:60", "", f"{bodies[7]}! {disclaimer}")
+    found = IMPLEMENTATIONS[name]([*texts, copy], DedupConfig())
+    assert {key: first for key, first in found.items() if key != first} == {"t:60": "t:7"}
+    same = [Text(f"s:{place}", "", f"{disclaimer} {place % 2}") for place in range(40)]
+    assert set(IMPLEMENTATIONS[name](same, DedupConfig()).values()) == {"s:0"}, "it says nothing else"
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "攻击者可以利用此漏洞在受影响的系统上执行任意代码并获得管理员权限因此必须尽快安装供应商提供的安全更新",
+        "攻撃者はこの脆弱性を利用して影響を受けるシステムで任意のコードを実行し管理者権限を取得できるため更新が必要です",
+        "ผู้โจมตีสามารถใช้ช่องโหว่นี้เพื่อเรียกใช้รหัสบนระบบที่ได้รับผลกระทบและรับสิทธิ์ผู้ดูแลระบบจึงต้องติดตั้งการปรับปรุง",
+    ],
+    ids=["Chinese", "Japanese", "Thai"],
+)
+def test_texts_without_spaces_are_compared_by_characters(name: str, text: str) -> None:
+    other = text[::-1]
+    changed = f"{text[:9]}某{text[10:]}"
+    found = IMPLEMENTATIONS[name]([Text("a", "", text), Text("b", "", changed), Text("c", "", other)], DedupConfig())
+    assert found == {"a": "a", "b": "a", "c": "c"}
 
 
 def test_forest_agrees_with_clusters() -> None:
