@@ -77,7 +77,9 @@ def over_share(
 def over_added(
     groups: NDArray[np.integer[Any]], names: Sequence[Group], ranks: Ranks, settings: BalanceConfig
 ) -> NDArray[np.bool_]:
-    """Mark the examples that secft adds itself beyond their share of all; each of their tasks in turn keeps one.
+    """Mark the examples that secft adds itself beyond their share of all, in the order of their ranks.
+
+    So their own mixture stays as it is: many harmless requests for each refusal, or a model would refuse those, too.
 
     Args:
         groups: shape (n,), index of each training example's group.
@@ -87,9 +89,8 @@ def over_added(
     """
     own = np.flatnonzero(np.array([source == ADDED for source, _, _ in names], bool)[groups])
     most = int(settings.added_share / (1 - settings.added_share) * (groups.size - own.size) + 1e-9)
-    places = places_in_groups(groups[own], ranks[own])
     marked = np.zeros(groups.size, bool)
-    marked[own[np.lexsort((ranks[own], places))[most:]]] = True
+    marked[own[np.argsort(ranks[own], kind="stable")[most:]]] = True
     return marked
 
 
