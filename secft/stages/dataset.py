@@ -18,6 +18,7 @@ from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.synthesis import SynthesisConfig
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
+from secft.dataset.curation.funnel import large_drops
 from secft.dataset.curation.screening import Screening, TokenCounter
 from secft.dataset.freeze import DatasetDescription, publish
 from secft.dataset.synthesise import asks_a_model
@@ -25,6 +26,7 @@ from secft.dataset.tokens import AboutTokens, ModelTokens
 from secft.executor import Workplace
 from secft.executor.open import open_executor
 from secft.files import plain, write_text
+from secft.log import warn
 from secft.reports.dataset_facts import read_dataset_facts
 from secft.reports.dataset_report import dataset_report
 from secft.stage import INTERNAL, Inputs
@@ -91,6 +93,8 @@ def dataset_digests(settings: DatasetSettings) -> dict[str, str]:
 def freeze_dataset(settings: DatasetSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Curate the examples and write the frozen dataset."""
     summary = _curate(settings, inputs, out, ModelTokens(find_base_model(settings.model).path))
+    for line in large_drops(summary["funnel"]):
+        warn(line)
     documents, examples = inputs["documents"], inputs["examples"]
     facts = read_dataset_facts(summary, out / DATASET, documents.path, examples.path, examples.summary, settings.seed)
     write_text(out / DATASET_REPORT, dataset_report(facts))

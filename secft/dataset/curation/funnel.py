@@ -6,8 +6,44 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from secft.reasons import Reason
+from secft.reasons import Reason, reason_text
 from secft.records import Example
+
+LARGE = 0.1
+"""Share of its examples from which on a step that leaves them out is told on the console."""
+SETTINGS: Mapping[str, str] = {
+    "injection": "curation.injection",
+    "secrets": "curation.secrets",
+    "language": "curation.language",
+    "quality": "curation.quality",
+    "toxicity": "curation.toxicity.drop",
+    "coherence": "curation.coherence",
+    "labels": "curation.labels",
+    "length": "trainer.max_length, curation.max_tokens, curation.min_answer_tokens",
+    "exact_duplicates": "dedup=none",
+    "near_duplicates": "dedup.threshold, dedup.common_share, dedup=exact",
+    "semantic_duplicates": "dedup.cosine",
+    "decontamination": "curation.decontamination_words, curation.common_share",
+    "evaluation_sets": "curation.guard",
+    "balance": "curation.max_examples_per_task, curation.balance",
+}
+"""Step -> the settings that change what it leaves out."""
+
+
+def large_drops(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each step that left out more than a tenth of what it saw, with the setting that changes it."""
+    lines = []
+    for step in steps:
+        seen, gone = step["seen"], step["seen"] - step["kept"]
+        if not seen or gone <= LARGE * seen:
+            continue
+        worst = max(step["dropped"].items(), key=lambda item: (item[1], item[0]))[0]
+        setting = SETTINGS.get(step["step"])
+        lines.append(
+            f"{reason_text(step['step'])}: {gone:,} of {seen:,} examples left out ({gone / seen:.0%}), mostly: "
+            f"{reason_text(worst)}{f'; see {setting}' if setting else ''}"
+        )
+    return lines
 
 
 class Funnel:

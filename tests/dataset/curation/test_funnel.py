@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from secft.config.compose import read_config
 from secft.config.schemas.curation import BalanceConfig, CurationConfig
 from secft.config.schemas.dedup import DedupConfig
-from secft.dataset.curation.funnel import Funnel
+from secft.dataset.curation.funnel import SETTINGS, Funnel, large_drops
 from secft.dataset.freeze import CARD, DatasetDescription, freeze
 
 from ..conftest import MakeExample, curate_examples, plain_splits
@@ -37,3 +38,25 @@ def test_the_card_shows_replacements_evaluation_sets_and_mixture(make_example: M
     assert "| task | before | after | classes | most frequent class |" in card
     assert "| held | 1 | " in card
     assert "lab-sur.es" not in card
+
+
+def test_steps_that_leave_out_much_are_told_with_their_setting() -> None:
+    steps = [
+        {"step": "near_duplicates", "seen": 100, "kept": 80, "dropped": {"near_duplicates.similar 0.8": 20}},
+        {"step": "length", "seen": 80, "kept": 72, "dropped": {"length.long 512": 5, "length.short 1": 3}},
+        {"step": "quality", "seen": 0, "kept": 0, "dropped": {}},
+        {"step": "own rule", "seen": 10, "kept": 1, "dropped": {"mine": 9}},
+    ]
+    assert large_drops(steps) == [
+        "near duplicates: 20 of 100 examples left out (20%), mostly: Jaccard similarity to another example is 0.8 or "
+        "more; see dedup.threshold, dedup.common_share, dedup=exact",
+        "own rule: 9 of 10 examples left out (90%), mostly: mine",
+    ]
+
+
+def test_the_settings_of_steps_exist() -> None:
+    schema = read_config([])
+    for name in {part for text in SETTINGS.values() for part in text.split(", ")}:
+        value: object = schema
+        for part in name.split("=")[0].split("."):
+            value = getattr(value, part)
