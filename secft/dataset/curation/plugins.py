@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 from secft.config.schemas.curation import SecretsConfig
-from secft.dataset.curation.documented import documented_secret
 from secft.errors import MissingExtraError
+from secft.security.protection.documented import documented_secret
 
 LONGEST_LINE = 4_000
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{16}")

@@ -1,8 +1,8 @@
 """Replace credentials and personal data by typed placeholders such as ``<EMAIL>`` or ``<AWS_ACCESS_KEY>``.
 
-One value has one placeholder within an example: a second address becomes ``<EMAIL_2>``. Kept are indicators of
-compromise (hashes, addresses, domains, defanged or not), identifiers of vulnerabilities, and the examples of
-documentation; ``curation.documented`` knows them.
+One value has one placeholder within an example or a document: a second address becomes ``<EMAIL_2>``. Kept are
+indicators of compromise (hashes, addresses, domains, defanged or not), identifiers of vulnerabilities, and the examples
+of documentation; ``security.protection`` knows the forms of all of them.
 """
 
 from __future__ import annotations
@@ -13,83 +13,70 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from secft.config.schemas.curation import SecretsConfig
-from secft.dataset.curation.documented import documented_secret
 from secft.dataset.curation.plugins import plugin_findings
-from secft.dataset.curation.secret_rules import RULES
 from secft.reasons import Reason
 from secft.records import Example, Message
+from secft.security.protection.documented import documented_secret
+from secft.security.protection.rule import Finding
+from secft.security.protection.scan import scan
 
 MOSTLY_SECRET = Reason("secrets.mostly")
 
 
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{1,30}>")
+"""The form of placeholders; a text may hold those of an earlier scrubbing."""
+
+
 @dataclass
 class Placeholders:
-    """The placeholders of one example.
+    """The placeholders of one example or document.
 
     Attributes:
         names: value -> placeholder.
         replaced: kind -> number of values replaced, each place counted.
+        taken: placeholders that texts held before; they name other values.
     """
 
     names: dict[str, str] = field(default_factory=dict)
     replaced: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
 
     def name(self, kind: str, value: str) -> str:
         """Return the placeholder of a value, a new one at its first sight."""
         if value not in self.names:
-            before = sum(
-                name.strip("<>").rpartition("_")[0] == kind or name == f"<{kind}>" for name in self.names.values()
-            )
-            self.names[value] = f"<{kind}>" if not before else f"<{kind}_{before + 1}>"
+            number = 1
+            while (name := f"<{kind}>" if number == 1 else f"<{kind}_{number}>") in self.taken:
+                number += 1
+            self.names[value] = name
+            self.taken.add(name)
         return self.names[value]
 
 
-# What every secret has: a mail sign, an address, a PEM line, a long run without a space, or many digits.
-_MAY_HOLD = re.compile(r"[A-Za-z0-9+/_=.:~!#$%^&*-]{16}|\d[\d .()-]{7}")
+# What every line for a plugin of detect-secrets has: a long run without a space, or an address with a password.
+_MAY_HOLD = re.compile(r"[A-Za-z0-9+/_=.:~!#$%^&*-]{16}|://")
 
 
 @lru_cache(maxsize=4096)
-def _may_hold(text: str) -> bool:
-    return "@" in text or "://" in text or "-----BEGIN" in text or _MAY_HOLD.search(text) is not None
+def _own_findings(text: str, keep: frozenset[str]) -> tuple[Finding, ...]:
+    return tuple(scan(text, keep))
 
 
-def findings(text: str, settings: SecretsConfig) -> list[tuple[int, int, str]]:
+def findings(text: str, settings: SecretsConfig) -> list[Finding]:
     """Return (start, end, kind) of the secrets of a text, in order and without overlaps.
 
-    Of two findings that overlap, the one that begins earlier stays, then the longer one, then the more telling kind.
+    Where secft's own rules and the plugins of detect-secrets overlap, the own rules decide.
     """
-    if not _may_hold(text):
-        return []
-    spans = _by_rules(text, settings)
-    if settings.detect_secrets:
-        for kind, value in dict.fromkeys(plugin_findings(text, settings)):
-            if not _kept(kind, value, settings):
-                spans.extend((start, start + len(value), kind) for start in _places(text, value))
-    result: list[tuple[int, int, str]] = []
-    for span in sorted(spans, key=lambda span: (span[0], -span[1], span[2] == "SECRET", span[2])):
-        if not result or span[0] >= result[-1][1]:
-            result.append(span)
-    return result
-
-
-def _by_rules(text: str, settings: SecretsConfig) -> list[tuple[int, int, str]]:
-    spans: list[tuple[int, int, str]] = []
-    for rule in RULES:
-        if rule.hints and not any(hint in text for hint in rule.hints):
+    spans = list(_own_findings(text, frozenset(settings.keep)))
+    if not settings.detect_secrets or not _MAY_HOLD.search(text):
+        return spans
+    for kind, value in dict.fromkeys(plugin_findings(text, settings)):
+        if value in settings.keep or documented_secret(value):
             continue
-        group = "value" if "value" in rule.pattern.groupindex else 0
-        for match in rule.pattern.finditer(text):
-            value = match[group]
-            if rule.real(value) and not _kept(rule.kind, value, settings):
-                start, end = match.span() if rule.kind == "PRIVATE_KEY" else match.span(group)
-                spans.append((start, end, rule.kind))
-    return spans
-
-
-def _kept(kind: str, value: str, settings: SecretsConfig) -> bool:
-    if value in settings.keep:
-        return True
-    return kind not in {"EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "SSN", "PRIVATE_KEY"} and documented_secret(value)
+        for start in _places(text, value):
+            end = start + len(value)
+            if all(end <= other[0] or start >= other[1] for other in spans):
+                spans.append((start, end, kind))
+    return sorted(spans)
 
 
 def _places(text: str, value: str) -> list[int]:
@@ -114,6 +101,7 @@ def scrub_text(text: str, settings: SecretsConfig, placeholders: Placeholders) -
     spans = findings(text, settings)
     if not spans:
         return text
+    placeholders.taken.update(PLACEHOLDER.findall(text))
     parts, last = [], 0
     for start, end, kind in spans:
         parts += [text[last:start], placeholders.name(kind, text[start:end])]

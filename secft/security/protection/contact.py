@@ -1,0 +1,94 @@
+"""Addresses of e-mail (RFC 5321) and telephone numbers (E.164 and national forms beside a word)."""
+
+from __future__ import annotations
+
+import re
+
+from secft.security.protection.check_digits import digits_of
+from secft.security.protection.documented import documented_mail, documented_phone
+from secft.security.protection.rule import CLOSE, Rule, words
+
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
+_MAIL = (
+    rf"(?<![\w.@%+/-])(?<!//)[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}(?:@|%40){_DOMAIN}"
+    r"(?![\w@/-]|:[\w/~.])"
+)
+# ``name:word@host`` is a password, ``mailto:name@host`` an address.
+_BEHIND_COLON = re.compile(
+    r"(?i)(?:mailto|e-?mail|mail|correo|from|to|cc|bcc|user(?:name)?|usuario|login|contact|upn|de|para):$"
+)
+_INTERNATIONAL = r"(?<![\w.+/=-])\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}(?![\w-]|\.\d)"
+_NORTH_AMERICAN = (
+    r"(?<![\w.+/=-])(?:\(\d{3}\) ?\d{3}[-.]\d{4}"
+    r"|(?i:(?<=tel: )|(?<=phone: )|(?<=call ))\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
+)
+_NATIONAL = (
+    r"(?<![\w./-])(?:00[1-9]\d{0,2}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,4}(?![\w/@-]|[.:]\d)"
+)
+_WORDS = (
+    "tel",
+    r"tlfn?o?\.?",
+    r"tfno\.?",
+    "tel[eé]fonos?",
+    "telefones?",
+    "telephone",
+    r"(?:cell|mobile|home|work)?[ _-]?phone(?: number)?",
+    "mobile",
+    "m[oó]vil",
+    "celular",
+    "cel",
+    "telem[oó]vel",
+    "fax",
+    "whatsapp",
+    "sms to",
+    "msisdn",
+    "phone_?number",
+    "ll[aá]m[ea](?:me|lo|la)? al",
+)
+_DATE = re.compile(
+    r"(?:19|20)\d\d[-./](?:0\d|1[0-2])[-./][0-3]\d|^\d{1,3}(?:\.\d{1,3}){3}$|^[0-3]?\d[-./][01]?\d[-./](?:19|20)\d\d"
+)
+
+
+def _mail(value: str) -> bool:
+    return ".." not in value and not documented_mail(value.replace("%40", "@"))
+
+
+def _number(value: str) -> bool:
+    count = len(digits_of(value))
+    return 9 <= count <= 15 and not _DATE.search(value) and not documented_phone(value)
+
+
+def _national_number(value: str) -> bool:
+    count = len(digits_of(value))
+    return 7 <= count <= 14 and not _DATE.search(value) and not documented_phone(value)
+
+
+MAILS: tuple[Rule, ...] = (Rule("EMAIL", re.compile(_MAIL), (), _mail),)
+PHONES: tuple[Rule, ...] = (
+    Rule("PHONE", re.compile(_INTERNATIONAL), ("+",), _number),
+    Rule("PHONE", re.compile(_NORTH_AMERICAN), (), _number),
+    Rule(
+        "PHONE",
+        re.compile(_NATIONAL),
+        (
+            "tel",
+            "tlf",
+            "tfno",
+            "phone",
+            "mobile",
+            "móvil",
+            "movil",
+            "cel",
+            "fax",
+            "whatsapp",
+            "sms",
+            "msisdn",
+            "llam",
+            "llám",
+        ),
+        _national_number,
+        words(*_WORDS),
+        CLOSE,
+    ),
+)

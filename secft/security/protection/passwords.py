@@ -1,0 +1,121 @@
+"""Passwords, tokens and keys beside the word for them, in English, Spanish and Portuguese.
+
+What stands behind ``password:`` may be a password or prose about one. A value is taken for one by its characters, by
+quotes, or by a line that holds nothing else; placeholders, expressions of code, paths and names of algorithms are not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from secft.security.protection.password_values import (
+    assigned_password,
+    assigned_token,
+    line_value,
+    long_token,
+    pin,
+    prose_password,
+    quoted_password,
+)
+from secft.security.protection.rule import Check, Finder, Rule, Tail, WordRule
+
+_WORD = (
+    r"(?:pass?word|passwd|passwort|pass[_ -]?phrase|passcode|pwd|contrase(?:ñ|n|ni|&ntilde;)a"
+    r"|(?<![a-z])clave(?![a-z])(?: de acceso)?"
+    r"|(?<![a-z])senha(?![a-z])(?: de acesso)?|palavra[_ -]?(?:passe|chave)|pass?wrd|bind[_-]?pw|(?<![a-z])psk"
+    r"|wpa_?key|login_?pw)"
+    r"(?!s\b)(?:_?\d{1,2}(?!\d))?"
+)
+_OWNERS = (
+    *("api", "access", "auth", "private", "client", "encryption", "signing", "signature", "master", "account", "app"),
+    *("consumer", "webhook", "shared", "service", "session", "admin", "license", "primary", "secondary"),
+    *("subscription", "storage", "hmac", "jwt", "crypto"),
+)
+_KEY_OF = "|".join(rf"(?<={owner})|(?<={owner}[_ -])" for owner in _OWNERS)
+_TOKEN = (
+    rf"(?:secret(?:[_ -]?(?:key|token|value))?(?:[_ -]?base)?|token(?:[_ -]?(?:value|secret|de acceso|de acesso))?"
+    rf"|(?:{_KEY_OF})key"
+    r"|credential|secreto|segredo|(?<![a-z])(?:clave|chave|llave)(?: (?:de )?(?:api|secreta|privada|de acceso|de"
+    r" acesso|de cifrado))?|(?<![a-z])pat)(?![a-z])"
+)
+_WORD_STEMS = (
+    "pass",
+    "pwd",
+    "contrase",
+    "clave",
+    "senha",
+    "palavra",
+    "bindpw",
+    "bind_pw",
+    "psk",
+    "wpa",
+    "login_pw",
+    "loginpw",
+)
+_TOKEN_STEMS = ("secret", "token", "key", "credential", "segredo", "clave", "chave", "llave", "pat")
+_SEPARATOR = r"\\?[\"'`\]]?\s{0,4}(?::=|=>|->|==?|:)\s{0,4}"
+# What ends a value without quotes: a space, a quote, a bracket, the next parameter; a stop at its end is no part of it.
+_BARE = r"(?P<value>[^\s\"'`<>]{3,200}?)(?=[.,;:)\]}]{0,3}(?:\s|$)|[&;,|][\w ]{1,40}[=:]|;|[\"'`<>]|\\[nrt\"'])"
+_QUOTED = r"\\?(?P<quote>[\"'`])(?P<value>[^\"'`\n\\]{3,200}?)\\?(?P=quote)"
+_WHOLE = r"(?P<value>[^\s\"'`<>]{4,200})[ \t]*\r?(?=\n|$)"
+_GAP = (
+    r"(?:(?! (?:hash|length|policy|manager|field|reset|polic|longitud|pol[ií]tica|strength))["
+    r" \w.@'\"()/áéíóúñãõç-]){0,60}?"
+)
+_WITH_DIGIT = r"(?=[^\s]{0,100}\d)"
+_IS = r"(?:is(?: now| set to)?|(?:was|has been|been) set to|was|es(?: ahora)?|era|ser[áa]|fue|é|foi|to|a|por|para)"
+_NAMED = r"(?:\\?[\"'] {0,4}, {0,4}\s{0,40}\\?[\"']?value\\?[\"']?\s{0,4}[:=]\s{0,4}|[\"']\s{1,8}value=)"
+_IN_TAG = r"(?:[\"']?(?:\s[^<>]{0,80})?\s{0,8}>\s{0,20}(?:<value>)?)(?P<value>[^<>\s]{4,200})\s{0,20}</"
+_NEXT_LINE = r"[\"']?[ ]*\n[ ]*value:[ ]{1,4}[\"']?(?P<value>[^\s<>{}\"']{4,200})"
+_OPTION = re.compile(r"(?<![\w-])--?[\w-]{0,40}$")
+_LINE = re.compile(r"(?i)(?:^|\n)[ \t>+*#;-]{0,20}(?:export |set |env |\$env:|let |const |var )?[\w.\[\]\"'-]{0,40}$")
+
+
+def _tail(kind: str, form: str, real: Check, before: re.Pattern[str] | None = None) -> Tail:
+    return Tail(kind, re.compile(f"(?i:{form})"), real, before)
+
+
+_ASSIGNED: tuple[Tail, ...] = (
+    _tail("PASSWORD", _SEPARATOR + _QUOTED, quoted_password),
+    _tail("PASSWORD", _SEPARATOR + _WHOLE, line_value, _LINE),
+    _tail("PASSWORD", _SEPARATOR + r"(?![\"'`])" + _BARE, assigned_password),
+    _tail("PASSWORD", _NAMED + _QUOTED, quoted_password),
+    _tail("PASSWORD", _NEXT_LINE, assigned_password),
+    _tail("PASSWORD", _IN_TAG, quoted_password),
+    _tail("PASSWORD", r"(?:=|\s{1,2}|:)\\?[\"']?(?P<value>[^\s\"'<>\\]{4,100})", assigned_password, _OPTION),
+)
+_TOLD: tuple[Tail, ...] = (
+    _tail("PASSWORD", rf"{_GAP}(?: {_IS}|:|[ ]?→)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password),
+    _tail("PASSWORD", rf"[ \t|]{{1,8}}[\"'`“«(]?{_WITH_DIGIT}{_BARE}", prose_password),
+    _tail("PASSWORD", rf"{_GAP}(?:\b{_IS}|:) [\"'`“«](?P<value>[^\s\"'`”»]{{4,100}})[\"'`”»]", quoted_password),
+)
+
+RULES: tuple[Finder, ...] = (
+    WordRule(_WORD_STEMS, re.compile(f"(?i:{_WORD})"), (*_ASSIGNED, *_TOLD)),
+    # The verb stands in prose all the time; behind a separator it is a password as well.
+    WordRule(("pass", "pw"), re.compile(r"(?i)(?<![a-z])(?:pass|pw)(?![a-z])(?:_?\d{1,2}(?!\d))?"), _ASSIGNED),
+    WordRule(
+        _TOKEN_STEMS,
+        re.compile(f"(?i:{_TOKEN})"),
+        (
+            _tail("SECRET", _SEPARATOR + r"\\?[\"'`](?P<value>[^\s\"'`\\]{8,500})\\?[\"'`]", assigned_token),
+            _tail("SECRET", _SEPARATOR + r"(?![\"'`])" + _BARE, assigned_token),
+            _tail("SECRET", _NAMED + _QUOTED, assigned_token),
+            _tail("SECRET", _NEXT_LINE, assigned_token),
+            _tail("SECRET", _IN_TAG, assigned_token),
+            _tail("SECRET", r"(?:=|\s{1,2})\\?[\"']?(?P<value>[^\s\"'<>\\]{8,300})", assigned_token, _OPTION),
+            _tail("SECRET", rf"{_GAP} {_IS}[ :]{{1,2}}[\"'`“«]?{_BARE}", long_token),
+            _tail("SECRET", rf" [\"'`(]?{_BARE}", long_token),
+        ),
+    ),
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?:(?<![\w.])PIN|(?<![\w.])pin)(?: (?:de|del|do|da|for|is|es|é|code|c[oó]digo)[ \w]{0,20})?[:="
+            r" ]{1,3}(?P<value>\d{4,8})(?![\w.-])"
+        ),
+        ("pin",),
+        pin,
+        at_hints=True,
+    ),
+)
