@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from secft.config.schemas.curation import SecretsConfig
 from secft.config.schemas.source import SourceConfig
 from secft.dataset.chunk import token_counter
 from secft.dataset.natural import natural
@@ -38,7 +39,7 @@ FILES_PER_SHARD = 32
 VERSION = 3
 """Raised when the same inputs would give other documents."""
 
-SHARD_LAYOUT = 2
+SHARD_LAYOUT = 3
 """Raised when shards that a stopped attempt left could not be read any more."""
 
 
@@ -52,6 +53,7 @@ class SourceShard:
         parts: files to read, or None for a source that is read as a whole.
         tokenizer: directory of the tokenizer that sizes chunks, or None.
         scratch: directory in which rows are sorted.
+        secrets: what is replaced by placeholders.
     """
 
     key: str
@@ -59,6 +61,7 @@ class SourceShard:
     parts: tuple[str, ...] | None
     tokenizer: str | None
     scratch: str
+    secrets: SecretsConfig
 
 
 def problems(configs: Mapping[str, SourceConfig]) -> list[Problem]:
@@ -93,6 +96,7 @@ def collect(
     out: Path,
     executor: Executor | None = None,
     tokenizer: Path | None = None,
+    secrets: SecretsConfig | None = None,
 ) -> dict[str, Any]:
     """Read all sources and write ``documents.jsonl`` and ``refused.jsonl``.
 
@@ -101,18 +105,19 @@ def collect(
         out: an existing or new directory of an unfinished stage; shards that a stopped attempt left there are used.
         executor: on what the shards are made; None makes them here.
         tokenizer: directory of the tokenizer that sizes chunks; None counts about four characters a token.
+        secrets: what is replaced by placeholders; None takes the defaults.
 
     Returns:
         ``documents`` (number of all) and ``sources``: per source its number of documents, kind, version, licence,
-        URL, how many records were seen, kept and dropped by reason, and ``tagged``: how many documents carry an
-        injection, where there are any.
+        URL, how many records were seen, kept and dropped by reason, ``tagged``: how many documents carry an
+        injection, and ``scrubbed``: what was replaced by placeholders, by kind, where there is any.
 
     Raises:
         InputError: an input cannot be used, two documents share an id, or nothing is left of a source.
         StorageError: the disk is full or cannot be written.
     """
-    keys, scratch = sorted(configs), (out / SHARDS).absolute()
-    pieces = [piece for key in keys for piece in _pieces(key, configs[key], tokenizer, scratch)]
+    keys, scratch, secrets = sorted(configs), (out / SHARDS).absolute(), secrets or SecretsConfig()
+    pieces = [piece for key in keys for piece in _pieces(key, configs[key], tokenizer, scratch, secrets)]
     tasks = (ShardTask(_facts(piece), piece) for piece in pieces)
     made = run_shards(executor or InProcess(), _read_piece, tasks, scratch)
     shards: dict[str, list[Shard]] = {key: [] for key in keys}
@@ -177,15 +182,17 @@ def _source_of(identifier: str, shards: Iterable[Shard]) -> str:
     return "another source"
 
 
-def _pieces(key: str, config: SourceConfig, tokenizer: Path | None, scratch: Path) -> Iterator[SourceShard]:
+def _pieces(
+    key: str, config: SourceConfig, tokenizer: Path | None, scratch: Path, secrets: SecretsConfig
+) -> Iterator[SourceShard]:
     reader = reader_of(key, config)
     place = str(tokenizer) if tokenizer else None
     if reader.parts is None:
-        yield SourceShard(key, config, None, place, str(scratch))
+        yield SourceShard(key, config, None, place, str(scratch), secrets)
         return
     parts = reader.parts(config)
     for start in range(0, max(len(parts), 1), FILES_PER_SHARD):
-        yield SourceShard(key, config, tuple(parts[start : start + FILES_PER_SHARD]), place, str(scratch))
+        yield SourceShard(key, config, tuple(parts[start : start + FILES_PER_SHARD]), place, str(scratch), secrets)
 
 
 def _facts(piece: SourceShard) -> dict[str, Any]:
@@ -199,6 +206,7 @@ def _facts(piece: SourceShard) -> dict[str, Any]:
         "parts": piece.parts,
         "files": {label: sha256_file(Path(path)) for label, path in (wanted or files).items()},
         "tokenizer": piece.tokenizer,
+        "secrets": plain(piece.secrets),
     }
 
 
@@ -210,7 +218,7 @@ def _counter(directory: str | None) -> Any:
 def _read_piece(piece: SourceShard) -> Rows:
     """Read a piece; runs in any process."""
     log = ReadLog(count_tokens=_counter(piece.tokenizer))
-    found = ShardContents()
+    found = ShardContents(piece.secrets)
     documents = sorted_lines(found.lines(_documents(piece, log)), natural, Path(piece.scratch))
 
     def rows() -> Iterator[str]:

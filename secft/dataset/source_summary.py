@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from secft.config.schemas.curation import SecretsConfig
 from secft.config.schemas.source import SourceConfig
+from secft.dataset.curation.document_scrub import SCRUBBED, scrub_document
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.sorting import Row, with_repeats
 from secft.dataset.sources.table import source_of
@@ -28,17 +30,21 @@ Refuse = Callable[[Mapping[str, str]], None]
 class ShardContents:
     """What a piece holds; filled while its documents pass by."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: SecretsConfig) -> None:
+        self._secrets = secrets
         self._kinds: Counter[str] = Counter()
         self._licenses: Counter[str] = Counter()
         self._injected = 0
+        self._scrubbed: Counter[str] = Counter()
         self._bytes = 0
 
     def lines(self, documents: Iterable[Document]) -> Iterator[str]:
-        """Yield a line for each document, with its digest and the rules by which it carries a prompt injection."""
-        for document in documents:
+        """Yield a line for each document: scrubbed, with its digest and the rules by which it carries an injection."""
+        for read in documents:
+            rules = injection_rules(f"{read.title}\n{read.text}")
+            document, replaced = scrub_document(read, self._secrets)
+            self._scrubbed += replaced
             row: dict[str, Any] = plain(document)
-            rules = injection_rules(f"{document.title}\n{document.text}")
             if rules:
                 row["fields"][INJECTION] = rules
             row["path"] = writable(document.path)
@@ -58,6 +64,7 @@ class ShardContents:
             "kinds": self._kinds,
             "licenses": self._licenses,
             "injected": self._injected,
+            "scrubbed": self._scrubbed,
         }
 
 
@@ -75,6 +82,7 @@ class SourceSummary:
         self._kinds: Counter[str] = Counter()
         self._licenses: Counter[str] = Counter()
         self._injected = 0
+        self._scrubbed: Counter[str] = Counter()
 
     def add(self, shard: Shard) -> None:
         """Count what the readers refused, and what they found where all of it will pass."""
@@ -86,6 +94,7 @@ class SourceSummary:
             self._kinds.update(shard.summary["kinds"])
             self._licenses.update(shard.summary["licenses"])
             self._injected += shard.summary["injected"]
+            self._scrubbed.update(shard.summary["scrubbed"])
 
     def passed(self, rows: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
         """Yield as many documents as the limit allows, and whether one with the same id came before; count all.
@@ -112,6 +121,7 @@ class SourceSummary:
             self._kinds[row["kind"]] += 1
             self._licenses[row["license"]] += 1
             self._injected += bool(row["fields"].get(INJECTION))
+            self._scrubbed.update(row["fields"].get(SCRUBBED, {}))
 
     def _drop(self, row: dict[str, str]) -> None:
         self.tally.drop(read_reason(row["reason"]))
@@ -130,4 +140,5 @@ class SourceSummary:
             "kept": self.tally.kept,
             "dropped": dict(sorted(self.tally.dropped.items())),
             **({"tagged": {INJECTION: self._injected}} if self._injected else {}),
+            **({SCRUBBED: dict(sorted(self._scrubbed.items()))} if self._scrubbed else {}),
         }

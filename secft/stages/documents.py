@@ -9,13 +9,17 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.roots import RunConfig
+from secft.config.schemas.curation import SecretsConfig
 from secft.config.schemas.executor import ExecutorConfig
 from secft.config.schemas.model import ModelConfig
 from secft.dataset import collect
+from secft.dataset.curation.document_scrub import SCRUBBED
+from secft.dataset.curation.problems import scrubbing_packages
 from secft.errors import InputError
 from secft.executor.open import open_executor
 from secft.files import sha256_file
 from secft.stage import INTERNAL, Inputs
+from secft.train.objectives.pretrain import PretrainTrainer
 
 DOCUMENTS = "documents.jsonl"
 
@@ -26,18 +30,22 @@ class DocumentsSettings:
 
     Attributes:
         source: name -> settings of the source.
+        secrets: what is replaced by placeholders before anything is written about a document.
         model: whose tokenizer sizes chunks, where a source is cut into chunks.
         executor: on what shards run.
     """
 
     source: Mapping[str, Any]
+    secrets: SecretsConfig
     model: ModelConfig = field(metadata=INTERNAL)
     executor: ExecutorConfig = field(metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> DocumentsSettings:
-        """Take them from the configuration of a run."""
-        return cls(config.source, config.model, config.executor)
+        """Take them from the configuration of a run; a pretraining obfuscates its texts by rules of its own."""
+        pretraining = isinstance(config.trainer, PretrainTrainer)
+        secrets = SecretsConfig(scrub=False) if pretraining else config.curation.secrets
+        return cls(config.source, secrets, config.model, config.executor)
 
     @property
     def tokenizer(self) -> Path | None:
@@ -56,11 +64,17 @@ def source_digests(settings: DocumentsSettings) -> dict[str, str]:
         found = {label: sha256_file(path) for label, path in sorted(collect.external_files(settings.source).items())}
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from error
+    found.update(scrubbing_packages(settings.secrets))
     return {**found, "tokenizer": find_base_model(settings.model).tokenizer_digest} if settings.tokenizer else found
 
 
 def read_documents(settings: DocumentsSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Read every source into documents.jsonl."""
     with open_executor(settings.executor) as executor:
-        summary = collect.collect(settings.source, out, executor, settings.tokenizer)
-    return {**summary, "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}"}
+        summary = collect.collect(settings.source, out, executor, settings.tokenizer, settings.secrets)
+    replaced = sum(sum(source.get(SCRUBBED, {}).values()) for source in summary["sources"].values())
+    scrubbed = f"; {replaced:,} secrets replaced" if replaced else ""
+    return {
+        **summary,
+        "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}{scrubbed}",
+    }

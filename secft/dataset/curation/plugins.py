@@ -45,6 +45,8 @@ _FIXED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("twilio", "TwilioKeyDetector", "TWILIO_KEY", ("AC", "SK")),
 )
 
+PLUGIN_KINDS = frozenset({"SECRET", *(kind for _, _, kind, _ in _FIXED)})
+
 
 @cache
 def _plugins() -> list[tuple[Any, str, tuple[str, ...]]]:

