@@ -88,7 +88,8 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
         dropped = counted_text(source.get("dropped", {})) or "-"
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
-        rows.append([name, *values, dropped + tagged])
+        scrubbed = "".join(f"; replaced &lt;{kind}&gt;: {count}" for kind, count in source.get("scrubbed", {}).items())
+        rows.append([name, *values, dropped + tagged + scrubbed])
     own = contents.own
     if own is not None:
         details = [own["source_version"], len(contents.own_entities), own["license"]]

@@ -11,6 +11,8 @@ from secft.reasons import read_reason, reason_text
 Table = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
 
 _REASONS = 10
+SENT = ("requests", "passages", "characters")
+"""What is counted of everything that leaves for a server."""
 
 
 def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
@@ -22,7 +24,7 @@ def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
     """
     steps = {read_reason(step["step"]).code: step for step in manifest["funnel"]}
     sections = [
-        ("Asked of a model", _teacher(manifest.get("teacher") or {}, table)),
+        ("Asked of a model", _teacher(manifest.get("teacher") or {}, manifest.get("sent") or {}, table)),
         ("Lengths", _lengths((manifest.get("lengths") or {}).get("rows", ()), table)),
         ("Balance", _balance(steps.get("balance", {}).get("details", ()), table)),
         ("Duplicates", _clusters(manifest["funnel"])),
@@ -31,7 +33,7 @@ def short_tables(manifest: Mapping[str, Any], table: Table) -> list[str]:
     return [f"## {title}\n\n{text}" for title, text in sections if text]
 
 
-def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
+def _teacher(teacher: Mapping[str, Mapping[str, int]], sent: Mapping[str, Mapping[str, int]], table: Table) -> str:
     if not teacher:
         return ""
     asked, accepted = teacher["asked"], teacher["accepted"]
@@ -46,7 +48,15 @@ def _teacher(teacher: Mapping[str, Mapping[str, int]], table: Table) -> str:
     more = len(reasons) - _REASONS
     rest = f"\n\n{more} more reasons are in `manifest.json`." if more > 0 else ""
     first = "What a model wrote was checked by rules against its passage; only what passed is in the dataset."
-    return "\n\n".join(part for part in (first, table(["task", "asked", "accepted"], rows), lines) if part) + rest
+    tables = (first, table(["task", "asked", "accepted"], rows), lines)
+    return "\n\n".join(part for part in tables if part) + rest + f"\n\n{_sent(sent, table)}"
+
+
+def _sent(sent: Mapping[str, Mapping[str, int]], table: Table) -> str:
+    if not sent:
+        return "The model ran inside of this program: no text was sent to a server."
+    rows = [[host, *(counts[name] for name in SENT)] for host, counts in sent.items()]
+    return table(["sent to", *SENT], rows)
 
 
 def _lengths(rows: Sequence[Mapping[str, Any]], table: Table) -> str:

@@ -40,6 +40,7 @@ class DatasetDescription:
         tokenizer: whose tokens are counted, for example ``HuggingFaceTB/SmolLM2-135M-Instruct``.
         language: languages of the rows, ISO 639-1.
         teacher: where a model was asked: ``asked``, ``accepted`` and ``rejected``, each a name -> number; else empty.
+        sent: host -> ``requests``, ``passages`` and ``characters`` that were sent there; empty where nothing left.
     """
 
     name: str
@@ -50,6 +51,7 @@ class DatasetDescription:
     tokenizer: str = "the model"
     language: tuple[str, ...] = ("en",)
     teacher: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def content_digest(directory: Path, config: Any, parents: Any) -> str:
@@ -106,6 +108,7 @@ def freeze(
         "funnel": list(funnel),
         "lengths": dict(lengths or {}),
         "teacher": plain(dict(describe.teacher)),
+        **({"sent": plain(dict(describe.sent))} if describe.sent else {}),
         "sources": plain(dict(describe.sources)),
         "licenses": sorted(contents.licenses),
         "language": list(describe.language),

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from secft.chat.host import host_of
 from secft.chat.session import AskingProgress, Llm, open_llm
 from secft.chat.spread import SpreadLlm
 from secft.config.schemas.llm import LlmConfig
@@ -230,8 +231,9 @@ def synthesise(
 
     Returns:
         ``examples`` (number of all), ``per_task`` (task -> examples), ``documents`` (task -> documents seen, kept
-        and dropped by reason), and where a model was asked ``teacher`` (asked, accepted and rejected by reason) and
-        ``spent`` (tokens, cost, seconds; not the same in every run).
+        and dropped by reason), and where a model was asked ``teacher`` (asked, accepted and rejected by reason),
+        ``spent`` (tokens, cost, seconds; not the same in every run), and where it is behind a server ``sent`` (host ->
+        requests, passages, characters).
 
     Raises:
         InputError: no example came out.
@@ -255,7 +257,9 @@ def synthesise(
     if not asks_a_model(config):
         return summary
     write_jsonl(out / REJECTED, context.log.rows)
-    return {**summary, "teacher": context.log.summary(), "spent": context.spent}
+    host = host_of(context.llm)
+    sent = {"sent": {host: context.log.sent()}} if host else {}
+    return {**summary, "teacher": context.log.summary(), "spent": context.spent, **sent}
 
 
 def _counted(rows: Iterable[Row], per_task: Counter[str]) -> Iterator[str]:

@@ -28,6 +28,7 @@ class SourceFacts:
         license: of its records.
         url: where it is published, or an empty string.
         dropped: reason -> records that were left out.
+        scrubbed: kind -> secrets that were replaced before anything was written about the documents.
     """
 
     documents: int
@@ -35,6 +36,7 @@ class SourceFacts:
     license: str = ""
     url: str = ""
     dropped: Mapping[str, int] = field(default_factory=dict)
+    scrubbed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class DatasetManifest:
         language: ISO 639-1.
         parents: input -> digest.
         config: settings of curation.
+        sent: host -> requests, passages and characters that were sent there to ask a model.
         format: of the dataset.
     """
 
@@ -84,6 +87,7 @@ class DatasetManifest:
     language: Sequence[str] = ("en",)
     parents: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     format: str = ""
 
 

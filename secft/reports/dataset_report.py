@@ -42,6 +42,7 @@ def dataset_report(facts: DatasetFacts) -> str:
                     "refused": sum(source.get("dropped", {}).values()),
                     "reasons": source.get("dropped", {}),
                     "tagged": source.get("tagged", {}),
+                    "scrubbed": source.get("scrubbed", {}),
                     "license": source.get("license", ""),
                     "records": facts.refused.get(name, []),
                 }
@@ -62,6 +63,7 @@ def dataset_report(facts: DatasetFacts) -> str:
             "injections": _dropped_by(steps, "injection"),
             "secrets": dict(_step(steps, "secrets").get("changed", {})),
             "teacher": _teacher(facts),
+            "sent": facts.manifest.get("sent") or {},
             "lengths": _lengths(facts.manifest.get("lengths") or {}),
             "balance": _balance(steps),
             "matrix": _matrix(facts.matrix),

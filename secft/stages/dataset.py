@@ -116,6 +116,7 @@ def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: TokenC
         parents={name: inputs[name].digest for name in ("documents", "examples")},
         synthesis=plain(settings.synthesis),
         teacher=inputs["examples"].summary.get("teacher") or {},
+        sent=inputs["examples"].summary.get("sent") or {},
         tokenizer=settings.model.id,
     )
     with open_executor(settings.executor) as executor:

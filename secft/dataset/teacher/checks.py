@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
+from secft.dataset.curation.secrets import PLACEHOLDER
 from secft.dataset.teacher.identifiers import unfounded
 from secft.dataset.teacher.passages import Passage
 from secft.dataset.teacher.words import content_words, coverage, names, negated, numbers, word_runs
@@ -111,7 +112,7 @@ def _form(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
         low, high = _LENGTHS[part]
         if not low <= len(text) <= high:
             return Reason(f"teacher.{part}_{'short' if len(text) < low else 'long'}")
-    if "\n" in pair.question.strip() or re.search(r"[{}<>|]", pair.question):
+    if "\n" in pair.question.strip() or re.search(r"[{}<>|]", _without_placeholders(pair.question, passage)):
         return Reason("teacher.not_plain")
     last = sentences(pair.question)[-1]
     asks = last.endswith("?") and pair.question.count("?") == 1
@@ -119,7 +120,14 @@ def _form(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
         return Reason("teacher.not_asking")
     if _BROKEN.match(last) or _repeats(pair.question):
         return Reason("teacher.broken")
-    return None if pair.answer.rstrip()[-1:] in ".!?)`\"'”" else Reason("teacher.breaks_off")
+    ends = _without_placeholders(pair.answer, passage).rstrip()[-1:] in ".!?)`\"'”"
+    return None if ends else Reason("teacher.breaks_off")
+
+
+def _without_placeholders(text: str, passage: Passage) -> str:
+    """Return a text with a backtick for each placeholder that its passage holds as well: those are no broken markup."""
+    known = set(PLACEHOLDER.findall(source_of(passage)))
+    return PLACEHOLDER.sub(lambda match: "`" if match.group() in known else match.group(), text)
 
 
 def _repeats(text: str) -> bool:

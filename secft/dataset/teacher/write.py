@@ -85,12 +85,30 @@ class TeacherLog:
         accepted: task -> accepted examples.
         rejected: reason -> number.
         rows: one row per rejected attempt.
+        requests: questions that were put, to the judge as well; a kept reply was asked for at an earlier time.
+        characters: of all their messages.
+        passages: keys of the passages that they hold.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
     rejected: Counter[Reason] = field(default_factory=Counter)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    requests: int = 0
+    characters: int = 0
+    passages: set[str] = field(default_factory=set)
+
+    def sending(self, requests: Iterable[tuple[Passage, Request]]) -> Iterator[Request]:
+        """Count questions while they are taken to be sent."""
+        for passage, request in requests:
+            self.requests += 1
+            self.characters += sum(len(message["content"]) for message in request.messages)
+            self.passages.add(passage.key)
+            yield request
+
+    def sent(self) -> dict[str, int]:
+        """Return what was sent, as numbers."""
+        return {"requests": self.requests, "passages": len(self.passages), "characters": self.characters}
 
     def summary(self) -> dict[str, Any]:
         """Return the counts, for manifests and reports."""
@@ -167,7 +185,7 @@ def write_pairs(
         raise no_passage(settings)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
     known = catalogue(documents.values())
-    requests = (prompt.fill(passage) for _, passage, prompt in planned)
+    requests = log.sending((passage, prompt.fill(passage)) for _, passage, prompt in planned)
     attempts: list[PairAttempt] = []
     for (task, passage, prompt), answer in zip(planned, llm.ask_all(requests, on_progress), strict=True):
         log.asked[task] += 1
@@ -176,7 +194,7 @@ def write_pairs(
         _stop_early(attempts, len(planned))
     attempts = _without_repetitions(attempts)
     if settings.judge is not None:
-        attempts = list(_judged_by_model(attempts, settings, llm, on_progress))
+        attempts = list(_judged_by_model(attempts, settings, llm, log, on_progress))
     for attempt in attempts:
         if attempt.reason:
             log.rejected[attempt.reason] += 1
@@ -272,11 +290,15 @@ def _with(attempt: PairAttempt, reason: Reason | None, score: int | None = None)
 
 
 def _judged_by_model(
-    attempts: Sequence[PairAttempt], settings: WritingConfig, llm: Asker, on_progress: Callable[[Any], None] | None
+    attempts: Sequence[PairAttempt],
+    settings: WritingConfig,
+    llm: Asker,
+    log: TeacherLog,
+    on_progress: Callable[[Any], None] | None,
 ) -> Iterator[PairAttempt]:
     prompt = load_prompt(JUDGE, "free", settings.prompts)
     asked = [attempt for attempt in attempts if not attempt.reason and attempt.written]
-    requests = (_judge_request(prompt, attempt) for attempt in asked)
+    requests = log.sending((attempt.passage, _judge_request(prompt, attempt)) for attempt in asked)
     scores = dict(zip(map(id, asked), llm.ask_all(requests, on_progress), strict=True))
     for attempt in attempts:
         answer = scores.get(id(attempt))

@@ -1,0 +1,63 @@
+"""Every part of a document is scrubbed, one value with one placeholder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from secft.config.schemas.curation import SecretsConfig
+from secft.dataset.curation.document_scrub import SCRUBBED, scrub_document
+from secft.records import Document
+
+SETTINGS = SecretsConfig(detect_secrets=False)
+TOKEN = "gl" + "pat-" + "k3jQ9vLm2Xw7Rt5Zp8Nc"
+MAIL = "lucia.prado@hospital-norte.es"
+WORD = "Kx7!" + "vBq29zT"
+PLAIN = Document(
+    "d1", "finding", "A finding", "Nothing to hide.", {"severity": "high"}, "tool_logs", "1", "unknown", ""
+)
+
+
+def test_a_document_without_secrets_is_the_same_object() -> None:
+    clean, counts = scrub_document(PLAIN, SETTINGS)
+    assert clean is PLAIN
+    assert not counts
+
+
+def test_title_text_address_and_every_field_are_scrubbed() -> None:
+    document = replace(
+        PLAIN,
+        title=f"Token {TOKEN}",
+        text=f"Found by {MAIL}.",
+        url=f"https://bob:{WORD}@git.corp.net/x",
+        fields={
+            "steps": [{"tool": "shell", "arguments": {"command": f"curl -u bob:{WORD} https://x.y"}, "output": MAIL}],
+            "messages": [{"role": "user", "content": f"my token is {TOKEN}"}],
+            "password": WORD,
+            "dni": 48291736,
+            "line": 1_234_567,
+        },
+    )
+    clean, counts = scrub_document(document, SETTINGS)
+    assert not [secret for secret in (TOKEN, MAIL, WORD, "48291736") if secret in str(clean)]
+    assert clean.title == "Token <GITLAB_TOKEN>"
+    assert clean.fields["messages"][0]["content"] == "my token is <GITLAB_TOKEN>"
+    assert clean.fields["password"] == "<PASSWORD>"
+    assert clean.fields["line"] == 1_234_567
+    assert (
+        clean.fields[SCRUBBED]
+        == dict(sorted(counts.items()))
+        == {"DNI": 1, "EMAIL": 2, "GITLAB_TOKEN": 2, "PASSWORD": 3}
+    )
+    assert scrub_document(clean, SETTINGS)[0].fields["messages"] == clean.fields["messages"]
+
+
+def test_what_was_given_away_once_is_cut_where_nothing_says_what_it_is() -> None:
+    document = replace(PLAIN, text=f"The password is {WORD} there.\n\nLater {WORD} was tried again.")
+    clean, counts = scrub_document(document, SETTINGS)
+    assert clean.text == "The password is <PASSWORD> there.\n\nLater <PASSWORD> was tried again."
+    assert counts["PASSWORD"] == 2
+
+
+def test_scrubbing_can_be_turned_off() -> None:
+    document = replace(PLAIN, text=MAIL)
+    assert scrub_document(document, SecretsConfig(scrub=False)) == (document, {})
