@@ -10,12 +10,8 @@ from secft.security.protection.rule import CLOSE, Rule, words
 
 _DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 _MAIL = (
-    rf"(?<![\w.@%+/-])(?<!//)[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}(?:@|%40){_DOMAIN}"
+    rf"(?<![\w.@%+/-])(?<!//)[A-Za-z0-9À-ÿ][A-Za-z0-9À-ÿ._%+-]{{0,63}}(?:@|%40){_DOMAIN}"
     r"(?![\w@/-]|:[\w/~.])"
-)
-# ``name:word@host`` is a password, ``mailto:name@host`` an address.
-_BEHIND_COLON = re.compile(
-    r"(?i)(?:mailto|e-?mail|mail|correo|from|to|cc|bcc|user(?:name)?|usuario|login|contact|upn|de|para):$"
 )
 _INTERNATIONAL = r"(?<![\w.+/=-])\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}(?![\w-]|\.\d)"
 _NORTH_AMERICAN = (
@@ -40,6 +36,8 @@ _WORDS = (
     "telem[oó]vel",
     "fax",
     "whatsapp",
+    "fone",
+    r"call(?: me| us| him| her)? (?:at|on)",
     "sms to",
     "msisdn",
     "phone_?number",
@@ -86,6 +84,8 @@ PHONES: tuple[Rule, ...] = (
             "msisdn",
             "llam",
             "llám",
+            "fone",
+            "call",
         ),
         _national_number,
         words(*_WORDS),

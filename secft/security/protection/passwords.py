@@ -24,7 +24,7 @@ _WORD = (
     r"|(?<![a-z])clave(?![a-z])(?: de acceso)?"
     r"|(?<![a-z])senha(?![a-z])(?: de acesso)?|palavra[_ -]?(?:passe|chave)|pass?wrd|bind[_-]?pw|(?<![a-z])psk"
     r"|wpa_?key|login_?pw)"
-    r"(?!s\b)(?:_?\d{1,2}(?!\d))?"
+    r"(?!s\b)(?:_?\d{1,2}(?!\d))?(?:-value)?"
 )
 _OWNERS = (
     *("api", "access", "auth", "private", "client", "encryption", "signing", "signature", "master", "account", "app"),
@@ -35,7 +35,7 @@ _KEY_OF = "|".join(rf"(?<={owner})|(?<={owner}[_ -])" for owner in _OWNERS)
 _TOKEN = (
     rf"(?:secret(?:[_ -]?(?:key|token|value))?(?:[_ -]?base)?|token(?:[_ -]?(?:value|secret|de acceso|de acesso))?"
     rf"|(?:{_KEY_OF})key"
-    r"|credential|secreto|segredo|(?<![a-z])(?:clave|chave|llave)(?: (?:de )?(?:api|secreta|privada|de acceso|de"
+    r"|credentials?|secreto|segredo|(?<![a-z])(?:clave|chave|llave)(?: (?:de )?(?:api|secreta|privada|de acceso|de"
     r" acesso|de cifrado))?|(?<![a-z])pat)(?![a-z])"
 )
 _WORD_STEMS = (

@@ -106,6 +106,7 @@ RULES: tuple[Rule, ...] = (
         _looks_issued,
     ),
     Rule("IBAN", re.compile(_ibans()), (), iban),
+    Rule("IBAN", re.compile(_ibans(), re.IGNORECASE), ("iban",), iban),
     Rule(
         "BANK_ACCOUNT",
         re.compile(r"(?<![\w-])(?:\d{18}|\d{22}|\d{4}[ -]\d{4}[ -]\d{2}[ -]\d{10}|\d{20})(?![\w-])"),

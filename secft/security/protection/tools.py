@@ -24,6 +24,12 @@ def _tool(names: str, rest: str, real: Check = any_value, also: str = "") -> Rul
     )
 
 
+def _mixed_case(value: str) -> bool:
+    """Accept what has a digit, and small letters beside capitals or a sign."""
+    signs = any(not one.isalnum() and one not in "-_./:,=" for one in value)
+    return prose_password(value) and (signs or (value.lower() != value and value.upper() != value))
+
+
 _REST = r"[^\n|;]{0,160}?\s"
 _ACCOUNT = r"\s+\\?[\"']?[\w.$-]{1,60}\\?[\"']?\s+\\?[\"']?"
 _VALUE = r"\\?[\"']?(?P<value>[^\s\"'\\-][^\s\"'\\]{2,100})"
@@ -31,7 +37,7 @@ _VALUE = r"\\?[\"']?(?P<value>[^\s\"'\\-][^\s\"'\\]{2,100})"
 RULES: tuple[Finder, ...] = (
     _tool(
         "mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump",
-        _REST + r"-p(?P<value>[^\s\"'-][^\s\"']{3,100})",
+        _REST + r"-p[\"']?(?P<value>[^\s\"'-][^\s\"']{3,100})",
         also=" -p",
     ),
     _tool(
@@ -98,7 +104,25 @@ RULES: tuple[Finder, ...] = (
         any_value,
         at_hints=True,
     ),
+    # The option alone, without a known program: only what looks like a password and like nothing else.
+    Rule("PASSWORD", re.compile(r"(?<![\w-])-p\s?[\"']?" + _BARE), ("-p",), _mixed_case, at_hints=True),
     # Pairs of name and password.
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)(?:auth\s?=\s?\(|basicauth\(|credential\(|credential\]::new\()\s{0,4}[\"'][^\"'\n]{1,80}[\"']\s{0,4},"
+            r"\s{0,4}[\"'](?P<value>[^\"'\n]{3,100})[\"']"
+        ),
+        ("auth=(", "auth = (", "basicauth(", "credential(", "credential]::new("),
+        any_value,
+        at_hints=True,
+    ),
+    Rule(
+        "PASSWORD",
+        re.compile(r"(?i)basic[_-]auth\w{0,12}\s?[:=]\s?[\"']?[\w.@-]{1,60}:" + _BARE),
+        ("basic_auth", "basic-auth"),
+        any_value,
+    ),
     Rule(
         "PASSWORD",
         re.compile(

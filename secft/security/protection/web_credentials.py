@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "COOKIE",
         re.compile(r"(?<![\w])[\w.\-%]{1,80}=\"?(?P<value>[^;,\s\"'&]{8,4000})"),
-        ("cookie",),
+        ("cookie", "-b "),
         _cookie,
         within=re.compile(r"(?i)(?:(?:set-)?cookie2?\\?[\"']?\s{0,2}[:=]|(?:-b|--cookie)\s)[^\r\n]{1,4000}"),
     ),
