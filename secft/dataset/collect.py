@@ -36,10 +36,10 @@ DOCUMENTS, REFUSED, SHARDS = "documents.jsonl", "refused.jsonl", "shards"
 FILES_PER_SHARD = 32
 """Files of a source that one worker reads in one go."""
 
-VERSION = 3
+VERSION = 4
 """Raised when the same inputs would give other documents."""
 
-SHARD_LAYOUT = 3
+SHARD_LAYOUT = 4
 """Raised when shards that a stopped attempt left could not be read any more."""
 
 

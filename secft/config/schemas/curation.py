@@ -28,7 +28,9 @@ class SplitConfig:
 class SecretsConfig:
     """What is replaced by typed placeholders such as ``<EMAIL>``; indicators of compromise and examples are kept."""
 
-    scrub: bool = setting(True, about="Credentials and personal data are replaced by placeholders.")
+    scrub: bool = setting(
+        True, about="Credentials and personal data are replaced by placeholders, in documents before a model is asked."
+    )
     detect_secrets: bool = setting(True, about="The plugins of detect-secrets look as well (extra `curation`).")
     base64_entropy: float = setting(
         4.5,

@@ -64,7 +64,7 @@ RULES: tuple[Rule, ...] = (
     _named(
         "ES_CIF",
         r"(?:ES)?(?P<value>[ABCDEFGHJNPQRSUVW][ -]?\d{7}[ -]?[0-9A-J])",
-        ("cif", "nif", "vat", "iva", "empresa", "fiscal", "tax", "company"),
+        ("cif", "c.i.f", "nif", "vat", "iva", "empresa", "fiscal", "tax", "company"),
         digits.es_cif,
         r"cif|nif|vat(?: (?:id|number|no))?|iva|empresa|identificaci[oó]n fiscal|fiscal|tax id|company|c\.i\.f\.?"
         r"|n\.i\.f\.?",

@@ -53,7 +53,7 @@ _WORD_STEMS = (
     "loginpw",
 )
 _TOKEN_STEMS = ("secret", "token", "key", "credential", "segredo", "clave", "chave", "llave", "pat")
-_SEPARATOR = r"\\?[\"'`\]]?\s{0,4}(?::=|=>|->|==?|:)\s{0,4}"
+_SEPARATOR = r"\\?[\"'`\]]{0,2}\s{0,4}(?::=|=>|->|==?|:)\s{0,4}"
 # What ends a value without quotes: a space, a quote, a bracket, the next parameter; a stop at its end is no part of it.
 _BARE = r"(?P<value>[^\s\"'`<>]{3,200}?)(?=[.,;:)\]}]{0,3}(?:\s|$)|[&;,|][\w ]{1,40}[=:]|;|[\"'`<>]|\\[nrt\"'])"
 _QUOTED = r"\\?(?P<quote>[\"'`])(?P<value>[^\"'`\n\\]{3,200}?)\\?(?P=quote)"
@@ -61,6 +61,10 @@ _WHOLE = r"(?P<value>[^\s\"'`<>]{4,200})[ \t]*\r?(?=\n|$)"
 _GAP = (
     r"(?:(?! (?:hash|length|policy|manager|field|reset|polic|longitud|pol[ií]tica|strength))["
     r" \w.@'\"()/áéíóúñãõç-]){0,60}?"
+)
+_STATE = (
+    r"(?:temporal|tempor[aá]ria|provisional|provis[oó]ria|inicial|nueva|nova|actual|atual|antigua|antiga|maestra|mestra"
+    r"|por defecto|padr[aã]o|wi-?fi|admin|root|default|new|old|temporary|initial|current|master)"
 )
 _WITH_DIGIT = r"(?=[^\s]{0,100}\d)"
 _IS = r"(?:is(?: now| set to)?|(?:was|has been|been) set to|was|es(?: ahora)?|era|ser[áa]|fue|é|foi|to|a|por|para)"
@@ -86,14 +90,21 @@ _ASSIGNED: tuple[Tail, ...] = (
 )
 _TOLD: tuple[Tail, ...] = (
     _tail("PASSWORD", rf"{_GAP}(?: {_IS}|:|[ ]?→)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password),
-    _tail("PASSWORD", rf"[ \t|]{{1,8}}[\"'`“«(]?{_WITH_DIGIT}{_BARE}", prose_password),
+    _tail("PASSWORD", rf"(?:,? {_STATE})?[ \t|,]{{1,8}}[\"'`“«(]?{_WITH_DIGIT}{_BARE}", prose_password),
     _tail("PASSWORD", rf"{_GAP}(?:\b{_IS}|:) [\"'`“«](?P<value>[^\s\"'`”»]{{4,100}})[\"'`”»]", quoted_password),
 )
 
 RULES: tuple[Finder, ...] = (
     WordRule(_WORD_STEMS, re.compile(f"(?i:{_WORD})"), (*_ASSIGNED, *_TOLD)),
     # The verb stands in prose all the time; behind a separator it is a password as well.
-    WordRule(("pass", "pw"), re.compile(r"(?i)(?<![a-z])(?:pass|pw)(?![a-z])(?:_?\d{1,2}(?!\d))?"), _ASSIGNED),
+    WordRule(
+        ("pass", "pw"),
+        re.compile(
+            r"(?i)(?:(?<![a-z])|(?<=store)|(?<=key)|(?<=user)|(?<=db)|(?<=root)|(?<=admin))(?:pass"
+            r"|pw)(?![a-z])(?:_?\d{1,2}(?!\d))?"
+        ),
+        _ASSIGNED,
+    ),
     WordRule(
         _TOKEN_STEMS,
         re.compile(f"(?i:{_TOKEN})"),

@@ -106,6 +106,13 @@ RULES: tuple[Finder, ...] = (
     ),
     # The option alone, without a known program: only what looks like a password and like nothing else.
     Rule("PASSWORD", re.compile(r"(?<![\w-])-p\s?[\"']?" + _BARE), ("-p",), _mixed_case, at_hints=True),
+    Rule(
+        "PASSWORD",
+        re.compile(r"\[\+\] [\w.-]{1,60}\\{1,2}[\w.$-]{1,60}:(?P<value>\S{3,100})"),
+        ("[+] ",),
+        any_value,
+        at_hints=True,
+    ),
     # Pairs of name and password.
     Rule(
         "PASSWORD",
@@ -128,7 +135,7 @@ RULES: tuple[Finder, ...] = (
         re.compile(
             r"(?i)(?:credentials?|creds|credenciales|credenciais|log(?:ged)? ?in(?: (?:as|with))?"
             r"|usuario/contrase[nñ]a)(?: \w{1,12}){0,3}?"
-            r"[:= ]{1,3}[\"'`(]{0,2}[\w.@\\+-]{2,60}\s?[/:|]\s?" + _BARE
+            r"[:= ]{1,3}[\"'`(]{0,2}[\w.@\\+-]{2,60}(?:\s?[/:|]\s?| (?:y|e|and|con|com|with) )" + _BARE
         ),
         ("credential", "creds", "credencia", "login", "log in", "logged", "usuario/"),
         prose_password,
