@@ -39,7 +39,7 @@ _WORDS = (
     "fone",
     r"call(?: me| us| him| her)? (?:at|on)",
     "sms to",
-    r"(?:mi|su|tu|meu|seu|my|his|her) n(?:[uú]mero|umber)(?: es| é| is)?",
+    r"(?:mi|su|tu|meu|seu|my|his|her) n(?:[uú]mero|umber)(?: es| é| is):? ?$",
     "msisdn",
     "phone_?number",
     "ll[aá]m[ea](?:me|lo|la)? al",

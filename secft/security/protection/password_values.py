@@ -304,7 +304,7 @@ _NAME_WITH_NUMBER = re.compile(
 
 def _name_with_number(value: str) -> bool:
     """Tell whether a value is a name of code or of a thing, such as ``db-credentials-v2`` or ``TOKEN_2``."""
-    return bool(_NAME_WITH_NUMBER.match(value)) and sum(map(str.isdigit, value)) <= 3
+    return bool(_NAME_WITH_NUMBER.match(value)) and sum(map(str.isdigit, value)) <= 4
 
 
 def assigned_token(value: str) -> bool:

@@ -23,7 +23,7 @@ from secft.security.protection import (
 from secft.security.protection.rule import Finder, Finding, Parts
 
 # A key has a long run without a space; a number has six digits close together; prose has neither.
-_RUN = re.compile(r"[A-Za-z0-9+/_=.:$*{}-]{16,}")
+_RUN = re.compile(r"[A-Za-z0-9+/_=.:$*{}~-]{16,}")
 _WORDS = re.compile(r"[a-z+/_=.:$*{}-]*\Z")
 """A run of small letters alone is a path or a name."""
 _NUMBER = re.compile(
