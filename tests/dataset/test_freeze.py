@@ -254,3 +254,17 @@ def test_card_has_short_tables(frozen: Path, examples: list[Example], tmp_path: 
     card = (tmp_path / "DATASET_CARD.md").read_text()
     assert "| remediation | 9 | 4 |" in card
     assert "| form: no \\| question | 5 |" in card
+    assert "no text was sent to a server" in card
+
+
+def test_card_says_what_was_replaced_and_what_was_sent(examples: list[Example], tmp_path: Path) -> None:
+    sources = {"cwe": {**SOURCES["cwe"], "scrubbed": {"EMAIL": 3}}}
+    teacher = {"asked": {"remediation": 9}, "accepted": {"remediation": 4}, "rejected": {}}
+    sent = {"llm.corp.net": {"requests": 9, "passages": 8, "characters": 7000}}
+    describe = DatasetDescription("cwe", "openai", sources, teacher=teacher, sent=sent)
+    splits = {"train": plain_rows(examples[:3]), "validation": [], "test": []}
+    freezing.freeze(tmp_path, splits, [], dict.fromkeys(splits, 10), {}, describe)
+    card = (tmp_path / "DATASET_CARD.md").read_text()
+    assert "replaced &lt;EMAIL&gt;: 3" in card
+    assert "| llm.corp.net | 9 | 8 | 7000 |" in card
+    assert check_files(tmp_path, FORMAT)["sent"] == sent

@@ -66,10 +66,12 @@ def build(root: Path, examples: list[Example], summary: Mapping[str, Any], hosti
             "url": "",
             "dropped": {f"reason {told}": 3},
             "tagged": {"odd": 2},
+            "scrubbed": {"BR_CPF": 5},
         }
     }
     teacher = summary.get("teacher", {})
-    describe = DatasetDescription(f"set {told}", "template", sources, teacher=teacher)
+    sent = {f"host {told}": {"requests": 31, "passages": 30, "characters": 4711}}
+    describe = DatasetDescription(f"set {told}", "template", sources, teacher=teacher, sent=sent)
     manifest = freeze(
         root / "d", splits, curated.funnel, curated.tokens, {}, describe, curated.lengths, curated.duplicates
     )
@@ -137,6 +139,8 @@ def test_the_page_tells_what_happened(facts: DatasetFacts) -> None:
     assert "dropped: t:copy:explain" in words or "dropped: t:one:explain" in words
     assert re.search(r"explain 12 5 no text .*?: 7 ", words)
     assert "tagged odd: 2" in words
+    assert "replaced by &lt;BR_CPF&gt;: 5" in words
+    assert "host plain 31 30 4,711" in words
     assert "our_set 1" in words
     assert re.search(r"multiple_choice \d+ before, 4 after; 2 classes, 1.0 : 1", words)
     assert re.search(r"explain \d+ before, \d+ after; 1 source ", words)
