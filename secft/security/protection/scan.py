@@ -7,6 +7,7 @@ numbers or long runs without a space stand.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 from secft.security.protection import (
@@ -30,29 +31,37 @@ _NUMBER = re.compile(
     r"(?<![0-9])(?<!CVE-)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))(?:[0-9][ .()/-]{0,2}){6,}|/[0-9A-Z]{4}-[0-9]{2}"
 )
 _MAIL = re.compile(r"@|%40")
-_BEFORE_RUN, _BEFORE_NUMBER, _BEFORE_MAIL, _AFTER = 48, 24, 72, 32
+_BEFORE_RUN, _BEFORE_NUMBER, _BEFORE_MAIL, _AFTER = 80, 24, 72, 32
 """Characters that a value may have before what gives it away, and after it."""
 
 
 class _RuleSet:
-    """Rules, with an index of the literals that must stand in a text before they are asked."""
+    """Rules, with an index of the literals that must stand in a text before they are asked.
 
-    def __init__(self, rules: Sequence[Finder]) -> None:
+    With ``local`` the literals must stand in the parts that are searched, not anywhere in the text.
+    """
+
+    def __init__(self, rules: Sequence[Finder], local: bool = False) -> None:
+        self._local = local
         self._rules = rules
         self.kinds = frozenset().union(*(rule.kinds for rule in rules))
         self._always = {number for number, rule in enumerate(rules) if not rule.literals}
-        self._literals = [(literal, number) for number, rule in enumerate(rules) for literal in rule.literals]
+        self._literals: dict[str, set[int]] = defaultdict(set)
+        for number, rule in enumerate(rules):
+            for literal in rule.literals:
+                self._literals[literal].add(number)
 
     def findings(self, text: str, lower: str, parts: Parts) -> Iterator[Finding]:
         """Yield the findings of all rules, rule by rule."""
-        asked = self._always.union([number for literal, number in self._literals if literal in lower])
+        near = "\n".join(lower[start:end] for start, end in parts) if self._local else lower
+        asked = self._always.union(*[self._literals[literal] for literal in self._literals if literal in near])
         for number in sorted(asked):
             yield from self._rules[number].spans(text, lower, parts)
 
 
 # In this order: where two findings overlap, the one of the earlier rule stays.
 _BLOCKS = _RuleSet(key_blocks.RULES)
-_TOKENS = _RuleSet((*provider_keys.RULES, key_blocks.JWT, *password_hashes.RULES))
+_TOKENS = _RuleSet((*provider_keys.RULES, key_blocks.JWT, *password_hashes.RULES), local=True)
 _WORDED = _RuleSet((*web_credentials.RULES, *tools.RULES, *passwords.RULES))
 _MAILS = _RuleSet(contact.MAILS)
 _NUMBERED = _RuleSet((*payment.RULES, *national.RULES, *contact.PHONES))
