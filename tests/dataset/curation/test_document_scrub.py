@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from secft.config.schemas.curation import SecretsConfig
+from secft.dataset import collect
 from secft.dataset.curation.document_scrub import SCRUBBED, scrub_document
+from secft.dataset.sources.agent_runs import AgentRunsSource
+from secft.files import read_jsonl
 from secft.records import Document
 
 SETTINGS = SecretsConfig(detect_secrets=False)
@@ -61,3 +66,19 @@ def test_what_was_given_away_once_is_cut_where_nothing_says_what_it_is() -> None
 def test_scrubbing_can_be_turned_off() -> None:
     document = replace(PLAIN, text=MAIL)
     assert scrub_document(document, SecretsConfig(scrub=False)) == (document, {})
+
+
+def test_no_step_of_an_agent_keeps_a_secret(tmp_path: Path) -> None:
+    step = {
+        "thought": f"The note says that the password is {WORD}.",
+        "tool": "http",
+        "input": {"url": "https://x.y", "token": TOKEN, "auth": {"user": "bob", "password": WORD}},
+        "observation": f"Set-Cookie: sid=q8v3m1k7d5s9a2l4; Path=/\nowner: {MAIL}",
+    }
+    row = {"id": "a", "goal": f"Ask {MAIL} for access.", "steps": [step], "answer": f"Signed in with {WORD}."}
+    (tmp_path / "runs.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    collect.collect({"agent_runs": AgentRunsSource(paths=[str(tmp_path / "runs.jsonl")])}, tmp_path / "out")
+    (document,) = read_jsonl(tmp_path / "out" / collect.DOCUMENTS)
+    told = json.dumps(document, ensure_ascii=False)
+    assert not [secret for secret in (TOKEN, MAIL, WORD, "q8v3m1k7d5s9a2l4") if secret in told]
+    assert set(document["fields"][SCRUBBED]) == {"COOKIE", "EMAIL", "GITLAB_TOKEN", "PASSWORD"}
