@@ -19,6 +19,7 @@ from secft.threads import wait_gently
 
 if TYPE_CHECKING:
     from secft.command import Command
+    from secft.config.roots import Root
 
 COMMANDS = sorted({module.name for module in pkgutil.iter_modules(secft.commands.__path__)})
 """The table of commands is the folder secft/commands: each module holds the record ``COMMAND`` of the command of its
@@ -78,7 +79,8 @@ def _call(command: Command, arguments: list[str], shown: str) -> int:
     overrides, messages = with_new_names(overrides)
     for message in messages:
         warn(message)
-    line = read_command_line(flags, overrides, command.root)
+    root = command.root_of(words)
+    line = read_command_line(flags, overrides, root)
     try:
         verb, given = command.parse(words, whole=not line.shows_only)
     except InputError as error:
@@ -86,29 +88,29 @@ def _call(command: Command, arguments: list[str], shown: str) -> int:
     except SystemExit:  # after --help
         return 0
     if line.problems:
-        further = [problem for config in line.configs for problem in command.problems(config)]
+        further = [problem for config in line.configs for problem in (verb.problems(config) if verb else ())]
         raise ConfigError(unique([*line.problems, *further]))
     if line.shows_only or verb is None:
-        return show(command, line.arguments)
+        return show(root, line.arguments)
     if line.multirun and command.sweep:
         return command.sweep(line.arguments, shown)
     given.shown = shown
     return max(verb.call(config, given) for config in line.configs)
 
 
-def show(command: Command, arguments: list[str]) -> int:
+def show(root: Root[Any], arguments: list[str]) -> int:
     """Let Hydra show a configuration: --cfg, --info, completion."""
     import hydra
 
     from secft.config.store import conf_directory, register_schemas
 
-    register_schemas(command.root)
+    register_schemas(root)
 
     def nothing(config: Any) -> None:
         """Hydra wants something to call; with these flags it does not."""
 
     sys.argv = ["secft", *arguments]
-    hydra.main(config_path=str(conf_directory()), config_name=command.root.name, version_base="1.3")(nothing)()
+    hydra.main(config_path=str(conf_directory()), config_name=root.name, version_base="1.3")(nothing)()
     return 0
 
 

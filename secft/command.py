@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from secft.config.roots import Root
@@ -33,11 +33,15 @@ class Verb:
         about: one line for the usage text.
         call: (configuration, words and flags) -> exit code.
         arguments: declares words and flags.
+        root: of its configuration, where that is not the command's.
+        problems: everything that keeps it from being started, told together with what is wrong with its overrides.
     """
 
     about: str
     call: Callable[[Any, argparse.Namespace], int]
     arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
+    root: Root[Any] | None = None
+    problems: Callable[[Any], list[Problem]] = lambda config: []
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,6 @@ class Command:
         notes: more for the usage text.
         help: (command -> one line about it) -> usage text, where argparse's would not tell enough.
         sweep: runs a multirun: (arguments for Hydra, command line) -> exit code; None does one job after the other.
-        problems: everything that keeps a job from being started, told together with what is wrong with its overrides.
     """
 
     name: str
@@ -62,7 +65,11 @@ class Command:
     notes: str = ""
     help: Callable[[Mapping[str, str]], str] | None = None
     sweep: Callable[[list[str], str], int] | None = None
-    problems: Callable[[Any], list[Any]] = field(default=lambda config: [])
+
+    def root_of(self, words: Sequence[str]) -> Root[Any]:
+        """Return the root of the configuration that some words ask for."""
+        verb = next((self.verbs[word] for word in words if word in self.verbs), None)
+        return verb.root if verb and verb.root else self.root
 
     def parse(self, arguments: Sequence[str], *, whole: bool = True) -> tuple[Verb | None, argparse.Namespace]:
         """Read words and flags.

@@ -288,6 +288,19 @@ PRETRAIN = Pipeline(
     origin=reporting.pretrained_origin,
 )
 
+_NOTHING_TRAINED = "a dataset is made, and nothing is trained"
+NOT_READ_BY_BUILD: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("trainer", "backend", "hardware", "distributed", "eval", "gates", "tracker", "sweep", "evidence", "name"),
+        _NOTHING_TRAINED,
+    ),
+    "dry_run": "a dataset is made in the plan of a run, too",
+}
+"""Settings of a run that ``dataset build`` does not read -> why."""
+READ_BY_BUILD = frozenset({"trainer.max_length"})
+DATASET_STAGES = FINETUNE_STAGES[:3]
+"""Documents, examples, dataset: what ``dataset build`` makes, as a run of the same settings would."""
+
 PIPELINES: tuple[Pipeline, ...] = (FINETUNE, PRETRAIN)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
-from secft.config.roots import PlacesConfig, Root
+from secft.config.roots import RUN, PlacesConfig, Root, RunConfig
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
-from secft.documents.dataset_manifest import read_corpus_manifest
-from secft.errors import InputError
-from secft.files import read_jsonl
+from secft.documents.dataset_manifest import read_corpus_manifest, read_dataset_manifest
+from secft.errors import ConfigError, InputError, Problem, stopping
+from secft.files import read_jsonl, write_text
 from secft.reasons import counted_text, reason_text
 from secft.versions import MANIFEST
 
@@ -202,9 +202,13 @@ def _verified(version: Version) -> dict[str, Any]:
     if version.is_corpus:
         return {**row, "ok": None, "faults": []}
     try:
-        wrong = faults(version.path, version.manifest())
+        manifest = version.manifest()
+        read_dataset_manifest(version.path)
+        wrong = faults(version.path, manifest)
     except InputError as error:
         wrong = [str(error)]
+    except (KeyError, TypeError, AttributeError) as error:
+        wrong = [f"{MANIFEST}: is damaged ({type(error).__name__}: {error})"]
     return {**row, "ok": not wrong, "faults": wrong}
 
 
@@ -212,6 +216,70 @@ def _state(result: Mapping[str, Any]) -> str:
     if result["ok"] is None:
         return "skipped, it is a corpus for pretraining"
     return "ok" if result["ok"] else "is wrong"
+
+
+def build_dataset(config: RunConfig, arguments: argparse.Namespace) -> int:
+    """Make a frozen dataset of sources; a later run of the same settings finds it made."""
+    from secft.artifact import ArtifactStore
+    from secft.dataset import collect
+    from secft.log import RunLog
+    from secft.pipelines import DATASET_STAGES
+    from secft.stage import run_stages
+    from secft.stages.dataset import DATASET_REPORT, DatasetSettings, publish_dataset
+
+    found = _build_problems(config)
+    if found:
+        raise ConfigError(found)
+    collect.refresh(config.source)
+    store = ArtifactStore(Path(config.paths.cache) / "stages")
+    made = run_stages(DATASET_STAGES, config, store, RunLog())["dataset"]
+    place = publish_dataset(DatasetSettings.of(config), made, Path(config.paths.data))
+    print(f"dataset {place}\nreport  {made.path / DATASET_REPORT}")
+    return 0
+
+
+def _build_problems(config: RunConfig) -> list[Problem]:
+    from secft.config.compose import read_config
+    from secft.pipelines import NOT_READ_BY_BUILD, READ_BY_BUILD
+    from secft.planning.checks import BEFORE_ANYTHING, DATASET_CHECKS, inspect
+    from secft.planning.situation import Situation
+    from secft.planning.unread import unread_problems
+
+    defaults = read_config([])
+    unread = unread_problems(config, defaults, "dataset build", NOT_READ_BY_BUILD, READ_BY_BUILD)
+    return [*unread, *stopping(inspect(DATASET_CHECKS, Situation(config), BEFORE_ANYTHING))]
+
+
+def preview_dataset(config: RunConfig, arguments: argparse.Namespace) -> int:
+    """Print examples as a model reads them, with the tokens that are trained on, or write them as a page."""
+    from rich.console import Console
+
+    from secft.planning.preview import preview_page, previewed
+    from secft.planning.situation import Situation
+
+    version = resolve(arguments.name, Path(config.paths.data))
+    situation = Situation(config)
+    if situation.tokenizer is None:
+        raise InputError(
+            f"The tokenizer of {config.model.name} is not on this machine; name another model (model=...)."
+        )
+    rows = previewed(version.path / f"{arguments.split}.jsonl", situation.tokenizer, arguments.rows, config.seed)
+    if arguments.html:
+        write_text(Path(arguments.html), preview_page(version.title, config.model.name, rows))
+        print(arguments.html)
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    for row in rows:
+        console.rule(f"{row.task}: {row.id}, {row.tokens} tokens, {row.trained} trained", align="left")
+        console.print(row.text())
+    return 0
+
+
+def _preview_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=NAMES)
+    parser.add_argument("--split", choices=SPLITS, default="train", help="which rows (train)")
+    parser.add_argument("--rows", type=int, default=10, help="how many, of all tasks in turn (10)")
+    parser.add_argument("--html", metavar="FILE", help="write a page instead of printing")
 
 
 def _print_json(value: Mapping[str, Any] | Sequence[Any]) -> int:
@@ -234,9 +302,15 @@ def _arguments(*names: str, several: bool = False) -> Callable[[argparse.Argumen
 
 COMMAND = Command(
     name="dataset",
-    about="list, show, diff or verify frozen datasets",
+    about="build, list, show, preview, diff or verify frozen datasets",
     root=Root("dataset", PlacesConfig),
     verbs={
+        "build": Verb(
+            "sources to a frozen dataset; nothing is trained", build_dataset, root=RUN, problems=_build_problems
+        ),
+        "preview": Verb(
+            "examples as a model reads them, trained tokens marked", preview_dataset, _preview_arguments, RUN
+        ),
         "list": Verb("all versions with rows, tokens, size and digest", list_datasets, _arguments()),
         "show": Verb("contents, funnel, sources, licences, samples", show_dataset, _arguments("name")),
         "diff": Verb("settings, sources, counts and rows that differ", diff_datasets, _arguments("old", "new")),

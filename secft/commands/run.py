@@ -168,8 +168,9 @@ COMMAND = Command(
     name="run",
     about="sources to a gated, carded adapter (the default)",
     root=RUN,
-    verbs={"": Verb("run one experiment", _call)},
+    verbs={
+        "": Verb("run one experiment", _call, problems=lambda config: pipeline_of(config).problems(config)),
+    },
     help=_help,
     sweep=_sweep,
-    problems=lambda config: pipeline_of(config).problems(config),
 )

@@ -54,6 +54,9 @@ class DatasetDescription:
     sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+SEAL = "seal"
+
+
 def content_digest(directory: Path, config: Any, parents: Any) -> str:
     """Return the digest that identifies a dataset: its rows, its configuration and its inputs.
 
@@ -120,8 +123,14 @@ def freeze(
     write_text(out / CARD, dataset_card(manifest, contents))
     write_json(out / CROISSANT, croissant(manifest, tree_digests(out, leave_out=(MANIFEST, CROISSANT))))
     manifest["files"] = tree_digests(out, leave_out=(MANIFEST,))
+    manifest[SEAL] = seal_of(manifest)
     write_json(out / MANIFEST, manifest)
     return manifest
+
+
+def seal_of(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of everything that a manifest says, but the seal: licences and teachers, too."""
+    return digest({key: value for key, value in manifest.items() if key != SEAL})
 
 
 def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:

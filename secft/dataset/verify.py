@@ -16,7 +16,7 @@ from secft.dataset.croissant import CROISSANT
 from secft.dataset.curation.facts import hash64, hash128
 from secft.dataset.dedup import compared_group, compared_text, exact_duplicates
 from secft.dataset.dedup.words import Hashes
-from secft.dataset.freeze import content_digest
+from secft.dataset.freeze import SEAL, content_digest, seal_of
 from secft.dataset.rows import read_parquet
 from secft.dataset.split import RULES, SPLITS
 from secft.errors import InputError
@@ -50,7 +50,7 @@ def faults(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
         directory: the dataset.
         manifest: what its manifest says.
     """
-    found = list(_file_faults(directory, manifest))
+    found = [*_seal_faults(manifest), *_file_faults(directory, manifest)]
     missing = [name for split in SPLITS for name in (f"{split}.jsonl", f"{split}.parquet")]
     missing = [name for name in missing if not (directory / name).is_file()]
     if missing:  # told above, unless the manifest does not know them either
@@ -83,6 +83,11 @@ def _file_faults(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: is not in the manifest"
         elif known[name] != there[name]:
             yield f"{name}: changed since it was frozen (SHA-256 {there[name][:12]}, frozen as {known[name][:12]})"
+
+
+def _seal_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
+    if SEAL in manifest and manifest[SEAL] != seal_of(manifest):  # earlier ones have none
+        yield f"{MANIFEST}: changed since it was frozen"
 
 
 def _digest_faults(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:

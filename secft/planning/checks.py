@@ -44,16 +44,21 @@ def inspect(checks: Sequence[Check], situation: Situation, when: Collection[When
     return unique(problem for check in checks if check.when in when for problem in check.find(situation))
 
 
-FINETUNE_CHECKS: tuple[Check, ...] = (
+DATASET_CHECKS: tuple[Check, ...] = (
     Check("settings", settings.synthesis_problems),
     Check("settings", settings.split_problems),
     Check("settings", settings.length_problems),
-    Check("settings", settings.gate_problems),
-    Check("settings", settings.distributed_settings),
     Check("machine", machine.source_problems),
     Check("machine", machine.teacher_problems),
     Check("machine", machine.executor_problems),
     Check("machine", machine.curation_needs),
+)
+"""What is checked where a dataset is made and nothing is trained."""
+
+FINETUNE_CHECKS: tuple[Check, ...] = (
+    *DATASET_CHECKS,
+    Check("settings", settings.gate_problems),
+    Check("settings", settings.distributed_settings),
     Check("machine", machine.extra_problems),
     Check("machine", machine.hardware_problems),
     Check("machine", machine.distributed_needs),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from secft.errors import InputError
 from secft.files import read_jsonl
+from secft.planning.preview import marked
 from secft.planning.situation import Situation
 from secft.train.template import decode_trained, tokenise_example
 
@@ -43,11 +44,7 @@ def _shown(model: str, tokenizer: Any, messages: list[Any]) -> Text:
         parts = decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages))
     except InputError as error:
         return Text(f"{plain}\n(cannot be rendered: {error})")
-    text = Text()
-    for part, trained in parts:
-        # Marks as well as colour: a plan is also read in a file or by somebody who does not see colours.
-        text.append(f"[[{part}]]" if trained else part, style="black on green" if trained else "")
+    text = marked(parts)
     if len(text) > LONGEST:
         text = text[:LONGEST] + Text(f" ... ({len(text) - LONGEST:,} more characters)")
-    text.rstrip()
     return text

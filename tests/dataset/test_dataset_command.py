@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -244,8 +245,51 @@ def test_verify_recomputes_the_content_digest(data: Path, capsys: pytest.Capture
     manifest = read_json(path)
     manifest["config"]["curation"]["min_answer_tokens"] = 9
     write_json(path, manifest)
-    (fault,) = faults_of(capsys, data)
+    sealed, fault = faults_of(capsys, data)
+    assert "changed since it was frozen" in sealed
     assert "content digest" in fault
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["sources"]["test"].update(license="mit"),
+        lambda manifest: manifest.update(teacher={"asked": {"question_answer": 9}}),
+        lambda manifest: manifest["funnel"][0].update(seen=1),
+    ],
+    ids=["licence", "teacher", "funnel"],
+)
+def test_verify_finds_an_edited_manifest(data: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
+    place = data / "template" / "numbers-v1" / "manifest.json"
+    manifest = json.loads(place.read_text())
+    change(manifest)
+    place.write_text(json.dumps(manifest))
+    assert ask(data, "verify", "numbers-v1") == 2
+    assert "manifest.json: changed since it was frozen" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["counts"].update(explain={"train": 3}),
+        lambda manifest: manifest["splits"].update(test=5),
+        lambda manifest: manifest.update(funnel=[{"step": "x"}]),
+        lambda manifest: manifest.update(files={"train.jsonl": 3}),
+        lambda manifest: manifest.update(config={"curation": []}),
+        lambda manifest: manifest.update(sources={"test": None}),
+    ],
+)
+def test_a_damaged_manifest_is_an_error_of_one_line(
+    data: Path, capsys: pytest.CaptureFixture[str], change: Any
+) -> None:
+    place = data / "template" / "numbers-v1" / "manifest.json"
+    manifest = json.loads(place.read_text())
+    change(manifest)
+    place.write_text(json.dumps(manifest))
+    assert ask(data, "verify", "all") == 2
+    told = capsys.readouterr().out
+    assert "numbers-v1: is wrong" in told
+    assert "numbers-v2: ok" in told
 
 
 def test_verify_compares_parquet_with_jsonl(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +297,7 @@ def test_verify_compares_parquet_with_jsonl(data: Path, capsys: pytest.CaptureFi
         splits["train"][0] = splits["train"][0].__class__(**{**splits["train"][0].__dict__, "family": "other"})
 
     rewrite(data / "template" / "numbers-v1", change, parquet=False)
-    (fault,) = faults_of(capsys, data)
+    _, fault = faults_of(capsys, data)
     assert fault.startswith("train.parquet and train.jsonl differ in row 1 (t:")
     (data / "template" / "numbers-v1" / "train.parquet").write_bytes(b"PAR1 no")
     assert any("cannot be read as Parquet" in told for told in faults_of(capsys, data))
@@ -274,6 +318,49 @@ def test_verify_keeps_splits_apart(data: Path, capsys: pytest.CaptureFixture[str
     assert "(test and train)" in told
 
 
+CHATS = [{"user": f"What is number {name}?", "assistant": f"Number {name} is what comes then."} for name in NUMBERS]
+
+
+def test_a_dataset_is_built_previewed_and_found_by_the_next_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in CHATS))
+    settings = ["model=tiny", "source=[jsonl]", "source.jsonl.path=chats.jsonl", "synthesis=none"]
+    assert main(["dataset", "build", *settings]) == 0
+    assert "dataset data/none/jsonl-v1" in capsys.readouterr().out
+    assert main(["dataset", "build", *settings]) == 0
+    assert "(reused)" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "data" / "none").iterdir() if path.is_dir()] == ["jsonl-v1"]
+    assert main(["dataset", "preview", "jsonl", "--rows", "3", "model=tiny"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("trained\n") + told.count("trained ") >= 3
+    assert re.search(r"\[\[Number \w+ is what comes then\.<\|im_end\|>\]\]", told)
+    assert main(["dataset", "preview", "jsonl", "--html", "page.html", "model=tiny"]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "<mark>Number " in page
+    assert "<script" not in page
+    assert main(["dataset", "verify"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["build", "trainer.learning_rate=0.1"], "is not read by dataset build"),
+        (["build", "gates.target_tasks=[labels]"], "is not read by dataset build"),
+        (["build", "source=[jsonl]", "source.jsonl.path=missing.jsonl"], "no such file"),
+        (["preview"], "NAME"),
+        (["preview", "nothing"], "nothing"),
+    ],
+)
+def test_what_cannot_be_built_or_previewed_is_told(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["dataset", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_wrong_use_shows_the_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     wrong = [["shwo", "x"], ["show"], ["diff", "a"], ["list", "a"], ["list", "--jsno"]]
     for arguments in wrong:
@@ -289,7 +376,7 @@ def test_wrong_use_shows_the_usage(capsys: pytest.CaptureFixture[str], tmp_path:
     assert main(["dataset", "list", "paths.dta=x"]) == 2
     assert "Did you mean 'paths.data'?" in capsys.readouterr().err
     assert main(["--help"]) == 0
-    assert "list, show, diff or verify frozen datasets" in capsys.readouterr().out
+    assert "build, list, show, preview, diff or verify frozen datasets" in capsys.readouterr().out
 
 
 def test_nothing_heavy_is_imported(published: Path) -> None:
