@@ -26,6 +26,7 @@ class Contents:
         own: provenance of the first row of secft's own texts, or None.
         own_entities: what secft's own texts are about.
         first: task -> first row of the training split.
+        mixture: training rows that are a choice (``label``), by a model (``model``), or secft's own (``added``).
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -34,6 +35,7 @@ class Contents:
     own: Record | None = None
     own_entities: set[str] = field(default_factory=set)
     first: dict[str, Record] = field(default_factory=dict)
+    mixture: Counter[str] = field(default_factory=Counter)
 
     def seen(self, split: str, records: Iterable[Record]) -> Iterator[Record]:
         """Pass rows on, and take notice of them."""
@@ -50,6 +52,8 @@ class Contents:
             self.own = self.own or provenance
             self.own_entities.add(record["entity"])
         if split == "train":
+            found = {"label": record["choices"], "model": provenance["teacher"], "added": provenance["source"] == OWN}
+            self.mixture.update(kind for kind, there in found.items() if there)
             self.first.setdefault(record["task"], record)
 
     def rows(self, split: str) -> int:

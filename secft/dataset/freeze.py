@@ -55,6 +55,8 @@ class DatasetDescription:
 
 
 SEAL = "seal"
+MIXTURE = ("label", "model", "added")
+"""Kinds of training rows whose share is told."""
 
 
 def content_digest(directory: Path, config: Any, parents: Any) -> str:
@@ -108,6 +110,7 @@ def freeze(
         "digest": content_digest(out, {**config, "dedup": dedup}, parents),
         "splits": {split: {"examples": contents.rows(split), "tokens": tokens[split]} for split in SPLITS},
         "counts": contents.tasks(),
+        "mixture": {kind: contents.mixture[kind] for kind in MIXTURE},
         "funnel": list(funnel),
         "lengths": dict(lengths or {}),
         "teacher": plain(dict(describe.teacher)),

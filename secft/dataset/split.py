@@ -60,6 +60,23 @@ def assign(ranks: Ranks, settings: SplitConfig) -> NDArray[np.int8]:
     return result
 
 
+def is_held_out(entity: str, family: str, settings: SplitConfig, seed: int) -> bool:
+    """Tell whether examples of an entity would fall into the test or the validation split by its rank.
+
+    Clusters of like texts, and bounds of sizes, may move an entity afterwards.
+
+    Args:
+        entity: what examples are about.
+        family: its parent, or itself.
+        settings: fractions, and what stays together.
+        seed: of the run.
+    """
+    return (
+        rank(seed, family if settings.by == "family" else entity)
+        < settings.test_fraction + settings.validation_fraction
+    )
+
+
 def joined_ranks(ranks: Ranks, together: Rows) -> Ranks:
     """Give entities that share a cluster of like texts the same rank, so that they fall into one split.
 

@@ -14,6 +14,7 @@ from typing import Any
 from secft.chat.host import host_of
 from secft.chat.session import AskingProgress, Llm, open_llm
 from secft.chat.spread import SpreadLlm
+from secft.config.schemas.curation import SplitConfig
 from secft.config.schemas.llm import LlmConfig
 from secft.config.schemas.synthesis import (
     HybridSynthesis,
@@ -23,6 +24,7 @@ from secft.config.schemas.synthesis import (
     TemplateSynthesis,
     WritingConfig,
 )
+from secft.dataset.split import is_held_out
 from secft.dataset.store import DocumentStore
 from secft.dataset.teacher.prompts import prompt_files
 from secft.dataset.teacher.write import TeacherLog, plan_requests, write_pairs
@@ -52,6 +54,7 @@ class SynthesisContext:
         llm: which model.
         cache: where its replies are kept; what was answered once is not asked again.
         executor: on what shards are made.
+        split: how examples are divided; about what is held out no model is asked. None asks about everything.
         spread: the model is asked by the workers of the executor, not from here.
         shard_size: documents that one worker writes about in one go.
         shards: where shards are kept until the examples are written; filled by ``synthesise``.
@@ -63,6 +66,7 @@ class SynthesisContext:
     llm: LlmConfig
     cache: Path
     executor: Executor = field(default_factory=InProcess)
+    split: SplitConfig | None = None
     spread: bool = False
     shard_size: int = 2000
     shards: Path = Path(SHARDS)
@@ -119,6 +123,16 @@ def _template(
         yield from _records(documents, seed, tallies, context, only_records=True)
 
 
+def is_taught(split: SplitConfig | None, seed: int) -> Callable[[Document], bool]:
+    """Return what tells whether examples about a document are trained on."""
+
+    def taught(document: Document) -> bool:
+        family = document.fields.get("parent") or document.id
+        return split is None or not is_held_out(document.id, family, split, seed)
+
+    return taught
+
+
 def usual_system(conversations: Iterable[Sequence[Message]]) -> str:
     """Return the system message that most conversations have, or an empty string."""
     heads = Counter(turns[0]["content"] if turns[0]["role"] == "system" else "" for turns in conversations)
@@ -148,7 +162,7 @@ def _llm(
     context: SynthesisContext,
 ) -> Iterator[Row]:
     writing, log = config.writing, context.log
-    planned = plan_requests(documents, writing, seed, log)
+    planned = plan_requests(documents, writing, seed, log, is_taught(context.split, seed))
     if not planned and isinstance(config, HybridSynthesis):
         return
     with context.session(len(planned)) as (llm, on_progress):

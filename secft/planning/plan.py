@@ -20,7 +20,7 @@ from secft.artifact import Artifact, ArtifactStore
 from secft.config.roots import RunConfig
 from secft.config.schemas.synthesis import HybridSynthesis
 from secft.dataset.store import DocumentStore
-from secft.dataset.synthesise import asks_a_model, template_part, writing_settings
+from secft.dataset.synthesise import asks_a_model, is_taught, template_part, writing_settings
 from secft.dataset.teacher.write import plan_requests
 from secft.errors import InputError, ModelNotFoundError, Problem, stopping
 from secft.estimate import estimate
@@ -135,7 +135,12 @@ def _plan_questions(config: RunConfig, plan: Plan, stage: Stage[Any], scratch: A
     """Say what a model would be asked, without asking; go on with the examples that need no model, if there are any."""
     writing = writing_settings(config.synthesis)
     documents = DocumentStore.build(plan.artifacts["documents"].path / DOCUMENTS, scratch.root / "index")
-    questions = [prompt.fill(passage) for _, passage, prompt in plan_requests(documents, writing, config.seed)]
+    questions = [
+        prompt.fill(passage)
+        for _, passage, prompt in plan_requests(
+            documents, writing, config.seed, taught=is_taught(config.curation.split, config.seed)
+        )
+    ]
     characters = sum(len(message["content"]) for question in questions for message in question.messages)
     asked, told = characters // CHARACTERS_PER_TOKEN, len(questions) * config.llm.max_tokens
     cost = (asked * config.llm.input_price + told * config.llm.output_price) / 1e6

@@ -15,7 +15,7 @@ from secft.config.schemas.curation import CurationConfig
 from secft.config.schemas.dedup import DedupConfig
 from secft.config.schemas.executor import ExecutorConfig
 from secft.config.schemas.model import ModelConfig
-from secft.config.schemas.synthesis import SynthesisConfig
+from secft.config.schemas.synthesis import HybridSynthesis, SynthesisConfig
 from secft.dataset.curate import curate_dataset
 from secft.dataset.curation.catalogue import catalogue
 from secft.dataset.curation.funnel import large_drops
@@ -95,16 +95,36 @@ def freeze_dataset(settings: DatasetSettings, inputs: Inputs, out: Path) -> dict
     summary = _curate(settings, inputs, out, ModelTokens(find_base_model(settings.model).path))
     for line in large_drops(summary["funnel"]):
         warn(line)
+    missed = missed_share(summary, settings.synthesis)
+    if missed:
+        warn(missed)
     documents, examples = inputs["documents"], inputs["examples"]
     facts = read_dataset_facts(summary, out / DATASET, documents.path, examples.path, examples.summary, settings.seed)
     write_text(out / DATASET_REPORT, dataset_report(facts))
     return {**summary, "headline": headline(summary)}
 
 
+def missed_share(summary: Mapping[str, Any], synthesis: SynthesisConfig) -> str | None:
+    """Return a line where a model wrote fewer training rows than it was to write, with the settings that change it."""
+    rows, written = summary["splits"]["train"]["examples"], summary["mixture"]["model"]
+    wanted = synthesis.share if isinstance(synthesis, HybridSynthesis) else 0.0
+    if written >= wanted * rows or not summary["teacher"].get("asked"):
+        return None
+    return (
+        f"a model wrote {written:,} of {rows:,} training rows ({written / rows:.1%}), fewer than wanted "
+        f"(synthesis.share={wanted:g}): ask about more passages (synthesis.writing.passages), by a stronger model "
+        "(llm=...), or want fewer"
+    )
+
+
 def headline(summary: Mapping[str, Any]) -> str:
     """Return one line about a dataset: rows of each split, and tokens to train on."""
     counts = ", ".join(f"{facts['examples']:,} {split}" for split, facts in summary["splits"].items())
-    return f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
+    rows, mixture = max(summary["splits"]["train"]["examples"], 1), summary["mixture"]
+    names = {"label": "choices", "model": "by a model", "added": "added by secft"}
+    told = ", ".join(f"{mixture[kind] / rows:.0%} {name}" for kind, name in names.items() if mixture[kind])
+    line = f"{counts}; {summary['splits']['train']['tokens']:,} tokens to train on"
+    return f"{line}; {told}" if told else line
 
 
 def _curate(settings: DatasetSettings, inputs: Inputs, out: Path, tokens: TokenCounter) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from secft.chat.hf import describe
 from secft.config.roots import RunConfig
+from secft.config.schemas.curation import SplitConfig
 from secft.config.schemas.executor import ExecutorConfig
 from secft.config.schemas.llm import HfLlm, LlamaCppLlm, LlmConfig
 from secft.config.schemas.synthesis import SynthesisConfig
@@ -29,6 +30,7 @@ class ExamplesSettings:
     Attributes:
         synthesis: how they are written.
         llm: the model that is asked, or None if none is.
+        split: what is held out, about which no model is asked; None where none is.
         seed: of choices among phrasings.
         executor: on what shards run.
         replies: where replies of models are kept.
@@ -36,6 +38,7 @@ class ExamplesSettings:
 
     synthesis: SynthesisConfig
     llm: LlmConfig | None
+    split: SplitConfig | None
     seed: int
     executor: ExecutorConfig = field(metadata=INTERNAL)
     replies: Path = field(metadata=INTERNAL)
@@ -43,8 +46,15 @@ class ExamplesSettings:
     @classmethod
     def of(cls, config: RunConfig) -> ExamplesSettings:
         """Take them from the configuration of a run."""
-        llm = config.llm if asks_a_model(config.synthesis) else None
-        return cls(config.synthesis, llm, config.seed, config.executor, Path(config.paths.cache) / "replies")
+        asks = asks_a_model(config.synthesis)
+        return cls(
+            synthesis=config.synthesis,
+            llm=config.llm if asks else None,
+            split=config.curation.split if asks else None,
+            seed=config.seed,
+            executor=config.executor,
+            replies=Path(config.paths.cache) / "replies",
+        )
 
 
 def teacher_digests(settings: ExamplesSettings) -> dict[str, str]:
@@ -65,7 +75,9 @@ def write_examples(settings: ExamplesSettings, inputs: Inputs, out: Path) -> dic
     """Turn documents into examples.jsonl."""
     with open_executor(settings.executor) as executor:
         spread, shard_size = settings.executor.name == "ray", settings.executor.shard_size
-        context = SynthesisContext(settings.llm or LlmConfig(), settings.replies, executor, spread, shard_size)
+        context = SynthesisContext(
+            settings.llm or LlmConfig(), settings.replies, executor, settings.split, spread, shard_size
+        )
         summary = synthesise(settings.synthesis, inputs["documents"].path / DOCUMENTS, out, settings.seed, context)
     return {**summary, "headline": _headline(settings, summary)}
 

@@ -73,7 +73,7 @@ class WritingConfig:
         about="Which kinds are asked for.",
         choices=LLM_TASKS,
     )
-    passages: int | None = setting(90, about="Passages asked about, spread over the sources; null is all.", low=1)
+    passages: int | None = setting(240, about="Passages asked about, spread over the sources; null is all.", low=1)
     passage_characters: int = setting(600, about="Longest passage shown; whole sentences only.", low=100)
     answers: str = setting(
         "quoted",
@@ -106,4 +106,10 @@ class HybridSynthesis(TemplateSynthesis):
     """Templates, and pairs written by the model of the `llm` group."""
 
     name: str = "hybrid"
+    share: float = setting(
+        0.05,
+        about="Share of the training split that the model is to have written; a run tells whether it was reached.",
+        low=0,
+        high=1,
+    )
     writing: WritingConfig = setting(WritingConfig(), about="What is asked, and what is accepted.")

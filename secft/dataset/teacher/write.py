@@ -124,17 +124,31 @@ Planned = list[tuple[str, Passage, Prompt]]
 
 
 def plan_requests(
-    documents: Mapping[str, Document], settings: WritingConfig, seed: int, log: TeacherLog | None = None
+    documents: Mapping[str, Document],
+    settings: WritingConfig,
+    seed: int,
+    log: TeacherLog | None = None,
+    taught: Callable[[Document], bool] = lambda document: True,
 ) -> Planned:
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
-    Nothing is asked about documents without a passage for any task.
+    Nothing is asked about documents without a passage for any task, nor about those that are held out: what a model
+    writes is not used to measure.
+
+    Args:
+        documents: by id.
+        settings: tasks, passages.
+        seed: decides which passages are chosen.
+        log: counts what is left out.
+        taught: whether examples about a document are trained on.
 
     Raises:
         InputError: a prompt file is missing or broken.
     """
     prompts = {task: load_prompt(task, settings.answers, settings.prompts) for task in settings.tasks}
-    chosen = choose(documents.values(), settings.tasks, settings.passages, settings.passage_characters, seed)
+    chosen = choose(
+        filter(taught, documents.values()), settings.tasks, settings.passages, settings.passage_characters, seed
+    )
     kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
     if log is not None and len(kept) < len(chosen):
         log.rejected[INJECTED] += len(chosen) - len(kept)
