@@ -101,6 +101,7 @@ SOURCES: Words = {
     "owasp.long_text": ("too long a text", "un texto demasiado largo"),
     "owasp.short_text": ("too short: empty, or moved elsewhere", "demasiado corto: vacío o trasladado a otro lugar"),
     "owasp.short_section": ("too short a section", "una sección demasiado corta"),
+    "pdf.margin": ("a running header or footer of a PDF", "un encabezado o pie de página repetido de un PDF"),
     "pdf.encrypted": ("encrypted", "cifrado"),
     "pdf.unreadable": ("not a readable PDF", "no es un PDF legible"),
     "pdf.too_many_pages": ("too many pages", "demasiadas páginas"),

@@ -36,6 +36,6 @@ def _reader() -> Reader:
 SOURCE = Source(
     PdfSource,
     kinds=("guide",),
-    version=1,
+    version=2,
     reader=_reader,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from secft.dataset.chunk import TextBlock
@@ -40,6 +41,7 @@ class Extracted:
         blocks: in reading order; empty if the file is refused.
         pages: how many pages the document has.
         titles: from the document's metadata, and from its first page; either may be empty.
+        margins: running headers and footers that were left out -> pages on which they stood.
         reason: why it is refused, None if it is not.
         detail: about this file.
     """
@@ -47,6 +49,7 @@ class Extracted:
     blocks: tuple[TextBlock, ...] = ()
     pages: int = 0
     titles: tuple[str, str] = ("", "")
+    margins: Mapping[str, int] = field(default_factory=dict)
     reason: Reason | None = None
     detail: str = ""
 
@@ -73,11 +76,12 @@ def extract(task: ExtractionTask) -> Extracted:
         return Extracted(reason=Reason("pdf.unreadable"), detail=str(error))
     try:
         pages = _pages(document, task.max_pages)
+        margins = drop_margins(pages)
         heading, blocks = without_title(_blocks(pages))
         titles = (plain(document.get_metadata_value("Title")).strip(), heading)
-        return Extracted(tuple(blocks), len(document), titles)
+        return Extracted(tuple(blocks), len(document), titles, dict(margins))
     except _RefusedPdf as refused:
-        return Extracted((), len(document), ("", ""), refused.reason, refused.detail)
+        return Extracted((), len(document), reason=refused.reason, detail=refused.detail)
     finally:
         document.close()
 
@@ -101,7 +105,6 @@ def _pages(document: Any, max_pages: int) -> list[PdfPage]:
 
 
 def _blocks(pages: list[PdfPage]) -> list[TextBlock]:
-    drop_margins(pages)
     drop_contents(pages)
     arranged = [(page.number, areas_of(page.segments)) for page in pages]
     body = body_size(areas for _, areas in arranged)

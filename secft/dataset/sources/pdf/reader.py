@@ -130,6 +130,9 @@ def _extracted(config: PdfSource, file: Path, name: str, log: ReadLog) -> Extrac
     if outcome.value.reason:
         log.refuse(name, outcome.value.reason, outcome.value.detail)
         return None
+    for text, pages in outcome.value.margins.items():
+        if text != "#":
+            log.refuse(name, Reason("pdf.margin"), f"{text[:200]} ({pages} of {outcome.value.pages} pages)")
     return outcome.value
 
 

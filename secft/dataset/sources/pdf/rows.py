@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,9 @@ _GRIDS = 2
 _HEADING = 1.15
 """Larger type than this multiple of the page's usual one is no page number."""
 
+_FIELD = re.compile(r"\s*[^\W\d_][\w /()-]{1,40}:\s+\S")
+"""A line that gives something a value."""
+_NEARLY_ALL = 0.9
 _PAGE_NUMBER = re.compile(
     r"[\s|–—\-\[(]*(?:page|seite|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|de|von)\s*\d{1,4})?[\s|–—\-\])]*",
     re.IGNORECASE,
@@ -35,7 +39,8 @@ _ENTRY = re.compile(r"\D\s*(?:\d{1,4}|[ivxlc]{1,7})$")
 _CONTENTS = re.compile(r"(?:table of )?contents|índice|inhalt(?:sverzeichnis)?|table des matières", re.IGNORECASE)
 
 Row = list[Segment]
-Place = tuple[str, int]
+Place = tuple[str, int, bool]
+"""Text, height, and whether it is the outermost row."""
 
 
 def rows_of(segments: Iterable[Segment]) -> list[Row]:
@@ -62,31 +67,41 @@ def text_of(row: Row) -> str:
     return " ".join(segment.text for segment in row)
 
 
-def drop_margins(pages: Sequence[PdfPage]) -> int:
+def drop_margins(pages: Sequence[PdfPage]) -> Counter[str]:
     """Take running headers, footers and page numbers off the pages.
 
-    What stands at the same height in the margins of at least three pages goes. In the outermost row it may differ in
-    its digits, unless it is set like a heading, and a page number on its own goes at once. In documents of two pages,
-    two are enough for the outermost row.
+    What stands at the same height in the margins goes: in the outermost row if it is there on at least three pages
+    (running titles of chapters), in the rows inside of it if it is there on most pages. In the outermost row it may
+    differ in its digits, unless it is set like a heading, and a page number on its own goes at once. In documents of
+    two pages, two are enough for the outermost row. A line that gives something a value (``Severity: High``) is
+    content, and goes only from the outermost row of nearly all pages.
 
     Returns:
-        How many segments went.
+        Text of each line that went -> pages on which it stood; page numbers count as one text.
     """
     depth = _OUTERMOST if len(pages) >= _REPEATS else 1
     margins = [_marginal(page, depth) for page in pages]
     seen = Counter(place for marginal in margins for place in {place for _, places in marginal for place in places})
-    needed = min(_REPEATS, max(2, len(pages)))
-    count = 0
+    gone: Counter[str] = Counter()
     for page, marginal in zip(pages, margins, strict=True):
-        drop = {
-            id(segment)
-            for segment, places in marginal
-            if max(seen[place] for place in places) >= needed
-            or (len(pages) > 1 and len(places) > _GRIDS and _PAGE_NUMBER.fullmatch(segment.text))
-        }
+        drop = set()
+        for segment, places in marginal:
+            number = len(pages) > 1 and len(places) > _GRIDS and _PAGE_NUMBER.fullmatch(segment.text)
+            if number or max(seen[place] for place in places) >= _needed(segment, places, len(pages)):
+                drop.add(id(segment))
+                gone["#" if number else " ".join(segment.text.split())] += 1
         page.segments = [segment for segment in page.segments if id(segment) not in drop]
-        count += len(drop)
-    return count
+    return gone
+
+
+def _needed(segment: Segment, places: Sequence[Place], pages: int) -> float:
+    """Return on how many pages a line of the margin must stand to be a running one."""
+    outermost = places[0][2]
+    if _FIELD.match(segment.text):
+        return max(_REPEATS, _NEARLY_ALL * pages) if outermost else math.inf
+    if outermost:
+        return min(_REPEATS, max(2, pages))
+    return max(_REPEATS, pages // 2 + 1)
 
 
 def _marginal(page: PdfPage, depth: int) -> list[tuple[Segment, list[Place]]]:
@@ -97,18 +112,22 @@ def _marginal(page: PdfPage, depth: int) -> list[tuple[Segment, list[Place]]]:
     bottom = [row for row in rows if row[0].top <= high][: -depth - 1 : -1]
     usual = median(segment.size for segment in page.segments) if page.segments else 0.0
     return [
-        (segment, _places(segment, index == 0 and segment.size <= _HEADING * usual))
+        (segment, _places(segment, index == 0, segment.size <= _HEADING * usual))
         for side in (top, bottom)
         for index, row in enumerate(side)
         for segment in row
     ]
 
 
-def _places(segment: Segment, vary: bool) -> list[Place]:
-    """Return what a segment says with its height in two grids, so that none falls between; digits may vary or not."""
+def _places(segment: Segment, outermost: bool, plain: bool) -> list[Place]:
+    """Return what a segment says with its height in two grids, so that none falls between.
+
+    Digits of an outermost row that is set in plain type may vary.
+    """
     exact = " ".join(segment.text.split()).casefold()
     grids = (2 * round(segment.bottom / _PLACE), 2 * round(segment.bottom / _PLACE + 0.5) + 1)
-    return [(said, grid) for said in ((exact, _NUMBER.sub("0", exact)) if vary else (exact,)) for grid in grids]
+    forms = (exact, _NUMBER.sub("0", exact)) if outermost and plain else (exact,)
+    return [(said, grid, outermost) for said in forms for grid in grids]
 
 
 def drop_contents(pages: Sequence[PdfPage]) -> int:

@@ -89,7 +89,8 @@ def test_sections_pages_and_provenance(tmp_path: Path) -> None:
 
     path = paper(tmp_path, draw)
     documents, log = read(path, license="CC0", chunk_tokens=200)
-    assert log.tally.dropped == {}
+    assert log.tally.dropped == {"pdf.margin": 1}
+    assert log.refused[0]["detail"] == "Handbook of Testing - Chapter 1 (2 of 2 pages)"
     first, second, third = documents
     assert [document.fields["section"] for document in documents] == [
         "Password Storage",
@@ -467,7 +468,8 @@ def test_the_result_depends_on_nothing_but_the_files(tmp_path: Path) -> None:
 @needs_owasp
 def test_owasp_documents() -> None:
     documents, log = read(OWASP, license="CC-BY-SA-4.0")
-    assert log.tally.dropped == {}
+    assert log.tally.dropped == {"pdf.margin": 4}
+    assert "Application Security Verification Standard (119 of 120 pages)" in {row["detail"] for row in log.refused}
     files = {document.fields["file"].rsplit("/", 1)[-1]: document.fields["file"] for document in documents}
     assert len(files) == 4
     assert all(document.text.strip() for document in documents)
