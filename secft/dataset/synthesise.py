@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -86,17 +86,26 @@ class SynthesisContext:
     @contextmanager
     def session(self, questions: int) -> Iterator[tuple[Llm | SpreadLlm, Callable[[AskingProgress], None]]]:
         """Open the model and show progress over so many questions."""
-        opened = (
-            nullcontext(SpreadLlm(self.executor, self.llm, self.cache))
-            if self.spread
-            else open_llm(self.llm, self.cache)
-        )
-        with opened as llm, meter("asking", questions, "questions") as show:
+        with self._opened(self.llm) as llm, meter("asking", questions, "questions") as show:
             show.begin(self.llm.model or self.llm.name)
             try:
                 yield llm, lambda progress: show.advance(1)
             finally:
                 self.spent = plain(llm.spent)
+
+    @contextmanager
+    def judging(self, model: str | None) -> Iterator[Llm | SpreadLlm | None]:
+        """Open another model of the same server, which judges; None if the one that writes does."""
+        if model is None:
+            yield None
+            return
+        with self._opened(replace(self.llm, model=model)) as llm:
+            yield llm
+
+    def _opened(self, config: LlmConfig) -> AbstractContextManager[Llm | SpreadLlm]:
+        if self.spread:
+            return nullcontext(SpreadLlm(self.executor, config, self.cache))
+        return open_llm(config, self.cache)
 
 
 Row = Example | str
@@ -165,8 +174,8 @@ def _llm(
     planned = plan_requests(documents, writing, seed, log, is_taught(context.split, seed))
     if not planned and isinstance(config, HybridSynthesis):
         return
-    with context.session(len(planned)) as (llm, on_progress):
-        yield from write_pairs(documents, writing, config.system_prompt, seed, llm, log, on_progress, planned)
+    with context.session(len(planned)) as (llm, on_progress), context.judging(writing.judge_model) as judge:
+        yield from write_pairs(documents, planned, writing, config.system_prompt, llm, log, on_progress, judge)
 
 
 def _hybrid(

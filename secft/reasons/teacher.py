@@ -94,6 +94,12 @@ TEACHER: Words = {
     "teacher.turns": ("the turns repeat each other", "los turnos se repiten"),
     "teacher.worse": ("the worse answer is the better one", "la respuesta peor es la mejor"),
     "teacher.again": ("asks what was asked before", "pregunta lo que ya se preguntó"),
+    "teacher.unsupported": ("a claim that its passage does not support", "una afirmación que su pasaje no respalda"),
+    "teacher.unanswerable": (
+        "a question that its passage does not answer, or that nobody would ask",
+        "una pregunta que su pasaje no responde o que nadie haría",
+    ),
+    "teacher.unchecked": ("a claim that the judge did not check", "una afirmación que el juez no comprobó"),
     "teacher.no_score": ("the judge gave no score", "el juez no dio puntuación"),
     "teacher.low_score": ("judged too low", "puntuación demasiado baja"),
 }

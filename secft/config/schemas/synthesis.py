@@ -84,6 +84,14 @@ class WritingConfig:
     grounded: float = setting(
         0.9, about="Share of an answer's content words that must stand in its passage.", low=0, high=1
     )
+    claims: str = setting(
+        "judge",
+        about="How free answers are checked: a model reads passage and claim, one by one; or by their words alone.",
+        choices=("judge", "rules"),
+    )
+    judge_model: str | None = setting(
+        None, about="Model of the same server that checks claims and scores pairs; null is the one that writes."
+    )
     judge: float | None = setting(
         None, about="Lowest score (1 to 5) that the model gives as a judge; null asks no judge.", low=1, high=5
     )

@@ -92,11 +92,17 @@ class Rules:
         grounded: share of the content words of a sentence of an answer that must stand in the passage.
         known: identifiers of the loaded catalogues.
         shown: runs of words of the examples in the prompt.
+        judged: a model will check claims and question of free answers one by one, so that words alone do not decide.
     """
 
     grounded: float
     known: Container[str]
     shown: frozenset[str]
+    judged: bool = False
+
+    def leaves_to_judge(self, pair: Pair) -> bool:
+        """Tell whether a model decides whether a pair is grounded."""
+        return self.judged and not pair.quoted
 
 
 Check = Callable[[Pair, Passage, Rules], Reason | None]
@@ -172,6 +178,8 @@ def _figures(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
 
 
 def _question_grounded(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
+    if rules.leaves_to_judge(pair):
+        return None
     known = set(content_words(source_of(passage)))
     words = [word for word in content_words(pair.question) if word not in _FRAME or word in known]
     if not words or sum(word in known for word in words) / len(words) < QUESTION_COVERAGE:
@@ -180,7 +188,7 @@ def _question_grounded(pair: Pair, passage: Passage, rules: Rules) -> Reason | N
 
 
 def _answer_grounded(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
-    if pair.quoted:
+    if pair.quoted or rules.leaves_to_judge(pair):
         return None
     source = source_of(passage)
     for sentence in sentences(pair.answer):
@@ -206,7 +214,7 @@ def _intent(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
         return Reason("answerability.definition")
     if _wants_the_good_prevented(pair, passage):
         return Reason("answerability.recommended")
-    if passage.aspect == "description":
+    if passage.aspect == "description" and not rules.leaves_to_judge(pair):
         if _PREVENTS.search(pair.question) and not _PREVENTS.search(passage.text):
             return Reason("answerability.prevention")
         if _DETECTS.search(pair.question) and not _DETECTS.search(passage.text):

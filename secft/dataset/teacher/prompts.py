@@ -2,9 +2,9 @@
 
 A file begins with YAML between ``---`` lines: ``version`` and the JSON ``schema`` of a reply. Then follow
 ``## system``, examples as ``## user`` and ``## assistant`` in turn, and the last ``## user``, in which ``$subject``,
-``$passage``, ``$numbered`` (sentences with numbers), ``$question`` and ``$answer`` are filled in. A file may hold
-several sets of examples, as ``## user [weakness mitigation]``: those that name the kind of the document or the aspect
-of the passage are shown, and those that name nothing.
+``$passage``, ``$numbered`` (sentences with numbers), ``$question``, ``$answer`` and ``$claim`` are filled in. A file
+may hold several sets of examples, as ``## user [weakness mitigation]``: those that name the kind of the document or the
+aspect of the passage are shown, and those that name nothing.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def has_prompt(task: str, answers: str, folder: str | None) -> bool:
 
 def prompt_files(tasks: list[str], answers: str, folder: str | None) -> dict[str, Path]:
     """Return the prompt files of tasks and of the judge, by name; what is missing is left out."""
-    names = [f"{task}.quoted" if answers == "quoted" else task for task in tasks] + ["judge"]
+    names = [f"{task}.quoted" if answers == "quoted" else task for task in tasks] + ["judge", "claim", "answerable"]
     places = [*([Path(folder)] if folder else []), OWN]
     found = {name: next((p / f"{name}.md" for p in places if (p / f"{name}.md").is_file()), None) for name in names}
     return {name: path for name, path in found.items() if path is not None}
@@ -127,5 +127,5 @@ def _parse(name: str, text: str) -> Prompt:
     if len(turns) < 2 or turns[0][1] != "system" or turns[-1][1] != "user":
         raise ValueError("it needs ## system first and ## user last")
     ask = turns[-1][2]
-    Template(ask).substitute(dict.fromkeys(("subject", "passage", "numbered", "question", "answer"), ""))
+    Template(ask).substitute(dict.fromkeys(("subject", "passage", "numbered", "question", "answer", "claim"), ""))
     return Prompt(name, int(facts["version"]), dict(facts["schema"]), turns[0][2], tuple(turns[1:-1]), ask)

@@ -14,6 +14,7 @@ from secft.config.schemas.synthesis import WritingConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject
+from secft.dataset.teacher.claims import ClaimJudge
 from secft.dataset.teacher.identifiers import catalogue
 from secft.dataset.teacher.passages import Passage, choose
 from secft.dataset.teacher.prompts import Prompt, has_prompt, load_prompt
@@ -170,31 +171,29 @@ def unanswerable_tasks(settings: WritingConfig) -> list[str]:
 
 def write_pairs(
     documents: Mapping[str, Document],
+    planned: Planned,
     settings: WritingConfig,
     system_prompt: str,
-    seed: int,
     llm: Asker,
     log: TeacherLog,
     on_progress: Callable[[Any], None] | None = None,
-    planned: Planned | None = None,
+    judge: Asker | None = None,
 ) -> list[Example]:
     """Ask about chosen passages and return what passes every check.
 
     Args:
         documents: by id.
+        planned: what is asked, as plan_requests returned it for the same documents and log.
         settings: tasks, passages, rules.
         system_prompt: the system message of every example.
-        seed: decides which passages are chosen.
         llm: who is asked.
         log: filled here.
         on_progress: told how far the asking is.
-        planned: what plan_requests returned for the same documents and log; None plans here.
+        judge: who checks claims and scores pairs; None is who is asked.
 
     Raises:
         InputError: a prompt file is missing or broken, nothing can be asked, or nothing was accepted.
     """
-    if planned is None:
-        planned = plan_requests(documents, settings, seed, log)
     if not planned and not log.rejected:
         raise no_passage(settings)
     shown = {prompt.name: _runs_shown(prompt) for _, _, prompt in planned}
@@ -203,12 +202,14 @@ def write_pairs(
     attempts: list[PairAttempt] = []
     for (task, passage, prompt), answer in zip(planned, llm.ask_all(requests, on_progress), strict=True):
         log.asked[task] += 1
-        rules = Rules(settings.grounded, known, shown[prompt.name])
+        rules = Rules(settings.grounded, known, shown[prompt.name], judged=judges_claims(settings))
         attempts.append(_judged_by_rules(task, passage, prompt, answer, settings, rules))
         _stop_early(attempts, len(planned))
     attempts = _without_repetitions(attempts)
+    if judges_claims(settings):
+        attempts = _judged_by_claims(attempts, settings, judge or llm, log, on_progress)
     if settings.judge is not None:
-        attempts = list(_judged_by_model(attempts, settings, llm, log, on_progress))
+        attempts = list(_judged_by_model(attempts, settings, judge or llm, log, on_progress))
     for attempt in attempts:
         if attempt.reason:
             log.rejected[attempt.reason] += 1
@@ -301,6 +302,35 @@ def _with(attempt: PairAttempt, reason: Reason | None, score: int | None = None)
     return PairAttempt(
         attempt.task, attempt.passage, attempt.prompt, attempt.written, attempt.reply, reason, score or attempt.score
     )
+
+
+def judges_claims(settings: WritingConfig) -> bool:
+    """Tell whether a model checks the claims of answers: quoted ones make none of their own."""
+    return settings.answers == "free" and settings.claims == "judge"
+
+
+def _judged_by_claims(
+    attempts: Sequence[PairAttempt],
+    settings: WritingConfig,
+    judge: Asker,
+    log: TeacherLog,
+    on_progress: Callable[[Any], None] | None,
+) -> list[PairAttempt]:
+    """Reject what a judge says is not supported by its passage, or was never asked by anybody."""
+    made = ClaimJudge(settings.prompts)
+    asked = [
+        (place, attempt.passage, question)
+        for place, attempt in enumerate(attempts)
+        if not attempt.reason and attempt.written
+        for question in made.questions(attempt.written.pairs, attempt.written.opening, attempt.passage)
+    ]
+    requests = log.sending((passage, question.request) for _, passage, question in asked)
+    against: dict[int, Reason] = {}
+    for (place, _, question), answer in zip(asked, judge.ask_all(requests, on_progress), strict=True):
+        reason = question.verdict(answer)
+        if reason:
+            against.setdefault(place, reason)
+    return [_with(attempt, against.get(place, attempt.reason)) for place, attempt in enumerate(attempts)]
 
 
 def _judged_by_model(

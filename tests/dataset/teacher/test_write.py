@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from secft.chat.protocol import Failure, Reply, Request
 from secft.config.schemas.synthesis import LLM_TASKS, WritingConfig
+from secft.dataset.teacher.claims import claims_of
 from secft.dataset.teacher.passages import ASPECTS, choose, passages
 from secft.dataset.teacher.prompts import OWN, has_prompt, load_prompt
 from secft.dataset.teacher.write import INJECTED, TeacherLog, plan_requests, unanswerable_tasks, write_pairs
@@ -33,7 +35,8 @@ def quoted(request: Request) -> object:
 def write(documents: dict[str, Document], teacher: Teacher, **settings: object):
     log = TeacherLog()
     config = WritingConfig(**settings)  # type: ignore[arg-type]
-    return write_pairs(documents, config, "You are an analyst.", 7, teacher, log), log
+    planned = plan_requests(documents, config, 7, log)
+    return write_pairs(documents, planned, config, "You are an analyst.", teacher, log), log
 
 
 def test_quoted_answers_are_the_passage_itself(documents: dict[str, Document]) -> None:
@@ -113,7 +116,7 @@ def test_free_answers_of_every_task(documents: dict[str, Document]) -> None:
     }
     for task, reply in replies.items():
         teacher = Teacher(lambda request, said=reply: said if "prepared" in asked(request) else "?")
-        examples, _ = write(documents, teacher, tasks=[task], answers="free")
+        examples, _ = write(documents, teacher, tasks=[task], answers="free", claims="rules")
         assert examples[0].task == task
         assert examples[0].messages[1]["content"] == question
         assert len(examples[0].messages) == (5 if task == "multi_turn" else 3)
@@ -126,7 +129,7 @@ def test_a_scenario_opens_the_question(documents: dict[str, Document]) -> None:
         "question": "What can attackers read or change when special elements are not neutralized?",
         "answer": "Attackers can read or change rows of the database, and bypass authentication.",
     }
-    examples, _ = write(documents, Teacher(lambda _: reply), tasks=["scenario"], answers="free")
+    examples, _ = write(documents, Teacher(lambda _: reply), tasks=["scenario"], answers="free", claims="rules")
     assert examples[0].messages[1]["content"] == f"{reply['situation']} {reply['question']}"
 
 
@@ -137,7 +140,7 @@ def test_a_situation_may_not_invent(documents: dict[str, Document]) -> None:
         "answer": "Attackers can read or change rows of the database, and bypass authentication.",
     }
     with pytest.raises(InputError, match="situation: groundedness"):
-        write(documents, Teacher(lambda _: reply), tasks=["scenario"], answers="free")
+        write(documents, Teacher(lambda _: reply), tasks=["scenario"], answers="free", claims="rules")
 
 
 def test_the_judge_has_the_last_word(documents: dict[str, Document]) -> None:
@@ -150,6 +153,90 @@ def test_the_judge_has_the_last_word(documents: dict[str, Document]) -> None:
     assert [example.task for example in examples] == ["detection"]
     assert log.rejected == {Reason("teacher.low_score"): 1}
     assert log.rows[0]["score"] == 2
+
+
+SUPPORTED = {"quote": "Use prepared statements", "supported": True}
+GOOD_QUESTION = {"reason": "it asks for a measure", "good": True}
+OWN_WORDS = {
+    "question": "How should programs keep a visitor's text from being run as SQL?",
+    "answer": "Send queries as prepared statements. Let the account do no more than the program requires.",
+}
+
+
+def claim_of(request: Request) -> str:
+    return asked(request).rsplit("Claim: ", 1)[-1]
+
+
+def test_free_answers_are_checked_claim_by_claim(documents: dict[str, Document]) -> None:
+    claims: list[str] = []
+
+    def answer(request: Request) -> object:
+        if request.purpose == "claim/1":
+            claims.append(claim_of(request))
+            return SUPPORTED
+        return GOOD_QUESTION if request.purpose == "answerable/1" else OWN_WORDS
+
+    examples, log = write(documents, Teacher(answer), tasks=["remediation"], answers="free")
+    assert [example.messages[-1]["content"] for example in examples] == [OWN_WORDS["answer"]]
+    assert claims == [
+        "Send queries as prepared statements.", "Let the account do no more than the program requires.",
+    ]  # fmt: skip
+    assert log.requests == 4, "the pair, two claims, the question"
+    with pytest.raises(InputError, match="groundedness"):
+        write(documents, Teacher(answer), tasks=["remediation"], answers="free", claims="rules")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "said", "reason"),
+    [
+        ("claim/1", {"quote": "", "supported": False}, "teacher.unsupported"),
+        ("claim/1", "perhaps", "teacher.unchecked"),
+        ("claim/1", Failure("time-out"), "teacher.unchecked"),
+        ("answerable/1", {"reason": "nobody asks that", "good": False}, "teacher.unanswerable"),
+    ],
+)
+def test_what_a_judge_does_not_support_is_rejected(
+    documents: dict[str, Document], purpose: str, said: object, reason: str
+) -> None:
+    def answer(request: Request) -> object:
+        if request.purpose == purpose:
+            return said
+        kept = {"claim/1": SUPPORTED, "answerable/1": GOOD_QUESTION}
+        return kept.get(request.purpose, OWN_WORDS)
+
+    with pytest.raises(InputError, match=re.escape(Reason(reason).text())):
+        write(documents, Teacher(answer), tasks=["remediation"], answers="free")
+
+
+def test_rules_that_are_certain_come_before_the_judge(documents: dict[str, Document]) -> None:
+    wrong = {**OWN_WORDS, "answer": f"{OWN_WORDS['answer']} It is known as CVE-2031-4242 since 2031."}
+    teacher = Teacher(lambda request: wrong)
+    with pytest.raises(InputError, match=r"identifier|number"):
+        write(documents, teacher, tasks=["remediation"], answers="free")
+    assert {request.purpose.split("/")[0] for request in teacher.asked} == {"remediation"}
+
+
+def test_another_model_may_judge(documents: dict[str, Document]) -> None:
+    config = WritingConfig(tasks=["remediation"], answers="free")
+    writer = Teacher(lambda request: OWN_WORDS)
+    judge = Teacher(lambda request: SUPPORTED if request.purpose == "claim/1" else GOOD_QUESTION)
+    log = TeacherLog()
+    planned = plan_requests(documents, config, 7, log)
+    assert len(write_pairs(documents, planned, config, "", writer, log, judge=judge)) == 1
+    assert (len(writer.asked), len(judge.asked)) == (len(planned), 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "claims"),
+    [
+        ("Disable SSH. Set PermitRootLogin to no.", ["Disable SSH.", "Set PermitRootLogin to no."]),
+        ("Restrict access to the host; monitor all logins.", ["Restrict access to the host", "monitor all logins."]),
+        ("Do this:\n- patch the server now\n- rotate all keys", ["patch the server now", "rotate all keys"]),
+        ("Yes.", ["Yes."]),
+    ],
+)
+def test_claims_of_an_answer(answer: str, claims: list[str]) -> None:
+    assert [claim for claim in claims_of(answer) if claim != "Do this:"] == claims
 
 
 def test_a_passage_cannot_fill_places_or_add_turns(documents: dict[str, Document]) -> None:
@@ -170,7 +257,7 @@ def test_every_task_has_a_prompt_and_an_aspect(task: str) -> None:
 def test_every_prompt_file_is_used() -> None:
     names = {path.stem for path in OWN.glob("*.md")}
     used = set(LLM_TASKS) | {f"{task}.quoted" for task in LLM_TASKS if has_prompt(task, "quoted", None)}
-    assert names == used | {"judge"}
+    assert names == used | {"judge", "claim", "answerable"}
 
 
 def test_prompts_of_ones_own_come_first(tmp_path: Path, documents: dict[str, Document]) -> None:
@@ -200,7 +287,7 @@ def test_a_passage_that_speaks_to_models_is_not_asked_about(documents: dict[str,
 
 def test_tasks_without_a_prompt_are_told() -> None:
     assert unanswerable_tasks(WritingConfig(tasks=["scenario", "detection"])) == ["scenario"]
-    assert unanswerable_tasks(WritingConfig(tasks=["scenario"], answers="free")) == []
+    assert unanswerable_tasks(WritingConfig(tasks=["scenario"], answers="free", claims="rules")) == []
 
 
 def test_chosen_passages_do_not_depend_on_the_order_of_documents(documents: dict[str, Document]) -> None:
