@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from secft.config.schemas.llm import LlamaCppLlm
 from secft.config.schemas.synthesis import HybridSynthesis, LlmSynthesis
 from secft.dataset.sources.own_records.chat_record import brings_records
 from secft.dataset.teacher.write import unanswerable_tasks
@@ -38,6 +39,10 @@ def synthesis_problems(situation: Situation) -> list[Problem]:
     writing = synthesis.writing
     if writing.prompts is not None and not Path(writing.prompts).is_dir():
         return [Problem("synthesis.writing.prompts", "no such folder", writing.prompts)]
+    if writing.answers == "free" and isinstance(situation.config.llm, LlamaCppLlm) and not situation.config.llm.path:
+        reason = "asks for answers in own words, and the embedded model can neither write nor judge them"
+        remedy = "Use synthesis.writing.answers=quoted, or another model (llm=openai, llm=gemini, llm.path=FILE.gguf)."
+        return [Problem("synthesis.writing.answers", reason, "free", remedy=remedy)]
     reason, remedy = f"has no prompt for answers={writing.answers}", "Use synthesis.writing.answers=free."
     return [Problem("synthesis.writing.tasks", reason, task, remedy=remedy) for task in unanswerable_tasks(writing)]
 

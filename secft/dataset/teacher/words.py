@@ -48,6 +48,11 @@ def content_words(text: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in words if word.casefold() not in _STOP and len(word) > 1)
 
 
+_SPELLED = dict(
+    zip("two three four five six seven eight nine ten eleven twelve".split(), map(str, range(2, 13)), strict=True)  # noqa: SIM905
+)
+
+
 def coverage(text: str, source: str) -> float:
     """Return which share of the content words of a text stands in a source, in [0, 1]; 1 for a text without any."""
     words = content_words(text)
@@ -56,8 +61,9 @@ def coverage(text: str, source: str) -> float:
 
 
 def numbers(text: str) -> set[str]:
-    """Return the numbers of a text, as written; digits inside of words and identifiers are not numbers."""
-    return set(_NUMBER.findall(text))
+    """Return the numbers of a text; digits inside of words and identifiers are not numbers, words from two on are."""
+    spelled = {_SPELLED[word] for word in re.findall(r"[a-z]+", text.casefold()) if word in _SPELLED}
+    return {*_NUMBER.findall(text), *spelled}
 
 
 def names(text: str) -> set[str]:
