@@ -33,7 +33,7 @@ def _reader() -> Reader:
 SOURCE = Source(
     ToolLogsSource,
     kinds=("finding",),
-    version=2,
+    version=3,
     reader=_reader,
     repeats=REPEATED,
 )

@@ -31,7 +31,7 @@ class Format:
 
     Attributes:
         tool: name of the tool; ``sarif`` and ``plain`` for notations of any tool.
-        kinds: kinds of a Report that can be this.
+        kinds: kinds of a Report that can be this; the records of a list and of lines are reports of kind ``object``.
         matches: says whether a report is this.
         parse: yields its findings, and what is left with a reason; raises BrokenReport.
     """
@@ -40,6 +40,11 @@ class Format:
     kinds: tuple[str, ...]
     matches: Callable[[Report], bool]
     parse: Callable[[Report], Iterator[Finding | Skipped]]
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is recognised by what only this tool writes."""
+        return self.tool != "plain"
 
 
 def _root(name: str, *inside: str) -> Callable[[Report], bool]:
@@ -52,8 +57,8 @@ def _titled(name: str, title: str) -> Callable[[Report], bool]:
 
 
 def _keys(*names: str) -> Callable[[Report], bool]:
-    """Recognise an object (the report, or its first record) by keys that all must be there."""
-    return lambda report: report.sample().keys() >= set(names)
+    """Recognise an object by keys that all must be there."""
+    return lambda report: report.record().keys() >= set(names)
 
 
 def _columns(*names: str) -> Callable[[Report], bool]:
@@ -61,33 +66,38 @@ def _columns(*names: str) -> Callable[[Report], bool]:
 
 
 def _is_sarif(report: Report) -> bool:
-    value = report.sample()
+    value = report.record()
     return isinstance(value.get("runs"), list) and ("sarif" in str(value.get("$schema")) or "version" in value)
 
 
 def _is_trivy(report: Report) -> bool:
-    value = report.sample()
-    if isinstance(report.value, list):
-        return "Target" in value and ("Type" in value or "Class" in value or "Vulnerabilities" in value)
+    value = report.record()
     cluster = "ClusterName" in value and not value.keys().isdisjoint(
         ("Resources", "Vulnerabilities", "Misconfigurations")
     )
-    return cluster or value.keys() >= {"SchemaVersion", "ArtifactName"}
+    return cluster or value.keys() >= {"SchemaVersion", "ArtifactName"} or _is_trivy_result(value)
+
+
+def _is_trivy_result(value: dict[str, Any]) -> bool:
+    """Recognise an entry of the list that schema 1 is."""
+    return "Target" in value and not value.keys().isdisjoint(("Type", "Class", "Vulnerabilities"))
 
 
 def _is_zap(report: Report) -> bool:
-    sites = report.sample().get("site")
+    sites = report.record().get("site")
     first: Any = sites[0] if isinstance(sites, list) and sites else sites
     return sites == [] or (isinstance(first, dict) and "alerts" in first)
 
 
 def _is_nuclei(report: Report) -> bool:
-    value = report.sample()
-    return "info" in value and not value.keys().isdisjoint(("template-id", "templateID"))
+    value = report.record()
+    # Before version 2 a record was flat, and "template" the id.
+    old = value.keys() >= {"template", "name", "severity"} and not value.keys().isdisjoint(("matched", "matcher_name"))
+    return old or ("info" in value and not value.keys().isdisjoint(("template-id", "templateID")))
 
 
 def _is_semgrep(report: Report) -> bool:
-    value = report.sample()
+    value = report.record()
     results = value.get("results")
     if not isinstance(results, list) or "errors" not in value:
         return False
@@ -95,21 +105,22 @@ def _is_semgrep(report: Report) -> bool:
 
 
 def _is_testssl(report: Report) -> bool:
-    value = report.sample()
+    value = report.record()
     return value.keys() >= {"id", "severity", "finding", "port"} or value.keys() >= {"scanResult", "Invocation"}
 
 
 def _is_gitleaks(report: Report) -> bool:
-    value = report.sample()
+    value = report.record()
     return value.keys() >= {"RuleID", "Secret"} or value.keys() >= {"offender", "rule"}
 
 
 def _is_trufflehog(report: Report) -> bool:
-    value = report.sample()
-    return value.keys() >= {"DetectorName", "SourceMetadata"} or value.keys() >= {"stringsFound", "reason"}
+    value = report.record()
+    third = value.keys() >= {"rule", "path", "secret"} and isinstance(value["rule"], dict)
+    return third or value.keys() >= {"DetectorName", "SourceMetadata"} or value.keys() >= {"stringsFound", "reason"}
 
 
-_OBJECT, _JSON, _RECORDS = ("object",), ("object", "list"), ("object", "list", "lines")
+_OBJECT = ("object",)
 
 FORMATS = (
     Format("nmap", ("xml",), _root("nmaprun"), network.parse_nmap),
@@ -124,18 +135,18 @@ FORMATS = (
     Format("sslyze", ("xml",), _titled("document", "SSLyze"), tls.parse_sslyze_xml),
     Format("sslscan", ("xml",), _titled("document", "SSLScan"), tls.parse_sslscan),
     Format("sarif", _OBJECT, _is_sarif, sarif.parse_sarif),
-    Format("trivy", _JSON, _is_trivy, trivy.parse_trivy),
+    Format("trivy", _OBJECT, _is_trivy, trivy.parse_trivy),
     Format("zap", _OBJECT, _is_zap, web_proxies.parse_zap_json),
     Format("sslyze", _OBJECT, _keys("server_scan_results"), tls.parse_sslyze_json),
-    Format("nikto", _JSON, _keys("host", "port", "vulnerabilities"), web_scanners.parse_nikto_json),
+    Format("nikto", _OBJECT, _keys("host", "port", "vulnerabilities"), web_scanners.parse_nikto_json),
     Format("wapiti", _OBJECT, _keys("vulnerabilities", "infos"), web_scanners.parse_wapiti_json),
     Format("bandit", _OBJECT, _keys("results", "metrics", "generated_at"), static_analysis.parse_bandit),
     Format("semgrep", _OBJECT, _is_semgrep, static_analysis.parse_semgrep),
-    Format("testssl", _RECORDS, _is_testssl, tls.parse_testssl_json),
-    Format("nuclei", _RECORDS, _is_nuclei, nuclei.parse_nuclei),
-    Format("gitleaks", _RECORDS, _is_gitleaks, leaked_secrets.parse_gitleaks),
-    Format("trufflehog", _RECORDS, _is_trufflehog, leaked_secrets.parse_trufflehog),
-    Format("plain", _RECORDS, lambda report: plain_records.is_plain(report.sample()), plain_records.parse_plain),
+    Format("testssl", _OBJECT, _is_testssl, tls.parse_testssl_json),
+    Format("nuclei", _OBJECT, _is_nuclei, nuclei.parse_nuclei),
+    Format("gitleaks", _OBJECT, _is_gitleaks, leaked_secrets.parse_gitleaks),
+    Format("trufflehog", _OBJECT, _is_trufflehog, leaked_secrets.parse_trufflehog),
+    Format("plain", _OBJECT, lambda report: plain_records.is_plain(report.record()), plain_records.parse_plain),
     Format("sqlmap", ("table",), _columns("target url", "place", "parameter"), web_scanners.parse_sqlmap_csv),
     Format("testssl", ("table",), _columns("id", "fqdn/ip", "port", "severity", "finding"), tls.parse_testssl_csv),
     Format("openvas", ("table",), _columns("ip", "nvt name", "nvt oid"), network.parse_openvas_csv),

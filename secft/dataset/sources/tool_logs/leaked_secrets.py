@@ -1,4 +1,4 @@
-"""Findings of scanners for leaked secrets: gitleaks (versions 2 to 8) and trufflehog (versions 2 and 3).
+"""Findings of scanners for leaked secrets: gitleaks (versions 2 to 8), trufflehog (versions 2 and 3) and trufflehog3.
 
 A report of these tools consists of real secrets. Of each one at most four characters are kept; the line around it, the
 diff, the commit message and further data of the account are never read, and where a part that is read (a path, a
@@ -16,7 +16,7 @@ from secft.dataset.sources.reading.json_values import mapping, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED, secret
 from secft.dataset.sources.tool_logs.report import Report
-from secft.reasons import Reason
+from secft.security.severity import severity_of_word
 
 _WHY = (
     "A credential stands in a place that others can read. Whoever has read it can use it until it is revoked; "
@@ -37,15 +37,16 @@ def _without(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
-def _leak(
-    tool: str, rule: str, title: str, target: str, notes: list[str], shown: list[str], secrets: list[str]
-) -> Finding:
+def _leak(  # facts of one record
+    tool: str, rule: str, title: str, target: str, notes: list[str], shown: list[str], secrets: list[str],
+    severity: str = "unknown",
+) -> Finding:  # fmt: skip
     """Build a finding; of each of ``shown`` the first characters stay, and ``secrets`` are redacted everywhere."""
     traces = dict.fromkeys(f"secret {secret(value)}" for value in shown if value.strip())
     lines = _without("\n".join(note for note in notes if note), secrets)
     return finding(
         tool, _without(rule, secrets), f"Leaked secret: {_without(title, secrets)}",
-        cwes=[_CWE], target=_without(target, secrets),
+        severity=severity, cwes=[_CWE], target=_without(target, secrets),
         evidence="\n".join(filter(None, [*traces, lines])),
         description=_WHY, remediation=_REMEDY,
     )  # fmt: skip
@@ -72,14 +73,8 @@ def _gitleaks(record: dict[str, Any]) -> Finding:
 
 
 def parse_gitleaks(report: Report) -> Iterator[Finding | Skipped]:
-    """Yield a finding for each leak."""
-    for record in report.records():
-        if isinstance(record, Skipped):
-            yield record
-        elif "RuleID" in record or "rule" in record:
-            yield _gitleaks(record)
-        else:
-            yield Skipped(Reason("tool_log.no_finding"), "no rule")
+    """Yield the finding of a leak."""
+    yield _gitleaks(report.record())
 
 
 def _decoded(value: str) -> str:
@@ -112,14 +107,22 @@ def _trufflehog_old(record: dict[str, Any]) -> Finding:
     return _leak("trufflehog", reason, reason, string(record, "path"), notes, found, found)
 
 
+def _trufflehog3(record: dict[str, Any]) -> Finding:
+    rule = mapping(record, "rule")
+    line = string(record, "line")
+    target = f"{string(record, 'path')}:{line}" if line else _at(record.get("path"), record.get("line"))
+    context = mapping(record, "context")
+    secrets = [string(record, "secret"), *(string(context, key) for key in context)]
+    notes = [_commit(record.get("commit")), f"branch {string(record, 'branch')}" if string(record, "branch") else ""]
+    title = string(rule, "message") or string(rule, "id")
+    return _leak("trufflehog3", string(rule, "id"), title, target, notes, secrets[:1], secrets,
+                 severity_of_word(rule.get("severity")))  # fmt: skip
+
+
 def parse_trufflehog(report: Report) -> Iterator[Finding | Skipped]:
-    """Yield a finding for each leak; the tool's own log lines between them are left."""
-    for record in report.records():
-        if isinstance(record, Skipped):
-            yield record
-        elif "DetectorName" in record:
-            yield _trufflehog_new(record)
-        elif "stringsFound" in record:
-            yield _trufflehog_old(record)
-        else:
-            yield Skipped(Reason("tool_log.no_finding"), "no detector")
+    """Yield the finding of a leak."""
+    record = report.record()
+    if "DetectorName" in record:
+        yield _trufflehog_new(record)
+    else:
+        yield _trufflehog_old(record) if "stringsFound" in record else _trufflehog3(record)

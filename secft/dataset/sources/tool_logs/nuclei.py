@@ -1,4 +1,4 @@
-"""Findings of nuclei: JSON lines or a JSON list, of old (``templateID``) and new (``template-id``) versions.
+"""Findings of nuclei: records of new (``template-id``), old (``templateID``) and first versions (flat).
 
 Requests, responses, curl commands and the values that a template tried (``meta``) are never read.
 """
@@ -47,7 +47,7 @@ def _evidence(record: dict[str, Any], tags: list[str]) -> tuple[str, bool]:
 
 
 def _template(record: dict[str, Any]) -> str:
-    return str(_any(record, "template-id", "templateID") or "")
+    return str(_any(record, "template-id", "templateID", "template") or "")
 
 
 def _matcher(record: dict[str, Any]) -> str:
@@ -59,7 +59,7 @@ def _list_of_results(value: Any) -> list[str]:
 
 
 def _finding(record: dict[str, Any]) -> Finding:
-    info = mapping(record, "info")
+    info = mapping(record, "info") or record
     classes = mapping(info, "classification")
     tags = _list(info.get("tags"))
     rule = _template(record)
@@ -85,13 +85,9 @@ def _finding(record: dict[str, Any]) -> Finding:
 
 
 def parse_nuclei(report: Report) -> Iterator[Finding | Skipped]:
-    """Yield a finding for each match; a record that says that nothing matched is left."""
-    for record in report.records():
-        if isinstance(record, Skipped):
-            yield record
-        elif not _any(record, "template-id", "templateID"):
-            yield Skipped(Reason("tool_log.no_finding"), "no template id")
-        elif record.get("matcher-status") is False:
-            yield Skipped(Reason("tool_log.passed_check"), str(record.get("template-id")))
-        else:
-            yield _finding(record)
+    """Yield the finding of a match; a record that says that nothing matched is left."""
+    record = report.record()
+    if record.get("matcher-status") is False:
+        yield Skipped(Reason("tool_log.passed_check"), _template(record))
+    else:
+        yield _finding(record)

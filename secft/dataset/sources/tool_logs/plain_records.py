@@ -9,7 +9,6 @@ from typing import Any
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
-from secft.reasons import Reason
 from secft.security.severity import severity_of_score, severity_of_word
 
 _TITLES = ("title", "name", "vulnerability", "summary", "message", "msg", "check")
@@ -17,7 +16,8 @@ _SEVERITIES = ("severity", "risk", "level", "priority")
 _RULES = ("rule", "rule_id", "ruleid", "id", "check_id", "plugin", "plugin_id", "type")
 _TARGETS = ("target", "url", "uri", "host", "hostname", "ip", "file", "path", "asset", "image", "location")
 _REMEDIES = ("remediation", "solution", "recommendation", "fix", "mitigation")
-_LOG_LEVELS = {"debug", "trace", "info", "warn", "warning", "error", "fatal"}
+_LOG_LEVELS = {"debug", "trace", "info", "notice", "warn", "warning", "error", "err", "fatal", "panic"}
+_LOG_KEYS = {"ts", "time", "timestamp", "@timestamp", "logger", "caller"}
 
 
 def _lowered(record: dict[str, Any]) -> dict[str, Any]:
@@ -29,13 +29,18 @@ def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
     return next((str(value) for value in values if isinstance(value, str | int | float) and str(value).strip()), "")
 
 
+def _is_log_line(lowered: dict[str, Any]) -> bool:
+    """Say whether an object is a line of a program's log: a level, a message and a time, and no place."""
+    word = re.split(r"[^a-z]", str(lowered.get("level", "")).lower())[0]
+    if set(lowered) & set(_SEVERITIES) != {"level"} or (word and word not in _LOG_LEVELS):
+        return False
+    return bool(lowered.keys() & _LOG_KEYS) or not (_first(lowered, _TARGETS) or _first(lowered, _RULES))
+
+
 def is_plain(record: dict[str, Any]) -> bool:
     """Say whether an object states a finding: it has a title and a severity, and is no line of a program's log."""
     lowered = _lowered(record)
-    if not _first(lowered, _TITLES) or not _first(lowered, _SEVERITIES):
-        return False
-    is_log = lowered.keys() & {"ts", "time", "timestamp", "logger"} and set(lowered) & set(_SEVERITIES) == {"level"}
-    return not (is_log and str(lowered["level"]).lower() in _LOG_LEVELS)
+    return bool(_first(lowered, _TITLES) and _first(lowered, _SEVERITIES)) and not _is_log_line(lowered)
 
 
 def _list(value: Any) -> list[str]:
@@ -65,11 +70,5 @@ def _finding(record: dict[str, Any]) -> Finding:
 
 
 def parse_plain(report: Report) -> Iterator[Finding | Skipped]:
-    """Yield a finding for each object that has a title and a severity."""
-    for record in report.records():
-        if isinstance(record, Skipped):
-            yield record
-        elif is_plain(record):
-            yield _finding(_lowered(record))
-        else:
-            yield Skipped(Reason("tool_log.no_finding"), "no title or no severity")
+    """Yield the finding of an object that has a title and a severity."""
+    yield _finding(_lowered(report.record()))

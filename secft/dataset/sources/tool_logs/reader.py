@@ -20,6 +20,7 @@ from secft.dataset.sources.source import Reader, ReadLog
 from secft.dataset.sources.tool_logs import REPEATED, ToolLogsSource
 from secft.dataset.sources.tool_logs.detect import FORMATS, recognise
 from secft.dataset.sources.tool_logs.finding import BrokenReport, FailedScan, Finding, Skipped
+from secft.dataset.sources.tool_logs.mixed import findings_of_records, surrounded
 from secft.dataset.sources.tool_logs.redaction import clean
 from secft.dataset.sources.tool_logs.report import Report, open_report
 from secft.errors import InputError, Problem
@@ -89,12 +90,15 @@ def findings_of(report: Report) -> Iterator[Finding | Skipped]:
     if report.kind == "empty":
         return
     form = recognise(report)
-    if form is None:
+    inner = surrounded(report, report.max_line) if form is None and report.kind in ("table", "text") else None
+    report, form = (inner, recognise(inner)) if inner else (report, form)
+    if form is None and report.kind not in ("list", "lines"):
         root = f", root element {report.head.root}" if report.head.root else ""
         raise BrokenReport(Reason("tool_log.unknown_format"), f"{report.kind}{root}")
     if report.replaced:
         yield Skipped(Reason("tool_log.replaced"), f"{report.replaced} characters; the report was read all the same")
-    yield from form.parse(report)
+    yield from form.parse(report) if form else findings_of_records(report)
+    yield from [Skipped(Reason("tool_log.not_json"), "a line before or between records")] * report.between
 
 
 def _writable(text: str) -> str:

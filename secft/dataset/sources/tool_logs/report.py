@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -18,10 +17,13 @@ from secft.reasons import Reason
 
 TRUNCATED, BROKEN = Reason("tool_log.truncated"), Reason("tool_log.broken")
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([\w.-]{1,40})")
+_LOOKED_AT = 50
+"""Lines behind the first one that are looked at to see whether they are records."""
+_SPACE = re.compile(r"\s*")
+_LOG_LINE = re.compile(r"\[(?!\s*(?:true|false|null)\b)[A-Za-z*+!-][^\n]{0,500}\n|\[\d[\d:. T/+-]*[:/T-][^\n]{0,500}\n")
+"""``[INFO] start`` or ``[10:30:00] start``, which is no list."""
 _NEAR_THE_END = 12
 """Characters: a JSON error this close to the end means that the rest is missing."""
-_LOOKED_AT = 50
-"""Records that are looked at to find one that shows the tool."""
 
 
 @dataclass
@@ -32,7 +34,8 @@ class Report:
         kind: ``empty``, ``xml``, ``object`` or ``list`` (JSON), ``lines`` (JSON lines), ``table`` (CSV) or ``text``.
         data: the bytes, for XML.
         head: root element and first element names, for XML.
-        value: the parsed value, for JSON.
+        value: the parsed value, for JSON; the values for several that follow each other.
+        between: lines before and between values, such as those of a program's log.
         lines: the lines, for JSON lines.
         header: the first row, for tables.
         text: the characters, for tables and text.
@@ -44,6 +47,7 @@ class Report:
     data: bytes = b""
     head: Head = field(default_factory=Head)
     value: Any = None
+    between: int = 0
     lines: list[str] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
     text: str = ""
@@ -61,22 +65,17 @@ class Report:
         except XmlError as error:
             raise _broken_xml(error) from None
 
-    def sample(self) -> dict[str, Any]:
-        """Return the object by which the tool of a JSON report can be recognised, or an empty one."""
-        if self.kind == "object" and isinstance(self.value, dict):
-            return self.value
-        return next((record for record in self._first() if isinstance(record, dict)), {})
-
-    def _first(self) -> list[dict[str, Any] | Skipped]:
-        return list(islice(self.records(), _LOOKED_AT)) if self.kind in ("list", "lines") else []
+    def record(self) -> dict[str, Any]:
+        """Return the object of a JSON report, by which its tool can be recognised, or an empty one."""
+        return self.value if isinstance(self.value, dict) else {}
 
     def records(self) -> Iterator[dict[str, Any] | Skipped]:
-        """Yield the objects of a JSON list, of JSON lines or the one JSON object; others are left with a reason."""
+        """Yield the objects of a JSON list or of JSON lines; lists in it are taken apart, others have a reason."""
         if self.kind == "lines":
             yield from self._line_records()
             return
-        for item in self.value if isinstance(self.value, list) else [self.value]:
-            yield item if isinstance(item, dict) else Skipped(Reason("record.not_object"), type(item).__name__)
+        for item in self.value:
+            yield from _objects(item, type(item).__name__)
 
     def _line_records(self) -> Iterator[dict[str, Any] | Skipped]:
         for number, line in enumerate(self.lines, start=1):
@@ -94,7 +93,7 @@ class Report:
                 last = number == len(self.lines)
                 yield Skipped(TRUNCATED if last else Reason("tool_log.not_json"), f"line {number}: {error}")
                 continue
-            yield record if isinstance(record, dict) else Skipped(Reason("record.not_object"), f"line {number}")
+            yield from _objects(record, f"line {number}")
 
     def rows(self, header: list[str] | None = None) -> Iterator[dict[str, str] | Skipped]:
         """Yield the rows of a table as column -> cell; columns in lower case.
@@ -124,6 +123,11 @@ class Report:
             raise BrokenReport(reason, f"line {reader.line_num}: {error}") from None
         if missing:
             raise BrokenReport(TRUNCATED, f"the last row has {missing} of {len(columns)} columns")
+
+
+def _objects(value: Any, detail: str) -> Iterator[dict[str, Any] | Skipped]:
+    for item in value if isinstance(value, list) else [value]:
+        yield item if isinstance(item, dict | Skipped) else Skipped(Reason("record.not_object"), detail)
 
 
 def _decode(data: bytes) -> tuple[str, int]:
@@ -156,22 +160,25 @@ def _broken_xml(error: XmlError) -> BrokenReport:
     return BrokenReport(reasons.get(error.kind, BROKEN), str(error))
 
 
-def _is_truncated(error: ValueError, text: str) -> bool:
+def _is_truncated(error: Exception | None, text: str) -> bool:
     if not isinstance(error, json.JSONDecodeError):
         return False
     return error.msg.startswith("Unterminated string") or error.pos >= len(text) - _NEAR_THE_END
 
 
 def _starts_lines(text: str, max_line: int) -> bool:
-    """Say whether a second line starts another object, although the first one cannot be read (or is too long)."""
-    first, _, rest = text.partition("\n")
-    second = rest.lstrip().partition("\n")[0]
-    if not second.startswith("{"):
-        return False
-    if len(second) > max_line:
-        return len(first) > max_line
+    """Say whether one of the next lines is another object, although the first one cannot be read (or is too long)."""
+    first, _, rest = text[: _LOOKED_AT * (max_line + 1)].partition("\n")
+    second, *later = rest.lstrip().split("\n", _LOOKED_AT)
+    if second.startswith("{") and len(second) > max_line and len(first) > max_line:
+        return True
+    # Lines of an object that stands on several lines are indented.
+    return any(map(_is_object, [second, *(line for line in later[:_LOOKED_AT] if text[0] == line[:1] == "{")]))
+
+
+def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(second), dict)
+        return line.startswith("{") and isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
 
@@ -198,8 +205,49 @@ def _json(text: str, max_line: int) -> Report:
         raise BrokenReport(TRUNCATED if _is_truncated(error, text) else BROKEN, str(error)) from None
     if not text[end:].strip():
         return Report("object" if isinstance(value, dict) else "list" if value else "empty", value=value)
+    if "\n" in text[:end]:
+        return values_report(text, 0)
     lines.lines = text.split("\n")
     return lines
+
+
+def values_report(text: str, start: int) -> Report:
+    """Open JSON values that follow each other over several lines, with lines of something else before and between.
+
+    Args:
+        text: the whole text.
+        start: where the first value begins.
+
+    Raises:
+        BrokenReport: the first value is cut off or broken; a later one is left out with the reason.
+    """
+    report = Report("list", value=[], between=len(text[:start].splitlines()))
+    decoder = json.JSONDecoder()
+    while start < len(text):
+        problem = None
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError) as error:
+            problem = error
+        if problem is None and isinstance(value, dict | list):
+            report.value.append(value)
+        elif text[start] == "{" or (text[start] == "[" and _breaks_later(problem, text, start)):
+            reason = TRUNCATED if _is_truncated(problem, text) else BROKEN
+            if not report.value:
+                raise BrokenReport(reason, str(problem))
+            report.value.append(Skipped(reason, str(problem)))
+            break
+        else:
+            line = text.find("\n", start)
+            end, report.between = len(text) if line < 0 else line, report.between + 1
+        space = _SPACE.match(text, end)
+        start = space.end() if space else end
+    return report
+
+
+def _breaks_later(error: Exception | None, text: str, start: int) -> bool:
+    """Say whether a list goes wrong behind its first line; ``[INFO] start`` is none at all."""
+    return not isinstance(error, json.JSONDecodeError) or "\n" in text[start : error.pos]
 
 
 def open_report(data: bytes, max_line: int) -> Report:
@@ -218,7 +266,7 @@ def open_report(data: bytes, max_line: int) -> Report:
         return Report("empty")
     if body[0] == "<":
         return _xml(data.removeprefix(b"\xef\xbb\xbf"), text, replaced)
-    if body[0] in "{[" or body == "null":
+    if body == "null" or (body[0] in "{[" and not _LOG_LINE.match(body)):
         report = _json(body, max_line)
         report.replaced = replaced
         return report
@@ -228,4 +276,4 @@ def open_report(data: bytes, max_line: int) -> Report:
     except csv.Error:
         header = []
     cells = [cell.strip().lower() for cell in header]
-    return Report("table" if len(cells) > 2 else "text", header=cells, text=body, replaced=replaced)
+    return Report("table" if len(cells) > 2 else "text", header=cells, text=body, replaced=replaced, max_line=max_line)

@@ -202,14 +202,10 @@ def parse_testssl_csv(report: Report) -> Iterator[Finding | Skipped]:
 
 def parse_testssl_json(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each check that is rated worse than informational, of the flat or the pretty JSON."""
-    if isinstance(report.value, dict) and "scanResult" in report.value:
-        for server in mappings(report.value, "scanResult"):
-            target = f"{string(server, 'targetHost')}/{string(server, 'ip')}:{string(server, 'port')}"
-            for group in server:
-                yield from (_testssl(record, target) for record in mappings(server, group) if "finding" in record)
-        return
-    for record in report.records():
-        if isinstance(record, Skipped):
-            yield record
-        else:
-            yield _testssl(record, f"{string(record, 'ip')}:{string(record, 'port')}")
+    record = report.record()
+    if "scanResult" not in record:
+        yield _testssl(record, f"{string(record, 'ip')}:{string(record, 'port')}")
+    for server in mappings(record, "scanResult"):
+        target = f"{string(server, 'targetHost')}/{string(server, 'ip')}:{string(server, 'port')}"
+        for group in server:
+            yield from (_testssl(check, target) for check in mappings(server, group) if "finding" in check)

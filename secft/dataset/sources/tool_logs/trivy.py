@@ -89,8 +89,8 @@ def _results(results: list[dict[str, Any]], place: str) -> Iterator[Finding | Sk
 def parse_trivy(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each vulnerable package, failed check, secret and licence."""
     value = report.value
-    if isinstance(value, list):
-        yield from _results([item for item in value if isinstance(item, dict)], "")
+    if "Target" in value:
+        yield from _results([value], "")
         return
     yield from _results(mappings(value, "Results"), string(value, "ArtifactName"))
     for group in _RESOURCES if "ClusterName" in value else ():

@@ -48,17 +48,14 @@ def parse_nikto_xml(report: Report) -> Iterator[Finding | Skipped]:
 
 
 def parse_nikto_json(report: Report) -> Iterator[Finding | Skipped]:
-    """Yield a finding for each vulnerability of each scanned host."""
-    for host in report.records():
-        if isinstance(host, Skipped):
-            yield host
-            continue
-        base = f"{host.get('host') or host.get('ip') or ''}:{host.get('port') or ''}".strip(":")
-        for item in mappings(host, "vulnerabilities"):
-            known = str(item.get("OSVDB") or "0")
-            references = [f"OSVDB-{known}" if known != "0" else "", string(item, "references")]
-            rule, method = str(item.get("id") or ""), string(item, "method")
-            yield _nikto(base, rule, method, string(item, "url"), string(item, "msg"), references)
+    """Yield a finding for each vulnerability of a scanned host."""
+    host = report.record()
+    base = f"{host.get('host') or host.get('ip') or ''}:{host.get('port') or ''}".strip(":")
+    for item in mappings(host, "vulnerabilities"):
+        known = str(item.get("OSVDB") or "0")
+        references = [f"OSVDB-{known}" if known != "0" else "", string(item, "references")]
+        rule, method = str(item.get("id") or ""), string(item, "method")
+        yield _nikto(base, rule, method, string(item, "url"), string(item, "msg"), references)
 
 
 def parse_nikto_csv(report: Report) -> Iterator[Finding | Skipped]:
