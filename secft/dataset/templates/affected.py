@@ -20,8 +20,11 @@ def _named(entry: dict[str, Any]) -> str:
 
 def _bounds(item: dict[str, str]) -> str:
     start = "" if item["introduced"] in _FIRST else item["introduced"]
-    end = f"before {item['fixed']}" if item["fixed"] else f"through {item['last_affected']}"
-    bounds = [f"from {start}" if start else "", end if item["fixed"] or item["last_affected"] else ""]
+    if start and start == item["last_affected"]:
+        return start
+    before = item["fixed"] or item.get("limit", "")
+    through = f"through {item['last_affected']}" if item["last_affected"] else ""
+    bounds = [f"from {start}" if start else "", f"before {before}" if before else through]
     return " ".join(filter(None, bounds)) or "all versions"
 
 
@@ -40,10 +43,29 @@ def _versions(entry: dict[str, Any]) -> list[str]:
     return [text for text in entry.get("versions") or [] if isinstance(text, str)]
 
 
+def _entries(document: Document) -> list[dict[str, Any]]:
+    """Return what is affected; ranges of one package that stand in entries of their own come together.
+
+    What fixes one range is no remedy for another one.
+    """
+    found: list[dict[str, Any]] = []
+    by_name: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in document.fields.get("affected") or []:
+        key = (_named(entry), entry.get("ecosystem") or "")
+        if not entry.get("ranges") or not key[0]:
+            found.append(entry)
+        elif key in by_name:
+            by_name[key]["ranges"] += [item for item in entry["ranges"] if item not in by_name[key]["ranges"]]
+        else:
+            by_name[key] = {**entry, "ranges": list(entry["ranges"])}
+            found.append(by_name[key])
+    return found
+
+
 def affected_lines(document: Document) -> list[str]:
     """Return a line for each package: ``plone: from 5.0 before 5.0.7; before 4.3.12``."""
     lines: dict[str, None] = {}
-    for entry in document.fields.get("affected") or []:
+    for entry in _entries(document):
         versions, name = _versions(entry), _named(entry)
         if name and versions and len(versions) <= 2 * _MOST:
             lines[f"{name}: {'; '.join(versions)}"] = None
@@ -66,7 +88,6 @@ def _advice(name: str, entry: dict[str, Any]) -> str:
 
 def fixed_lines(document: Document) -> list[str]:
     """Return a sentence for each package that tells the fixed versions."""
-    entries = document.fields.get("affected") or []
-    found = (_advice(_named(entry), entry) for entry in entries if _named(entry))
+    found = (_advice(_named(entry), entry) for entry in _entries(document) if _named(entry))
     lines = list(dict.fromkeys(filter(None, found)))
     return lines if len(lines) <= _MOST else []

@@ -29,7 +29,7 @@ def _reader() -> Reader:
 SOURCE = Source(
     OsvSource,
     kinds=("vulnerability",),
-    version=1,
+    version=2,
     reader=_reader,
     home="https://osv.dev/",
 )

@@ -2,11 +2,12 @@
 
 Fields of a document (kind ``vulnerability``): ``summary``, ``details`` (text), ``aliases``, ``cves``, ``parent`` (the
 first CVE, else another name, or empty: advisories of one vulnerability are one family), ``related``, ``affected``
-[{ecosystem, package, ranges [{introduced, fixed, last_affected}], versions, patched, unaffected, commits}] (the last
-three are requirements as RustSec writes them, and fixing commits), ``packages`` [name], ``severity`` [{type, score}],
-``cvss`` (vector of the newest version), ``severity_label``, ``cwes``, ``categories``, ``informational`` (RustSec: for
-example ``unmaintained``), ``references`` [{type, url}], ``published``, ``modified``, ``file`` and
-``omitted_sections`` (how many sections with proofs of concept were left out of the details).
+[{ecosystem, package, ranges [{introduced, fixed, last_affected, and limit where known versions end without a fix}],
+versions, patched, unaffected, commits}] (the last three are requirements as RustSec writes them, and fixing commits),
+``packages`` [name], ``severity`` [{type, score}], ``cvss`` (vector of the newest version), ``severity_label``,
+``cwes``, ``categories``, ``informational`` (RustSec: for example ``unmaintained``), ``references`` [{type, url}],
+``published``, ``modified``, ``file`` and ``omitted_sections`` (how many sections with proofs of
+concept were left out of the details).
 
 Ids are those of the advisories; where that is a CVE, ``OSV:`` stands before it, since the CVE has its own document.
 """

@@ -7,9 +7,11 @@ import re
 from typing import Any
 
 from secft.dataset.sources.osv.details import read_details
+from secft.dataset.sources.osv.ranges import fixing_commits, intervals_of
 from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
 from secft.dataset.text import squeeze
 from secft.security.identifiers import only
+from secft.security.severity import UNKNOWN, severity_of_word
 
 MAX_VERSIONS = 200
 """Most versions that are listed of a package without ranges."""
@@ -28,33 +30,11 @@ def _day(record: dict[str, Any], key: str) -> str:
     return found[0] if found else ""
 
 
-def _ranges(affected: dict[str, Any]) -> list[dict[str, str]]:
-    """Pair the events of version ranges: each ``introduced`` with the ``fixed`` or ``last_affected`` after it."""
-    found: list[dict[str, str]] = []
-    for span in mappings(affected, "ranges"):
-        if string(span, "type") not in ("SEMVER", "ECOSYSTEM"):
-            continue
-        for event in mappings(span, "events"):
-            if string(event, "introduced"):
-                found.append({"introduced": string(event, "introduced"), "fixed": "", "last_affected": ""})
-                continue
-            for key in ("fixed", "last_affected"):
-                if string(event, key) and found and not found[-1]["fixed"]:
-                    found[-1][key] = string(event, key)
-    return found
-
-
-def _commits(affected: dict[str, Any]) -> list[str]:
-    spans = [span for span in mappings(affected, "ranges") if span.get("type") == "GIT"]
-    fixed = [string(event, "fixed") for span in spans for event in mappings(span, "events")]
-    return [commit for commit in dict.fromkeys(fixed) if commit]
-
-
 def _affected(record: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for item in mappings(record, "affected"):
         package = mapping(item, "package")
-        ranges = _ranges(item)
+        ranges = intervals_of(item)
         found.append(
             {
                 "ecosystem": string(package, "ecosystem"),
@@ -63,15 +43,45 @@ def _affected(record: dict[str, Any]) -> list[dict[str, Any]]:
                 "versions": [] if ranges else strings(item, "versions")[:MAX_VERSIONS],
                 "patched": strings(item, "patched"),
                 "unaffected": strings(item, "unaffected"),
-                "commits": _commits(item),
+                "commits": fixing_commits(item),
             }
         )
     return found
 
 
 def _severity(record: dict[str, Any]) -> list[dict[str, str]]:
-    found = [{"type": string(item, "type"), "score": string(item, "score")} for item in mappings(record, "severity")]
-    return [item for item in found if item["score"]]
+    """Return the severities of a record, or, where it has none, those of its packages, each once."""
+    packages = mappings(record, "affected")
+    vectors = [string(mapping(item, "database_specific"), "cvss") for item in packages]
+    stated = [
+        mappings(record, "severity"),
+        [one for item in packages for one in mappings(item, "severity")],
+        [{"type": f"CVSS_V{vector[5:6]}", "score": vector} for vector in vectors if vector.startswith("CVSS:")],
+    ]
+    found = [[{"type": string(one, "type"), "score": string(one, "score")} for one in level] for level in stated]
+    usable = next((level for level in found if any(one["score"] for one in level)), [])
+    return [one for number, one in enumerate(usable) if one["score"] and one not in usable[:number]]
+
+
+def _vector(severity: list[dict[str, str]]) -> str:
+    """Return the vector of the newest version of CVSS; none where packages differ in it."""
+    vectors = sorted((item["type"], item["score"]) for item in severity if item["type"].startswith("CVSS_V"))
+    newest = [score for version, score in vectors if version == vectors[-1][0]]
+    return newest[0] if len(newest) == 1 else ""
+
+
+def _label(record: dict[str, Any], severity: list[dict[str, str]]) -> str:
+    """Return the word of the database, or of a distribution."""
+    own = string(mapping(record, "database_specific"), "severity").lower()
+    words = {item["score"].lower() for item in severity if severity_of_word(item["score"]) != UNKNOWN}
+    return own or (words.pop() if len(words) == 1 else "")
+
+
+def _cwes(record: dict[str, Any]) -> list[str]:
+    holders = [record, *mappings(record, "affected")]
+    about = [mapping(holder, "database_specific") for holder in holders]
+    named = [name for one in about for key in ("cwe_ids", "cwes") for name in strings(one, key)]
+    return only("cwe", [*named, *(string(item, "cweId") for one in about for item in mappings(one, "cwes"))])
 
 
 def fields_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -83,23 +93,23 @@ def fields_of(record: dict[str, Any]) -> dict[str, Any]:
     specific = mapping(record, "database_specific")
     details, omitted = read_details(string(record, "details"))
     aliases = list(dict.fromkeys(strings(record, "aliases")))
-    cves = only("cve", [string(record, "id"), *aliases])
+    upstream = strings(record, "upstream")
+    cves = only("cve", [string(record, "id"), *aliases, *upstream])
     severity = _severity(record)
-    vectors = sorted(item["score"] for item in severity if item["type"].startswith("CVSS_V"))
     affected = _affected(record)
     return {
         "summary": squeeze(string(record, "summary")).replace("`", ""),
         "details": details,
         "aliases": aliases,
         "cves": cves,
-        "parent": next(iter([*cves, *sorted(aliases)]), ""),
+        "parent": next(iter([*cves, *sorted(aliases), *upstream]), ""),
         "related": strings(record, "related"),
         "affected": affected,
         "packages": [name for name in dict.fromkeys(item["package"] for item in affected) if name],
         "severity": severity,
-        "cvss": vectors[-1] if vectors else "",
-        "severity_label": string(specific, "severity").lower(),
-        "cwes": only("cwe", strings(specific, "cwe_ids") + strings(specific, "cwes")),
+        "cvss": _vector(severity),
+        "severity_label": _label(record, severity),
+        "cwes": _cwes(record),
         "categories": strings(specific, "categories"),
         "informational": string(specific, "informational"),
         "references": [
@@ -120,15 +130,18 @@ def title_of(record: dict[str, Any], fields: dict[str, Any]) -> str:
 
 
 def _span(span: dict[str, str]) -> str:
+    if span["introduced"] == span["last_affected"]:
+        return f"version {span['introduced']}"
     start = "" if span["introduced"] == "0" else f"from {span['introduced']} "
-    if span["fixed"]:
-        return f"{start}before {span['fixed']}"
+    if span["fixed"] or span.get("limit"):
+        return f"{start}before {span['fixed'] or span['limit']}"
     if span["last_affected"]:
         return f"{start}up to and including {span['last_affected']}"
     return f"{start}on" if start else "all versions"
 
 
-def _package_line(item: dict[str, Any]) -> str:
+def _package(item: dict[str, Any]) -> tuple[str, str]:
+    """Return a package's name, and what is said of its versions."""
     parts = [", ".join(map(_span, item["ranges"]))]
     if item["versions"]:
         parts.append(f"versions {', '.join(item['versions'][:MAX_SHOWN])}")
@@ -136,13 +149,23 @@ def _package_line(item: dict[str, Any]) -> str:
         parts.append(f"patched in {' or '.join(item['patched'])}")
     if item["unaffected"]:
         parts.append(f"not affected {' or '.join(item['unaffected'])}")
+    if item["commits"] and not any(parts):
+        parts.append(f"fixed by commit {', '.join(item['commits'][:MAX_SHOWN])}")
     name = f"{item['package']} ({item['ecosystem']})" if item["ecosystem"] else item["package"]
-    return f"- {name}: {'; '.join(part for part in parts if part) or 'no fixed version is known'}"
+    return name, "; ".join(part for part in parts if part)
+
+
+def _package_lines(affected: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each package: some databases give a package an entry for each range."""
+    said: dict[str, dict[str, None]] = {}
+    for name, text in (_package(item) for item in affected if item["package"]):
+        said.setdefault(name, {}).update({text: None} if text else {})
+    return [f"- {name}: {', '.join(texts) or 'no fixed version is known'}" for name, texts in said.items()]
 
 
 def document_text(fields: dict[str, Any]) -> str:
     """Return the whole text: summary, details, what is affected, and where it is fixed."""
-    lines = list(dict.fromkeys(_package_line(item) for item in fields["affected"] if item["package"]))
+    lines = _package_lines(fields["affected"])
     more = [f"- and {len(lines) - MAX_SHOWN} more"] if len(lines) > MAX_SHOWN else []
     summary, details = fields["summary"], fields["details"]
     parts = [
