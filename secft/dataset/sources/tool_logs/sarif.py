@@ -1,6 +1,7 @@
 """SARIF 2.1 of any tool: the results of all runs, with their rules.
 
-Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0, sections 3.19, 3.27 and 3.49.
+Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0, sections 3.19, 3.27, 3.35 and 3.49;
+GitHub, "SARIF support for code scanning" (``security-severity``, tags).
 """
 
 from __future__ import annotations
@@ -13,43 +14,25 @@ from secft.dataset.sources.reading.json_values import mapping, mappings, string,
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
+from secft.dataset.sources.tool_logs.sarif_run import SarifRun, text_of
 from secft.dataset.sources.tool_logs.static_analysis import code_or_nothing
 from secft.reasons import Reason
 from secft.security.identifiers import cwes_in
-from secft.security.severity import severity_of_score
+from secft.security.severity import UNKNOWN, severity_of_score, severity_of_word
 
 _LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
 _NO_FINDING = {"pass", "open", "notApplicable", "informational"}
+_STATED = ("security-severity", "security_severity", "severity", "issue_severity")
+"""Properties in which tools state a severity, as a score or as a word."""
+_CLASSES = ("cwe", "cwes", "cwe_id", "cwe_ids", "cwe-id", "cweid", "cweids", "cwe_list")
+_IDENTIFIERS = ("cve", "cves", "cve_id", "cve_ids", "cve-id", "cveid", "cveids")
 _PLACEHOLDER = re.compile(r"\{(\d{1,3})\}")
 _ABOUT_SECRETS = re.compile(r"(?i)gitleaks|trufflehog|secret|credential|password")
 
 
-def _name(run: dict[str, Any]) -> str:
-    name = string(mapping(mapping(run, "tool"), "driver"), "name").lower()
-    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40] or "sarif"
-
-
-def _rules(run: dict[str, Any]) -> list[dict[str, Any]]:
-    tool = mapping(run, "tool")
-    parts = [mapping(tool, "driver"), *mappings(tool, "extensions")]
-    return [rule for part in parts for rule in mappings(part, "rules")]
-
-
-def _rule_of(result: dict[str, Any], rules: list[dict[str, Any]], by_id: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    reference = mapping(result, "rule")
-    identifier = string(result, "ruleId") or string(reference, "id")
-    # A result may name a sub-rule of a rule: CA2000/1 of CA2000 (section 3.27.5).
-    found = by_id.get(identifier) or by_id.get(identifier.rpartition("/")[0])
-    index = result.get("ruleIndex", reference.get("index"))
-    if found is None and isinstance(index, int) and 0 <= index < len(rules):
-        found = rules[index]
-    return found or {}
-
-
-def _message(result: dict[str, Any], rule: dict[str, Any]) -> str:
+def _message(run: SarifRun, result: dict[str, Any], rule: dict[str, Any]) -> str:
     message = mapping(result, "message")
-    template = mapping(mapping(rule, "messageStrings"), string(message, "id"))
-    text = string(message, "text") or string(template, "text")
+    text = string(message, "text") or run.message_template(rule, string(message, "id"))
     arguments = message.get("arguments")
     values = arguments if isinstance(arguments, list) else []
 
@@ -60,62 +43,82 @@ def _message(result: dict[str, Any], rule: dict[str, Any]) -> str:
     return _PLACEHOLDER.sub(fill, text) if values else text
 
 
-def _places(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _places(run: SarifRun, result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (where, code) of the locations of a result."""
     for location in mappings(result, "locations"):
         physical = mapping(location, "physicalLocation")
         region = mapping(physical, "region")
         line = region.get("startLine")
-        where = string(mapping(physical, "artifactLocation"), "uri")
-        logical = next((string(one, "fullyQualifiedName") for one in mappings(location, "logicalLocations")), "")
-        yield f"{where}:{line}" if where and line else where or logical, string(mapping(region, "snippet"), "text")
+        where = run.file_of(mapping(physical, "artifactLocation"))
+        code = string(mapping(region, "snippet"), "text")
+        yield f"{where}:{line}" if line and where else where or run.logical_place(location), code
 
 
-def _severity(result: dict[str, Any], rule: dict[str, Any]) -> str:
-    score = next(
-        (mapping(part, "properties").get("security-severity") for part in (result, rule)
-         if mapping(part, "properties").get("security-severity") is not None), None,
-    )  # fmt: skip
-    level = string(result, "level") or string(mapping(rule, "defaultConfiguration"), "level") or "warning"
-    known = severity_of_score(score)
-    return known if known != "unknown" else _LEVELS.get(level, "unknown")
+def _property(parts: list[dict[str, Any]], names: tuple[str, ...]) -> Iterator[Any]:
+    """Yield the values of properties of some names, whatever their case, of the result first and then of the rule."""
+    for part in parts:
+        lowered = {key.lower(): value for key, value in mapping(part, "properties").items()}
+        yield from (lowered[name] for name in names if lowered.get(name) not in (None, ""))
 
 
-def _finding(tool: str, result: dict[str, Any], rule: dict[str, Any]) -> Finding:
-    places = list(_places(result))
+def _severity(run: SarifRun, result: dict[str, Any], rule: dict[str, Any]) -> str:
+    for stated in _property([result, rule], _STATED):
+        score = severity_of_score(stated) if not isinstance(stated, bool) else UNKNOWN
+        known = score if score != UNKNOWN else severity_of_word(stated)
+        if known != UNKNOWN:
+            return known
+    level = run.level_of(result, rule) or "warning"
+    if string(result, "kind") == "review" and not string(result, "level"):
+        level = "warning"
+    return _LEVELS.get(level, UNKNOWN)
+
+
+def _texts(values: Iterator[Any]) -> list[str]:
+    """Return texts and numbers, alone or in lists."""
+    found = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [str(item) for item in found if isinstance(item, str | int) and not isinstance(item, bool)]
+
+
+def _finding(run: SarifRun, tool: str, result: dict[str, Any], rule: dict[str, Any]) -> Finding:
+    places = list(_places(run, result))
     where, code = next(iter(places), ("", ""))
     identifier = string(result, "ruleId") or string(mapping(result, "rule"), "id") or string(rule, "id")
-    title = string(mapping(rule, "shortDescription"), "text") or string(rule, "name")
-    tags = [*strings(mapping(rule, "properties"), "tags"), *strings(mapping(result, "properties"), "tags")]
+    title = text_of(mapping(rule, "shortDescription")) or string(rule, "name")
+    parts = [result, rule]
+    tags = [tag for part in parts for tag in strings(mapping(part, "properties"), "tags")]
     related = [mapping(item, "target") for item in mappings(rule, "relationships")]
-    classes = [*tags, *(f"CWE-{string(item, 'id')}" for item in related
-                        if string(mapping(item, "toolComponent"), "name") == "CWE")]  # fmt: skip
-    message = _message(result, rule)
+    classes = [*tags, *_texts(_property(parts, _CLASSES)), *run.weaknesses([*related, *mappings(result, "taxa")])]
+    message = _message(run, result, rule)
     secretive = _ABOUT_SECRETS.search(f"{tool} {identifier} {title}") is not None
     shown = REDACTED if secretive else f"{message}\n{code_or_nothing(code, identifier, list(cwes_in(classes)))}"
     more = f"also at {', '.join(place for place, _ in places[1:6])}" if len(places) > 1 else ""
+    changes = [text_of(mapping(fix, "description")) for fix in mappings(result, "fixes")]
     return finding(
         tool, identifier, title or ("" if secretive else message) or identifier,
-        severity=_severity(result, rule),
-        cwes=[*classes, identifier], cves=[identifier, *tags, message],
+        severity=_severity(run, result, rule),
+        cwes=[*classes, identifier if not identifier.isdigit() else ""],
+        cves=[identifier, *tags, *_texts(_property(parts, _IDENTIFIERS)), message],
         target=where, evidence="\n".join(filter(None, [shown.strip(), more])),
-        description=string(mapping(rule, "fullDescription"), "text") or title,
-        remediation=string(mapping(rule, "help"), "text"),
+        description=text_of(mapping(rule, "fullDescription")) or title,
+        remediation=text_of(mapping(rule, "help")) or ("" if secretive else next(filter(None, changes), "")),
         references=[string(rule, "helpUri")],
     )  # fmt: skip
 
 
+def _is_suppressed(result: dict[str, Any]) -> bool:
+    """Say whether all requests to suppress a result are accepted (section 3.35.3); without a status, one is."""
+    states = [string(item, "status") or "accepted" for item in mappings(result, "suppressions")]
+    return bool(states) and set(states) == {"accepted"}
+
+
 def parse_sarif(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each failing result; suppressed, passed and absent ones are left."""
-    for run in mappings(report.value, "runs"):
-        tool, rules = _name(run), _rules(run)
-        by_id = {string(rule, "id"): rule for rule in reversed(rules)}
-        for result in mappings(run, "results"):
-            rule = _rule_of(result, rules, by_id)
-            states = {string(item, "status") or "accepted" for item in mappings(result, "suppressions")}
-            if "accepted" in states:
+    for run in map(SarifRun, mappings(report.value, "runs")):
+        tool = re.sub(r"[^a-z0-9]+", "-", run.name.lower()).strip("-")[:40] or "sarif"
+        for result in run.results:
+            if _is_suppressed(result):
                 yield Skipped(Reason("tool_log.suppressed"), string(result, "ruleId"))
             elif string(result, "kind") in _NO_FINDING or string(result, "baselineState") == "absent":
                 yield Skipped(Reason("tool_log.passed_check"), string(result, "ruleId"))
             else:
-                yield _finding(tool, result, rule)
+                yield _finding(run, tool, result, run.rule_of(result))
