@@ -27,7 +27,7 @@ def _reader() -> Reader:
 SOURCE = Source(
     SigmaSource,
     kinds=("rule",),
-    version=1,
+    version=2,
     reader=_reader,
     home="https://sigmahq.io/",
 )

@@ -1,11 +1,12 @@
 """Sigma detection rules: YAML files, folders, archives, or JSONL with one rule or one file a line.
 
 Fields of a document (kind ``rule``): ``description``, ``logsource`` {category, product, service, definition},
-``detection`` (YAML text, as its author wrote it), ``condition`` [text], ``fields`` (of the log, that the rule looks
-at), ``falsepositives`` [text], ``level``, ``status``, ``techniques`` (T1059.001), ``tactics`` (credential-access),
+``detection`` (YAML text, as its author wrote it), ``correlation`` (YAML text) and ``correlates`` (in words) of a
+correlation of rules, which has no detection, ``condition`` [text], ``fields`` (of the log, that the rule looks at),
+``falsepositives`` [text], ``level``, ``status``, ``techniques`` (T1059.001), ``tactics`` (credential-access),
 ``software`` and ``groups`` (ids of ATT&CK), ``cves``, ``tags`` (all), ``related`` [{id, type}], ``parent`` (the rule
-that it is derived from, or empty), ``rule`` (its id), ``author``, ``date``, ``modified``, ``references`` and
-``file``.
+that it is derived from or correlates, or empty), ``rule`` (its id, or empty), ``author``, ``date``, ``modified``,
+``references`` and ``file``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 from secft.dataset.sources.reading.archives import Packed, packed_suffixes, read_part
 from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
 from secft.dataset.sources.reading.paths import named_files, parts_of, paths_problems
-from secft.dataset.sources.reading.safe_yaml import BadYaml, load_yaml
+from secft.dataset.sources.reading.safe_yaml import BadYaml
 from secft.dataset.sources.sigma import SigmaSource
+from secft.dataset.sources.sigma.collection import correlation_text, correlation_words, named_rules, rules_in
 from secft.dataset.sources.sigma.parts import attack_fields, day, detection_text, log_fields
 from secft.dataset.sources.source import ReadLog, reader_of_parts
 from secft.dataset.text import paragraphs, squeeze
 from secft.errors import Problem
-from secft.files import sha256_file
+from secft.files import digest, sha256_file
 from secft.reasons import Reason
 from secft.records import Document
 from secft.security.identifiers import cve_tags
@@ -39,33 +41,32 @@ _HUB = re.compile(r"(?:^|/)(rules(?:-[a-z-]+)?/[\w./-]+)$")
 
 
 def _rules(packed: Packed) -> list[tuple[Any, str]]:
-    """Return the rules of a text with their own YAML: (rule, YAML or an empty string).
+    """Return the rules of a text with their own YAML, see ``rules_in``.
 
     Raises:
         BadYaml: the text is no YAML, or out to harm.
     """
-    if packed.record is not None:
-        return [(packed.record, "")]
-    text = packed.text
-    documents = load_yaml(text)
-    return [(document, text if len(documents) == 1 else "") for document in documents if document is not None]
+    return [(packed.record, "")] if packed.record is not None else rules_in(packed.text)
 
 
 def _fault(rule: Any) -> Reason | None:
-    """Return why something is not a rule in use, or None."""
+    """Return why something is not a rule in use, or None; ids and descriptions are optional."""
     if not isinstance(rule, dict):
         return Reason("sigma.not_rule")
-    if "correlation" in rule:
+    if "correlation" in rule and not named_rules(mapping(rule, "correlation")):
         return Reason("sigma.correlation")
     if "action" in rule and "logsource" not in rule:
         return Reason("sigma.collection")
-    if not string(rule, "title") or not mapping(rule, "detection") or not mapping(rule, "logsource"):
+    if "filter" in rule and "detection" not in rule:
+        return Reason("sigma.filter")
+    complete = "correlation" in rule or (mapping(rule, "detection") and mapping(rule, "logsource"))
+    if not string(rule, "title") or not complete:
         return Reason("sigma.incomplete")
-    if not _UUID.fullmatch(string(rule, "id").lower()):
+    if rule.get("id") is not None and not _UUID.fullmatch(string(rule, "id").lower()):
         return Reason("record.no_id")
     if string(rule, "status").lower() in _RETIRED:
         return Reason("record.status", string(rule, "status").lower())
-    return None if string(rule, "description") else Reason("record.no_description")
+    return None
 
 
 def _conditions(detection: dict[str, Any]) -> list[str]:
@@ -78,14 +79,23 @@ def _related(rule: dict[str, Any]) -> list[dict[str, str]]:
     return [item for item in found if _UUID.fullmatch(item["id"])]
 
 
-def _fields(rule: dict[str, Any], own: str) -> dict[str, Any]:
+def _parent(rule: dict[str, Any], related: list[dict[str, str]]) -> str:
+    """Return the rule that a rule is derived from, or the first one that a correlation is about."""
+    derived = [item["id"] for item in related if item["type"] == "derived"]
+    correlated = [name.lower() for name in named_rules(mapping(rule, "correlation"))]
+    return next((f"sigma:{name}" for name in [*derived, *correlated] if _UUID.fullmatch(name)), "")
+
+
+def _fields(rule: dict[str, Any], own: str, titles: dict[str, str]) -> dict[str, Any]:
     detection, logsource = mapping(rule, "detection"), mapping(rule, "logsource")
-    related = _related(rule)
+    correlation, related = mapping(rule, "correlation"), _related(rule)
     tags = strings(rule, "tags")
     return {
         "description": paragraphs(string(rule, "description")),
         "logsource": {key: string(logsource, key) for key in ("category", "product", "service", "definition")},
-        "detection": detection_text(detection, own),
+        "detection": detection_text(detection, own) if detection else "",
+        "correlation": correlation_text(correlation) if correlation else "",
+        "correlates": correlation_words(correlation, titles) if correlation else "",
         "condition": _conditions(detection),
         "fields": log_fields(detection),
         "falsepositives": strings(rule, "falsepositives"),
@@ -95,7 +105,7 @@ def _fields(rule: dict[str, Any], own: str) -> dict[str, Any]:
         "cves": cve_tags(tags),
         "tags": tags,
         "related": related,
-        "parent": next((f"sigma:{item['id']}" for item in related if item["type"] == "derived"), ""),
+        "parent": _parent(rule, related),
         "rule": string(rule, "id").lower(),
         "author": string(rule, "author"),
         "date": day(rule.get("date")),
@@ -114,7 +124,8 @@ def _text(fields: dict[str, Any]) -> str:
         fields["description"],
         f"Log source: {source}." if source else "",
         fields["logsource"]["definition"],
-        f"```yaml\n{fields['detection']}\n```",
+        fields["correlates"],
+        f"```yaml\n{fields['detection'] or fields['correlation']}\n```",
         _listed("False positives:", fields["falsepositives"]),
         f"Level: {fields['level']}." if fields["level"] else "",
         f"ATT&CK: {', '.join(fields['tactics'] + fields['techniques'])}."
@@ -124,11 +135,25 @@ def _text(fields: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _document(rule: dict[str, Any], own: str, name: str, config: SigmaSource, part: str, version: str) -> Document:
-    fields = {**_fields(rule, own), "file": name}
-    hub = _HUB.search(name)
+def _identifier(rule: dict[str, Any], seen: set[str], shared: bool) -> str:
+    """Return the id of a rule's document: the rule's own, or, where it has none, a digest of what it says.
+
+    Args:
+        rule: the rule.
+        seen: ids of the file so far.
+        shared: the rule has its id from the whole collection; later ones are numbered.
+    """
+    said = [rule.get("title"), repr(rule.get("logsource")), repr(rule.get("detection") or rule.get("correlation"))]
+    own = string(rule, "id").lower() or digest(said)[:20]
+    numbered = (f"{own}-{number}" for number in range(2, len(seen) + 3))
+    return next(name for name in numbered if name not in seen) if shared and own in seen else own
+
+
+def _document(fields: dict[str, Any], identifier: str, rule: dict[str, Any], config: SigmaSource, part: str,
+              version: str) -> Document:  # fmt: skip
+    hub = _HUB.search(fields["file"])
     return Document(
-        id=f"sigma:{fields['rule']}",
+        id=f"sigma:{identifier}",
         kind="rule",
         title=squeeze(string(rule, "title")),
         text=_text(fields),
@@ -158,14 +183,16 @@ def _read_part(config: SigmaSource, part: str, log: ReadLog) -> Iterator[Documen
             continue
         if not rules:
             log.refuse(packed.name, Reason("sigma.not_rule"))
+        titles = {string(rule, key): string(rule, "title") for rule, _ in rules for key in ("id", "name")}
         for rule, own in rules:
             reason = _fault(rule)
-            identifier = "" if reason else string(rule, "id").lower()
+            identifier = "" if reason else _identifier(rule, seen, shared=not own and len(rules) > 1)
             if reason or identifier in seen:
                 log.refuse(packed.name, reason or Reason("record.repeated_id"))
                 continue
             seen.add(identifier)
-            yield _document(rule, own, packed.name, config, part, version)
+            fields = {**_fields(rule, own, titles), "file": packed.name}
+            yield _document(fields, identifier, rule, config, part, version)
 
 
 def _parts(config: SigmaSource) -> list[str]:

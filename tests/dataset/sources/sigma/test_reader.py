@@ -133,6 +133,7 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
         "id.yml": RULE.replace(f"id: {ID}1", "id: 7"),
         "title.yml": RULE.replace("title:", "name:"),
         "text.yml": RULE.replace("description: |", "about: |"),
+        "filter.yml": "title: x\nlogsource: {product: a}\nfilter: {rules: [a], selection: {b: c}}\n",
         "list.yml": "- a\n- b\n",
         "empty.yml": "# nothing\n",
         "correlation.yml": "title: x\ncorrelation: {type: event_count}\n",
@@ -148,13 +149,13 @@ def test_every_refusal_has_a_reason(tmp_path: Path) -> None:
         write(folder / name, content)
     (folder / "out.yml").symlink_to("/etc/hostname")
     found, log = read(SigmaSource(paths=[str(folder)]))
-    assert [document.id for document in found] == [f"sigma:{ID}1", f"sigma:{ID}1", f"sigma:{ID}3"]
+    assert [document.id for document in found] == [*[f"sigma:{ID}1"] * 3, f"sigma:{ID}3"]
     assert log.tally.dropped == {
         "record.status deprecated": 1,
         "record.status unsupported": 1,
         "record.no_id": 1,
         "sigma.incomplete": 1,
-        "record.no_description": 1,
+        "sigma.filter": 1,
         "sigma.not_rule": 2,
         "sigma.correlation": 1,
         "sigma.collection": 1,
