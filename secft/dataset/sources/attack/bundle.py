@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.dataset.sources.reading.input_files import read_json_input
+from secft.dataset.sources.reading.stix import newest_objects
 from secft.errors import InputError
 
 EXPECTED = "a STIX 2.1 bundle of ATT&CK (JSON, plain or gzipped, https://github.com/mitre-attack/attack-stix-data)"
@@ -154,8 +155,8 @@ def read_bundle(path: Path) -> Knowledge:
         kind = bundle.get("type") if isinstance(bundle, dict) else type(bundle).__name__
         raise InputError(f"{path}: the STIX type is {kind!r} instead of 'bundle' with objects; expected {EXPECTED}.")
     tables: dict[str, list[Record]] = {name: [] for name in _STIX_TYPES.values()}
-    for item in bundle["objects"]:
-        if isinstance(item, dict) and item.get("type") in _STIX_TYPES:
+    for item in newest_objects(bundle):
+        if item.get("type") in _STIX_TYPES:
             tables[_STIX_TYPES[item["type"]]].append(_from_stix(item))
     if not tables["attack_patterns"]:
         raise InputError(f"{path}: the bundle holds no attack-pattern; expected {EXPECTED}.")

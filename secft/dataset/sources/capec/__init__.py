@@ -26,7 +26,7 @@ def _reader() -> Reader:
 SOURCE = Source(
     CapecSource,
     kinds=("attack_pattern",),
-    version=1,
+    version=2,
     reader=_reader,
     home="https://capec.mitre.org/",
 )

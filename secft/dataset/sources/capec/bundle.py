@@ -10,6 +10,7 @@ from typing import Any
 
 from secft.dataset.sources.reading.input_files import read_json_input
 from secft.dataset.sources.reading.json_values import mappings, string
+from secft.dataset.sources.reading.stix import newest_objects
 from secft.errors import InputError
 from secft.security.identifiers import is_id
 
@@ -75,7 +76,7 @@ def read_bundle(path: Path) -> Bundle:
         kind = bundle.get("type") if isinstance(bundle, dict) else type(bundle).__name__
         raise InputError(f"{path}: the STIX type is {kind!r} instead of 'bundle' with objects; expected {EXPECTED}.")
     tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for item in mappings(bundle, "objects"):
+    for item in newest_objects(bundle):
         tables[string(item, "type")].append(item)
     patterns = tables["attack-pattern"]
     if not patterns:
