@@ -123,6 +123,8 @@ SOURCES: Words = {
     "tool_log.repeated": ("duplicate finding", "hallazgo duplicado"),
     "tool_log.false_positive": ("marked a false positive", "marcado como falso positivo"),
     "tool_log.suppressed": ("suppressed by its owner", "suprimido por su responsable"),
+    "tool_log.not_affected": ("stated not to be affected", "declarado no afectado"),
+    "tool_log.resolved": ("stated to be resolved", "declarado resuelto"),
     "tool_log.failed_scan": ("scan failed", "el análisis falló"),
     "tool_log.about_host": ("row about the host", "fila sobre el equipo"),
     "tool_log.no_parameter": ("injection point without a parameter", "punto de inyección sin parámetro"),

@@ -57,6 +57,12 @@ def severity_of_score(score: Any) -> str:
     return next((level.name for level in reversed(SCALE) if level.lowest <= value <= 10), UNKNOWN)
 
 
+def severity_of(word: Any, score: Any) -> str:
+    """Return the name of the level that a tool's word stands for, else that of a score."""
+    known = severity_of_word(word)
+    return known if known != UNKNOWN else severity_of_score(score)
+
+
 def cvss_word(score: float, version: str) -> str:
     """Return what CVSS calls a base score; version 2 knows neither None nor Critical."""
     level = next((level for level in reversed(SCALE) if level.lowest <= score), SCALE[0])

@@ -47,9 +47,13 @@ class XmlError(ValueError):
 
 @dataclass
 class Head:
-    """How a document begins: its root element, the root's attributes, and the names of the first elements."""
+    """How a document begins: its root element, the root's attributes, and the names of the first elements.
+
+    ``tag`` is the root's name with its namespace, ``{namespace}name``.
+    """
 
     root: str = ""
+    tag: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
 
@@ -119,6 +123,7 @@ def xml_head(data: bytes, *, doctype: bool = False) -> Head:
             if event == "start":
                 if not head.root:
                     head.root, head.attributes = local_name(element.tag), dict(element.attrib)
+                    head.tag = str(element.tag)
                     stream.end = stream.tell() + _HEAD_BYTES
                 head.names.append(local_name(element.tag))
             if len(head.names) == _HEAD_NAMES:
@@ -149,6 +154,13 @@ def outermost(data: bytes, names: Collection[str]) -> Iterator[Element]:
             yield element
         if not inside:
             element.clear()
+
+
+def without_namespaces(element: Element) -> Element:
+    """Return an element whose tags, and those below it, are names without namespaces, so that paths find them."""
+    for one in element.iter():
+        one.tag = local_name(one.tag) or one.tag
+    return element
 
 
 def text_at(element: Element | None, path: str) -> str:

@@ -11,7 +11,7 @@ from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.reasons import Reason
-from secft.security.severity import severity_of_score, severity_of_word
+from secft.security.severity import severity_of, severity_of_word
 
 _OPEN_PORT = (
     "A service answers on this port. Every reachable service adds to what can be attacked; this is information, "
@@ -111,10 +111,9 @@ def parse_openvas_xml(report: Report) -> Iterator[Finding | Skipped]:
         address = (host.text or "").strip() if host is not None else ""
         references = [(item.get("type", ""), item.get("id", "")) for item in result.findall("nvt/refs/ref")]
         summary = tags.get("summary", "")
-        known = severity_of_word(threat)
         yield finding(
             "openvas", test.get("oid", "") if test is not None else "", title,
-            severity=known if known != "unknown" else severity_of_score(text_at(result, "severity")),
+            severity=severity_of(threat, text_at(result, "severity")),
             cves=[*(name for kind, name in references if kind.startswith("cve")), text_at(test, "cve")],
             cwes=[name for _, name in references],
             target=f"{address}, port {text_at(result, 'port')}",
@@ -135,14 +134,13 @@ def parse_openvas_csv(report: Report) -> Iterator[Finding | Skipped]:
         if threat.lower() == "false positive":
             yield Skipped(Reason("tool_log.false_positive"), title)
             continue
-        known = severity_of_word(threat)
         host = " ".join(filter(None, [row.get("hostname", ""), f"({row['ip']})" if row.get("hostname") else row["ip"]]))
         port = "/".join(filter(None, [row.get("port", ""), row.get("port protocol", "")])) or "general"
         references = [row.get(key, "") for key in ("bids", "certs", "other references")]
         summary = row.get("summary", "")
         yield finding(
             "openvas", row["nvt oid"], title,
-            severity=known if known != "unknown" else severity_of_score(row.get("cvss")),
+            severity=severity_of(threat, row.get("cvss")),
             cves=[row.get("cves", ""), title], cwes=references,
             target=f"{host}, port {port}",
             evidence=_openvas_evidence(title, summary, row.get("specific result", "")),

@@ -9,7 +9,7 @@ from typing import Any
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import place, without_payloads
 from secft.dataset.sources.tool_logs.report import Report
-from secft.security.severity import severity_of_score, severity_of_word
+from secft.security.severity import severity_of
 
 _TITLES = ("title", "name", "vulnerability", "summary", "message", "msg", "check")
 _SEVERITIES = ("severity", "risk", "level", "priority")
@@ -53,13 +53,12 @@ def _finding(record: dict[str, Any]) -> Finding:
     where, cut = place(where) if "://" in where or "?" in where else (where, False)
     evidence, omitted = without_payloads(_first(record, ("evidence", "proof", "match")))
     word = _first(record, _SEVERITIES)
-    known = severity_of_word(word)
     line = _first(record, ("line", "line_number"))
     tool = re.sub(r"[^a-z0-9]+", "-", _first(record, ("tool", "scanner", "source")).lower()).strip("-")[:40]
     classes = [value for key in ("cwe", "cwes", "cwe_id", "cve", "cves", "cve_id") for value in _list(record.get(key))]
     return finding(
         tool or "plain", _first(record, _RULES) or title, title,
-        severity=known if known != "unknown" else severity_of_score(record.get("cvss", word)),
+        severity=severity_of(word, record.get("cvss", word)),
         cwes=[value for value in classes if not value.upper().startswith("CVE")], cves=[*classes, title],
         target=f"{where}:{line}" if line and where else where, evidence=evidence,
         description=_first(record, ("description", "details", "desc")),

@@ -10,6 +10,7 @@ from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, number, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
+from secft.dataset.sources.tool_logs.packages import installed, update_advice
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.reasons import Reason
@@ -24,14 +25,13 @@ def _package(item: dict[str, Any], target: str) -> Finding | Skipped:
         return Skipped(Reason("tool_log.no_finding"), f"package {name} without a vulnerability")
     fixed = string(item, "FixedVersion")
     status = string(item, "Status").replace("_", " ")
-    advice = f"Update {name} to {fixed}." if fixed else f"No fixed version is known{f' ({status})' if status else ''}."
-    path = string(item, "PkgPath")
+    advice = update_advice(name, fixed, status)
     return finding(
         "trivy", rule, string(item, "Title") or f"{rule} in {name}",
         severity=severity_of_word(item.get("Severity")),
         cwes=strings(item, "CweIDs"), cves=[rule, *strings(item, "VendorIDs")],
         target=f"{target}, package {name}",
-        evidence=f"installed {name} {string(item, 'InstalledVersion')}{f' at {path}' if path else ''}",
+        evidence=installed(name, string(item, "InstalledVersion"), string(item, "PkgPath")),
         description=string(item, "Description"), remediation=advice,
         references=[string(item, "PrimaryURL"), *strings(item, "References")],
     )  # fmt: skip
