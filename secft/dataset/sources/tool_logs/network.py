@@ -11,13 +11,20 @@ from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.reasons import Reason
-from secft.security.severity import severity_of, severity_of_word
+from secft.security.identifiers import is_id
+from secft.security.severity import severity_of, severity_of_score, severity_of_word
 
 _OPEN_PORT = (
     "A service answers on this port. Every reachable service adds to what can be attacked; this is information, "
     "not a vulnerability by itself."
 )
 _OPEN_PORT_REMEDY = "Confirm that the service is meant to be reachable; otherwise stop it or filter the port."
+_BY_VERSION = (
+    "The version that the service tells is one that this vulnerability is known for. Nothing was tried: distributions "
+    "fix flaws without a new version number."
+)
+_BY_VERSION_REMEDY = "Check whether the installed package has the fix, and update it otherwise."
+_VULNERS_LINE = re.compile(r"(CVE-\d{4}-\d{4,19})\s+(\d{1,2}(?:\.\d+)?)")
 _GUESSED = re.compile(r"(?i)credential|passw|brute.?force|login|unauthenticated")
 _VULNERABLE = ("VULNERABLE", "LIKELY VULNERABLE", "VULNERABLE (Exploitable)", "VULNERABLE (DoS)")
 
@@ -60,8 +67,25 @@ def _vulnerability(table: Element, script: str, target: str) -> Finding:
     )  # fmt: skip
 
 
+def _listed(script: Element, target: str) -> Iterator[Finding]:
+    """Yield the CVEs that the script vulners lists for what it takes a service to be; exploits in the list are left."""
+    rows = [{item.get("key", ""): (item.text or "").strip() for item in table.findall("elem")}
+            for table in script.iter("table")]  # fmt: skip
+    listed = [(row.get("id", ""), row.get("cvss", "")) for row in rows if row.get("type", "cve") == "cve"]
+    for name, score in listed or _VULNERS_LINE.findall(script.get("output", "")):
+        if is_id(name, "cve"):
+            yield finding(
+                "nmap", f"vulners:{name}", f"{name} by the version of the service",
+                severity=severity_of_score(score or None), cves=[name], target=target,
+                evidence=f"script vulners, CVSS {score}" if score else "script vulners", description=_BY_VERSION,
+                remediation=_BY_VERSION_REMEDY,
+            )  # fmt: skip
+
+
 def _scripts(scope: Element, target: str) -> Iterator[Finding]:
     for script in [*scope.findall("script"), *scope.findall("hostscript/script")]:
+        if script.get("id") == "vulners":
+            yield from _listed(script, target)
         for table in script.iter("table"):
             state = next((item.text or "" for item in table.findall("elem") if item.get("key") == "state"), "")
             if state.strip() in _VULNERABLE:
@@ -85,7 +109,7 @@ def _tags(text: str) -> dict[str, str]:
     return {key.strip(): value for key, mark, value in (part.partition("=") for part in text.split("|")) if mark}
 
 
-def _openvas_evidence(title: str, summary: str, result: str) -> str:
+def output_of_test(title: str, summary: str, result: str) -> str:
     """Return what a test said, without credentials that it guessed, and nothing if that is its summary again."""
     if _GUESSED.search(f"{title} {summary} {result}"):
         return f"The output of the test is left out, because it may hold credentials: {REDACTED}"
@@ -117,7 +141,7 @@ def parse_openvas_xml(report: Report) -> Iterator[Finding | Skipped]:
             cves=[*(name for kind, name in references if kind.startswith("cve")), text_at(test, "cve")],
             cwes=[name for _, name in references],
             target=f"{address}, port {text_at(result, 'port')}",
-            evidence=_openvas_evidence(title, summary, text_at(result, "description")),
+            evidence=output_of_test(title, summary, text_at(result, "description")),
             description=_about(f"{summary}\n\n{tags.get('insight', '')}", tags.get("impact", "")),
             remediation=tags.get("solution", "") or text_at(test, "solution"),
             references=[name for kind, name in references if not kind.startswith("cve")],
@@ -143,7 +167,7 @@ def parse_openvas_csv(report: Report) -> Iterator[Finding | Skipped]:
             severity=severity_of(threat, row.get("cvss")),
             cves=[row.get("cves", ""), title], cwes=references,
             target=f"{host}, port {port}",
-            evidence=_openvas_evidence(title, summary, row.get("specific result", "")),
+            evidence=output_of_test(title, summary, row.get("specific result", "")),
             description=_about(f"{summary}\n\n{row.get('vulnerability insight', '')}", row.get("impact", "")),
             remediation=row.get("solution", ""),
             references=[part for text in references for part in text.split(",")],

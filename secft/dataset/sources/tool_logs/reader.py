@@ -1,7 +1,6 @@
 """Reports of scanners as normalised findings; the tool is recognised by the content of a report, never by its name.
 
-Read are: nmap, ZAP, Burp, nuclei, Nikto, OpenVAS, Trivy, Semgrep, Bandit, gitleaks, trufflehog, sqlmap, SSLyze,
-testssl.sh, sslscan, Wapiti, SARIF 2.1 of any tool, and plain JSON records with a title and a severity.
+The formats are in ``detect.py``, and for readers in ``docs/data.md``.
 
 Fields of a document (kind ``finding``): ``tool``, ``rule``, ``title``, ``severity`` (info, low, medium, high, critical
 or unknown), ``cwes``, ``cves``, ``target``, ``evidence``, ``description``, ``remediation``, ``references``,

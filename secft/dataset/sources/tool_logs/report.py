@@ -38,6 +38,7 @@ class Report:
         between: lines before and between values, such as those of a program's log.
         lines: the lines, for JSON lines.
         header: the first row, for tables.
+        delimiter: what stands between the cells of tables.
         text: the characters, for tables and text.
         max_line: longest line of JSON lines (characters).
         replaced: characters that were no valid UTF-8.
@@ -50,6 +51,7 @@ class Report:
     between: int = 0
     lines: list[str] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
+    delimiter: str = ","
     text: str = ""
     max_line: int = 0
     replaced: int = 0
@@ -104,7 +106,7 @@ class Report:
         Raises:
             BrokenReport: not a table, or its last row is incomplete.
         """
-        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True)
+        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True, delimiter=self.delimiter)
         columns: list[str] = []
         missing = 0
         try:
@@ -270,10 +272,19 @@ def open_report(data: bytes, max_line: int) -> Report:
         report = _json(body, max_line)
         report.replaced = replaced
         return report
-    first = body.partition("\n")[0][:max_line]
+    return table_report(body, max_line, replaced)
+
+
+def table_report(text: str, max_line: int, replaced: int = 0) -> Report:
+    """Open a table, or a text that is none, by its first line; commas, semicolons and tabs may stand between cells."""
+    if text[:4].lower() == "sep=":  # A line for spreadsheets.
+        text = text.partition("\n")[2]
+    first = text.partition("\n")[0][:max_line]
+    delimiter = max(",;\t", key=first.count)
     try:
-        header = next(csv.reader([first]), [])
+        header = next(csv.reader([first], delimiter=delimiter), [])
     except csv.Error:
         header = []
     cells = [cell.strip().lower() for cell in header]
-    return Report("table" if len(cells) > 2 else "text", header=cells, text=body, replaced=replaced, max_line=max_line)
+    kind = "table" if len(cells) > 2 else "text"
+    return Report(kind, header=cells, text=text, delimiter=delimiter, replaced=replaced, max_line=max_line)

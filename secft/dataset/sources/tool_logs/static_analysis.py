@@ -8,6 +8,7 @@ from typing import Any
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, string
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
+from secft.dataset.sources.tool_logs.packages import installed, update_advice
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.reasons import Reason
@@ -36,6 +37,20 @@ def _list(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def _dependency(extra: dict[str, Any]) -> tuple[str, str]:
+    """Return what Semgrep Supply Chain says of a package, and how it is fixed."""
+    about = mapping(extra, "sca_info")
+    found = mapping(mapping(about, "dependency_match"), "found_dependency")
+    if not found:
+        return "", ""
+    name, reach = (
+        string(found, "package"),
+        "reachable" if about.get("reachable") is True else "not shown to be reachable",
+    )
+    fixes = [string(one, name) for one in mappings(mapping(extra, "metadata"), "sca-fix-versions") if string(one, name)]
+    return f"{installed(name, string(found, 'version'))}, {reach}", update_advice(name, ", ".join(fixes))
+
+
 def _semgrep(result: dict[str, Any]) -> Finding:
     extra = mapping(result, "extra")
     about = mapping(extra, "metadata")
@@ -44,15 +59,18 @@ def _semgrep(result: dict[str, Any]) -> Finding:
     lines, fix, message = string(extra, "lines"), string(extra, "fix"), string(extra, "message")
     if is_about_secrets(rule, cwes):
         fix, message = "", _QUOTED_VALUE.sub(REDACTED, message)
+    package, advice = _dependency(extra)
+    flaws = [string(about, "sca-vuln-database-identifier"), *_list(about.get("cve"))]
+    code = "" if lines == "requires login" else code_or_nothing(lines, rule, cwes)
     references = [*_list(about.get("references")), string(about, "source"), string(about, "source-rule-url")]
     return finding(
         "semgrep", rule, rule.rsplit(".", 1)[-1].replace("-", " "),
         severity="info" if extra.get("severity") == "INFO" else severity_of_word(extra.get("severity")),
-        cwes=cwes, cves=references,
+        cwes=cwes, cves=[*references, *flaws],
         target=f"{string(result, 'path')}:{line}",
-        evidence="" if lines == "requires login" else code_or_nothing(lines, rule, cwes),
+        evidence="\n".join(filter(None, [package, code])),
         description="\n\n".join([message, *_list(about.get("owasp"))]),
-        remediation=f"Suggested change: {fix}" if fix else "",
+        remediation=f"Suggested change: {fix}" if fix else advice,
         references=references,
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from secft.files import canonical_json
 from secft.records import Document
 
 from ..conftest import read, write
+from .shapes import MORE
 
 ISSUE = "<issue><type>1</type><name>Issue {}</name><host>http://a.example</host><path>/{}</path></issue>"
 BURP = '<?xml version="1.0"?>\n<issues burpVersion="2">' + ISSUE.format(1, 1) + ISSUE.format(2, 2) + "</issues>"
@@ -193,6 +194,7 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"results": [{"check_id": "c", "extra": {}}], "errors": []},
     {"id": "i", "severity": "LOW", "finding": "f", "port": "1", "ip": "i", "cwe": "c", "cve": "c"},
     {"scanResult": [{"targetHost": "t", "more": [{"id": "i", "finding": "f", "severity": "LOW"}]}], "Invocation": ""},
+    *MORE,
 )  # fmt: skip
 
 
