@@ -105,7 +105,7 @@ def _is_zap(report: Report) -> bool:
 def _is_nuclei(report: Report) -> bool:
     value = report.record()
     # Before version 2 a record was flat, and "template" the id.
-    old = value.keys() >= {"template", "name", "severity"} and not value.keys().isdisjoint(("matched", "matcher_name"))
+    old = value.keys() >= {"template", "name"} and not value.keys().isdisjoint(("matched", "matcher_name"))
     return old or ("info" in value and not value.keys().isdisjoint(("template-id", "templateID")))
 
 

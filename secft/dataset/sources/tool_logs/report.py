@@ -92,8 +92,8 @@ class Report:
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
-                last = number == len(self.lines)
-                yield Skipped(TRUNCATED if last else Reason("tool_log.not_json"), f"line {number}: {error}")
+                cut = number == len(self.lines) and line.lstrip()[0] in "{["
+                yield Skipped(TRUNCATED if cut else Reason("tool_log.not_json"), f"line {number}: {error}")
                 continue
             yield from _objects(record, f"line {number}")
 

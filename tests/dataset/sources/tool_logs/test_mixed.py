@@ -83,6 +83,7 @@ def test_several_tools_in_one_file(tmp_path: Path) -> None:
         (f"[INFO] start\n[10:30:01] go\n{PRETTY}\nDone.\n", 3),
         (f"{PRETTY}\nDone.\n[INFO] end\n", 2),
         (f"start\n{lines(LEAK, LEAK | {'DetectorName': 'AWS'})}", 1),
+        (f"start\tmore\n{lines(LEAK, LEAK | {'DetectorName': 'AWS'})}done\t{{}}\n", 2),
         (lines('{"oops', '{"again', LEAK, LEAK | {"DetectorName": "AWS"}), 2),
     ],
 )
