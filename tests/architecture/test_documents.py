@@ -54,7 +54,8 @@ def test_commands_in_documents_are_there(name: str, line: str, tmp_path: Path) -
     assert not old, "documents use the names that settings have now"
     if words and "--help" not in words and not set(words) & {"--version"}:
         command.parse(words)
-    read = read_command_line(flags, [text for text in overrides if "<" not in text and "…" not in text], command.root)
+    told = [text for text in overrides if "<" not in text and "…" not in text]
+    read = read_command_line(flags, told, command.root_of(words))
     wrong = [problem for problem in read.problems if problem.reason not in ("must be given", "no such file")]
     assert not wrong or "learnig_rate" in line, wrong
 

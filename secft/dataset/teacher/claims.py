@@ -29,7 +29,7 @@ _FEWEST_WORDS = 2
 
 
 @dataclass(frozen=True)
-class Question:
+class JudgeQuestion:
     """One thing that a judge is asked about a pair.
 
     Attributes:
@@ -77,11 +77,11 @@ class ClaimJudge:
     def __init__(self, folder: str | None) -> None:
         self._prompts: Mapping[str, Prompt] = {name: load_prompt(name, "free", folder) for name in (CLAIM, ANSWERABLE)}
 
-    def questions(self, pairs: Sequence[Pair], opening: str, passage: Passage) -> Iterator[Question]:
+    def questions(self, pairs: Sequence[Pair], opening: str, passage: Passage) -> Iterator[JudgeQuestion]:
         """Yield what is asked about one example: each question, and each claim of each answer and of its opening."""
         check, ask = self._prompts[CLAIM], self._prompts[ANSWERABLE]
         for text in [*filter(None, [opening]), *(pair.answer for pair in pairs)]:
             for claim in claims_of(text):
-                yield Question(check.fill(passage, claim=claim), "supported", check, Reason("teacher.unsupported"))
+                yield JudgeQuestion(check.fill(passage, claim=claim), "supported", check, Reason("teacher.unsupported"))
         for pair in pairs:
-            yield Question(ask.fill(passage, question=pair.question), "good", ask, Reason("teacher.unanswerable"))
+            yield JudgeQuestion(ask.fill(passage, question=pair.question), "good", ask, Reason("teacher.unanswerable"))
