@@ -24,6 +24,8 @@ Group = tuple[str, str, str]
 OVER = Reason("balance.share")
 ADDED = "secft"
 """Source of the examples that secft adds itself."""
+TURNS = {"assist": 2}
+"""Task of theirs -> examples in each turn, where it is not one."""
 
 
 def quotas(sizes: Mapping[Group, int], temperature: float, target: int | None) -> dict[Group, int]:
@@ -77,9 +79,10 @@ def over_share(
 def over_added(
     groups: NDArray[np.integer[Any]], names: Sequence[Group], ranks: Ranks, settings: BalanceConfig
 ) -> NDArray[np.bool_]:
-    """Mark the examples that secft adds itself beyond their share of all, in the order of their ranks.
+    """Mark the examples that secft adds itself beyond their share of all.
 
-    So their own mixture stays as it is: many harmless requests for each refusal, or a model would refuse those, too.
+    Their tasks take turns, so that a few hundred examples still teach each of them; harmless requests have two turns for
+    each refusal, or a model would refuse those, too.
 
     Args:
         groups: shape (n,), index of each training example's group.
@@ -89,8 +92,10 @@ def over_added(
     """
     own = np.flatnonzero(np.array([source == ADDED for source, _, _ in names], bool)[groups])
     most = int(settings.added_share / (1 - settings.added_share) * (groups.size - own.size) + 1e-9)
+    turns = np.array([TURNS.get(task, 1) for _, task, _ in names])[groups[own]]
+    places = places_in_groups(groups[own], ranks[own]) // turns
     marked = np.zeros(groups.size, bool)
-    marked[own[np.argsort(ranks[own], kind="stable")[most:]]] = True
+    marked[own[np.lexsort((ranks[own], places))[most:]]] = True
     return marked
 
 

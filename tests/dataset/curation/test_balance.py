@@ -77,14 +77,14 @@ def test_over_share_is_seeded_and_knows_no_order(make_example: MakeExample) -> N
 
 @pytest.mark.parametrize(("share", "kept"), [(0.25, 33), (0.0, 0), (0.5, 100), (0.9, 120)])
 def test_what_secft_adds_has_a_bounded_share(share: float, kept: int) -> None:
-    names: list[Group] = [("jsonl", "chat", ""), ("secft", "general", ""), ("secft", "refuse", "")]
+    names: list[Group] = [("jsonl", "chat", ""), ("secft", "assist", ""), ("secft", "refuse", "")]
     groups = np.array([0] * 100 + [1] * 100 + [2] * 20)
     ranks = np.array([rank(7, str(number)) for number in range(220)])
     left = groups[~over_added(groups, names, ranks, BalanceConfig(added_share=share))]
     counts = np.bincount(left, minlength=3).tolist()
     assert counts[0] == 100, "a team's own rows stay"
     assert counts[1] + counts[2] == kept
-    assert counts[2] == pytest.approx(kept / 6, abs=6), "their own mixture stays"
+    assert counts[2] == pytest.approx(min(kept / 3, 20), abs=1), "one refusal for two harmless requests"
 
 
 def test_classes_of_the_default_examples(examples: list[Example]) -> None:
