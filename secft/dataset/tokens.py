@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.models.loading import load_tokenizer
-from secft.records import Message
+from secft.records import Message, message_text
 
 TURN_TOKENS = 5
 """About what a chat template adds to a turn."""
@@ -57,7 +57,7 @@ class AboutTokens:
 
     def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
         """Return about the tokens of whole conversations."""
-        return [sum(_about(message["content"]) + TURN_TOKENS for message in one) for one in conversations]
+        return [sum(_about(message_text(message)) + TURN_TOKENS for message in one) for one in conversations]
 
     def answers(self, texts: Sequence[str]) -> list[int]:
         """Return about the tokens of texts."""

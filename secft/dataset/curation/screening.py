@@ -139,7 +139,7 @@ def _lines(examples: Sequence[Example], screening: Screening) -> Iterator[str]:
     # An answer that is not empty has a token, so the default needs no counting.
     short = [False] * len(examples)
     if least > 1:
-        answers = screening.tokens.answers([example.messages[-1]["content"] for example in examples])
+        answers = screening.tokens.answers([example.reply for example in examples])
         short = [count < least for count in answers]
     for example, count, too_short in zip(examples, tokens, short, strict=True):
         fault = ANSWER_TOO_SHORT if too_short else TOO_LONG if count > screening.max_tokens else 0
