@@ -40,7 +40,7 @@ _TASKS = {
     "check": "control -> how to check it",
     "guidance": "heading of a section of a guide -> its text",
     "triage": "finding of a scanner -> what it means and how to fix it",
-    "agent_answer": "goal of a successful run of an agent -> its final answer",
+    "agent_answer": "successful run of an agent -> its calls, and its answer from their results",
     "general": "everyday questions, against forgetting",
     "chat": "conversations that were brought along",
 }
@@ -90,7 +90,8 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
         scrubbed = "".join(f"; replaced &lt;{kind}&gt;: {count}" for kind, count in source.get("scrubbed", {}).items())
-        rows.append([name, *values, dropped + tagged + scrubbed])
+        unused = "".join(f"; not used: {reason_text(why)}: {count}" for why, count in source.get("unused", {}).items())
+        rows.append([name, *values, dropped + tagged + scrubbed + unused])
     own = contents.own
     if own is not None:
         details = [own["source_version"], len(contents.own_entities), own["license"]]

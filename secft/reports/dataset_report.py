@@ -44,6 +44,7 @@ def dataset_report(facts: DatasetFacts) -> str:
                     "reasons": source.get("dropped", {}),
                     "tagged": source.get("tagged", {}),
                     "scrubbed": source.get("scrubbed", {}),
+                    "unused": source.get("unused", {}),
                     "license": source.get("license", ""),
                     "records": facts.refused.get(name, []),
                 }

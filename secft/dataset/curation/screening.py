@@ -19,7 +19,7 @@ from secft.errors import InputError
 from secft.executor import Workplace
 from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
-from secft.records import Example, Message, example_from_record
+from secft.records import Example, example_from_record
 
 SCREENED = "screened"
 
@@ -27,7 +27,7 @@ SCREENED = "screened"
 class TokenCounter(Protocol):
     """Counts tokens; it travels to workers by pickle."""
 
-    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+    def conversations(self, examples: Sequence[Example]) -> list[int]:
         """Return the tokens of whole conversations in the model's chat template."""
         ...
 
@@ -134,7 +134,7 @@ def screen_piece(piece: _ScreeningShard) -> Rows:
 
 
 def _lines(examples: Sequence[Example], screening: Screening) -> Iterator[str]:
-    tokens = screening.tokens.conversations([example.messages for example in examples])
+    tokens = screening.tokens.conversations(examples)
     least = screening.settings.min_answer_tokens
     # An answer that is not empty has a token, so the default needs no counting.
     short = [False] * len(examples)
