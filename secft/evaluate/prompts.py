@@ -12,7 +12,7 @@ from typing import Any
 from secft.chat.local.prompts import continuation, encode_pair, render
 from secft.evaluate.item import Item
 from secft.files import digest
-from secft.records import message_text
+from secft.records import Message, message_text
 
 
 def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
@@ -23,7 +23,9 @@ def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
         none where the model writes the answer itself; and the item's own facts.
     """
     context = render(tokenizer, item.messages, item.tools, generation_prompt=True)
-    answers = item.choices or ((item.reference,) if item.reference else ())
+    answers: Sequence[str | Message] = item.choices or ((item.reference,) if item.reference else ())
+    if item.calls:
+        answers = [Message(role="assistant", content=item.reference, tool_calls=list(item.calls))]
     texts = [continuation(tokenizer, item.messages, context, answer, item.tools) for answer in answers]
     return {
         "id": item.id,
@@ -37,6 +39,7 @@ def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
         "tokens": [len(encode_pair(tokenizer, context, text)[1]) for text in texts],
         "answer": item.answer,
         "reference": item.reference,
+        **({"calls": list(item.calls)} if item.calls else {}),
     }
 
 
