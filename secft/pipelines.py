@@ -66,7 +66,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=3,
+        version=4,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,
@@ -76,7 +76,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "evaluate",
-        version=3,
+        version=4,
         needs=("dataset", "train"),
         settings=evaluation.EvaluationSettings.of,
         work=evaluation.evaluate_candidate,

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NotRequired, TypedDict
 
 from secft.reasons import Reason
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class CalledFunction(TypedDict):
+    """Which function is called with what; arguments are an object, never a string of JSON."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class ToolCall(TypedDict):
+    """One call of a tool, as OpenAI's chat API has it."""
+
+    type: Literal["function"]
+    function: CalledFunction
+    id: NotRequired[str]
 
 
 class Message(TypedDict):
-    """One turn of a conversation."""
+    """One turn of a conversation; keys that say nothing are absent.
+
+    ``content`` may be empty where there are ``tool_calls``. ``tool_call_id`` and ``name`` tell whose result a turn of
+    ``tool`` is. ``reasoning_content`` is what an assistant thought before it answered. ``weight`` is 0 on a turn of the
+    assistant that is not to be learned.
+    """
 
     role: Role
     content: str
+    tool_calls: NotRequired[list[ToolCall]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+    reasoning_content: NotRequired[str]
+    weight: NotRequired[int]
+
+
+OPTIONAL_PARTS = ("tool_calls", "tool_call_id", "name", "reasoning_content", "weight")
+"""Parts of a message beside role and content."""
+OPTIONAL_COLUMNS = ("tools", "rejected_calls")
+"""Columns that only rows have which use them."""
+
+
+def tool_call(name: str, arguments: Mapping[str, Any], identifier: str = "") -> ToolCall:
+    """Return a call of a tool."""
+    call: ToolCall = {"type": "function", "function": {"name": name, "arguments": dict(arguments)}}
+    return {**call, "id": identifier} if identifier else call
+
+
+def calls_text(calls: Iterable[ToolCall]) -> str:
+    """Return calls as text, one a line in the form that models write: name and arguments as JSON between tags."""
+    objects = [{"name": call["function"]["name"], "arguments": call["function"]["arguments"]} for call in calls]
+    return "\n".join(f"<tool_call>{json.dumps(item, ensure_ascii=False)}</tool_call>" for item in objects)
+
+
+def message_text(message: Message) -> str:
+    """Return everything that a turn says: reasoning, content and calls."""
+    parts = [message.get("reasoning_content", ""), message["content"], calls_text(message.get("tool_calls", []))]
+    return "\n".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -81,6 +132,30 @@ class Provenance:
     response: str = ""
 
 
+def _changed_value(value: Any, change: Callable[[str], str]) -> Any:
+    """Return plain JSON with every string of it changed, names of keys apart."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_changed_value(item, change) for item in value]
+    return {key: _changed_value(item, change) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _changed_message(message: Message, change: Callable[[str], str]) -> Message:
+    changed: Message = {**message, "content": change(message["content"])}
+    if "reasoning_content" in message:
+        changed["reasoning_content"] = change(message["reasoning_content"])
+    if "tool_calls" in message:
+        changed["tool_calls"] = [_changed_call(call, change) for call in message["tool_calls"]]
+    return changed
+
+
+def _changed_call(call: ToolCall, change: Callable[[str], str]) -> ToolCall:
+    function = call["function"]
+    arguments = _changed_value(function["arguments"], change)
+    return {**call, "function": {"name": function["name"], "arguments": arguments}}
+
+
 @dataclass(frozen=True)
 class Example:
     """One conversation to learn from, or to be measured on.
@@ -95,6 +170,8 @@ class Example:
         choices: candidate answers where the example is a choice, else empty.
         answer: index of the right choice, or -1.
         rejected: for a preference pair, the worse answer to the same question; the assistant's message is the better.
+        rejected_calls: the calls of tools in the worse answer.
+        tools: the tools that are offered, as JSON schemas of OpenAI's chat API.
     """
 
     id: str
@@ -106,14 +183,38 @@ class Example:
     choices: tuple[str, ...] = ()
     answer: int = -1
     rejected: str = ""
+    rejected_calls: tuple[ToolCall, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def reply(self) -> str:
+        """Everything that the last message says."""
+        return message_text(self.messages[-1])
+
+    def text(self, roles: Collection[str] = ("user", "assistant", "tool"), separator: str = "\n") -> str:
+        """Return what the turns of some roles say."""
+        return separator.join(message_text(message) for message in self.messages if message["role"] in roles)
+
+    def with_texts(self, change: Callable[[str], str]) -> Example:
+        """Return the example with every text of it changed: contents, reasoning, arguments, results, choices, tools."""
+        return replace(
+            self,
+            messages=tuple(_changed_message(message, change) for message in self.messages),
+            choices=tuple(map(change, self.choices)),
+            rejected=change(self.rejected) if self.rejected else "",
+            rejected_calls=tuple(_changed_call(call, change) for call in self.rejected_calls),
+            tools=tuple(_changed_value(list(self.tools), change)),
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the row that is written to JSONL and Parquet.
 
         ``system``, ``user`` and ``assistant`` hold a single-turn conversation for tools that want columns;
-        ``messages`` holds the same conversation, or one of several turns.
+        ``messages`` holds the same conversation, or one of several turns. ``tools`` and ``rejected_calls`` are there
+        where the example has them.
         """
-        last = {message["role"]: message["content"] for message in self.messages}
+        optional = {"tools": list(self.tools), "rejected_calls": list(self.rejected_calls)}
+        last = {message["role"]: message_text(message) for message in self.messages}
         return {
             "id": self.id,
             "task": self.task,
@@ -128,6 +229,7 @@ class Example:
             "rejected": self.rejected,
             "source": self.provenance.source,
             "provenance": self.provenance,
+            **{name: value for name, value in optional.items() if value},
         }
 
 
@@ -180,4 +282,6 @@ def example_from_record(row: dict[str, Any]) -> Example:
         choices=tuple(row["choices"]),
         answer=row["answer"],
         rejected=row["rejected"],
+        rejected_calls=tuple(row.get("rejected_calls", ())),
+        tools=tuple(row.get("tools", ())),
     )

@@ -24,6 +24,7 @@ wait_gently()
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+CASES = ROOT.parent / "shared" / "cases"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -33,6 +34,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no directory ../shared/data beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Directory of cases that users reported, beside a checkout; a user's clone has none."""
+    if not CASES.is_dir():
+        pytest.skip("no directory ../shared/cases beside the checkout")
+    return CASES
 
 
 @pytest.fixture(autouse=True)

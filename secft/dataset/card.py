@@ -14,6 +14,7 @@ from secft.dataset.rows import features
 from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
 from secft.reasons import counted_text, reason_text
+from secft.records import message_text
 
 _HUB_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "bsd-3-clause", "unknown", "other"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -39,7 +40,7 @@ _TASKS = {
     "check": "control -> how to check it",
     "guidance": "heading of a section of a guide -> its text",
     "triage": "finding of a scanner -> what it means and how to fix it",
-    "agent_answer": "goal of a successful run of an agent -> its final answer",
+    "agent_answer": "successful run of an agent -> its calls, and its answer from their results",
     "general": "everyday questions, against forgetting",
     "chat": "conversations that were brought along",
 }
@@ -69,7 +70,7 @@ def metadata(manifest: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
         "tags": ["cybersecurity", *sorted(manifest["sources"]), "secft"],
         "pretty_name": manifest["name"],
         "configs": [{"config_name": "default", "data_files": files}],
-        "dataset_info": {"features": features()},
+        "dataset_info": {"features": features(contents.layout)},
     }
 
 
@@ -89,7 +90,8 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
         values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
         scrubbed = "".join(f"; replaced &lt;{kind}&gt;: {count}" for kind, count in source.get("scrubbed", {}).items())
-        rows.append([name, *values, dropped + tagged + scrubbed])
+        unused = "".join(f"; not used: {reason_text(why)}: {count}" for why, count in source.get("unused", {}).items())
+        rows.append([name, *values, dropped + tagged + scrubbed + unused])
     own = contents.own
     if own is not None:
         details = [own["source_version"], len(contents.own_entities), own["license"]]
@@ -132,7 +134,7 @@ def _samples(contents: Contents) -> str:
     blocks = []
     for task, row in sorted(contents.first.items()):
         turns = "\n\n".join(
-            f"{item['role']}: {item['content']}" for item in row["messages"] if item["role"] != "system"
+            f"{item['role']}: {message_text(item)}" for item in row["messages"] if item["role"] != "system"
         )
         shown = turns if len(turns) <= _SAMPLE_CHARACTERS else turns[:_SAMPLE_CHARACTERS] + " ..."
         quoted = "\n".join(f"> {line}" if line else ">" for line in shown.splitlines())

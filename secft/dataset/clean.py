@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 
 from secft.dataset.text import squeeze
 from secft.reasons import Reason
@@ -31,11 +30,8 @@ def clean_text(text: str) -> str:
 
 
 def clean_example(example: Example) -> Example:
-    """Return an example whose messages and choices are normalised in the same way, so that they stay equal."""
-    messages: list[Message] = [
-        {"role": message["role"], "content": clean_text(message["content"])} for message in example.messages
-    ]
-    return replace(example, messages=tuple(messages), choices=tuple(clean_text(choice) for choice in example.choices))
+    """Return an example whose texts are all normalised in the same way, so that answers and choices stay equal."""
+    return example.with_texts(clean_text)
 
 
 _UNSPACED = re.compile(
@@ -59,16 +55,23 @@ def comparable(text: str) -> str:
     return squeeze(re.sub(r"[^\w]+", " ", folded(text)))
 
 
+def _says_something(message: Message) -> bool:
+    return message["role"] in ("system", "tool") or bool(message["content"] or message.get("tool_calls"))
+
+
 def fault(example: Example) -> Reason | None:
     """Return why an example cannot be trained on, or None.
 
-    The last message must be the assistant's and no message may be empty; an example with choices must answer with the
+    The last message must be the assistant's, one of the assistant's must be learned, and no message may be empty but a
+    tool's result; an example with choices must answer with the
     chosen one, because choices are scored in the form in which they were trained.
     """
     if not example.messages or example.messages[-1]["role"] != "assistant":
         return Reason("normalise.last_message")
-    if not all(message["content"] for message in example.messages if message["role"] != "system"):
+    if not all(_says_something(message) for message in example.messages):
         return Reason("normalise.empty")
+    if not any(message["role"] == "assistant" and message.get("weight", 1) for message in example.messages):
+        return Reason("normalise.not_learned")
     if not example.choices:
         return None
     if not 0 <= example.answer < len(example.choices):

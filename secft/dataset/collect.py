@@ -39,7 +39,7 @@ FILES_PER_SHARD = 32
 VERSION = 4
 """Raised when the same inputs would give other documents."""
 
-SHARD_LAYOUT = 4
+SHARD_LAYOUT = 5
 """Raised when shards that a stopped attempt left could not be read any more."""
 
 
@@ -109,8 +109,9 @@ def collect(
 
     Returns:
         ``documents`` (number of all) and ``sources``: per source its number of documents, kind, version, licence,
-        URL, how many records were seen, kept and dropped by reason, ``tagged``: how many documents carry an
-        injection, and ``scrubbed``: what was replaced by placeholders, by kind, where there is any.
+        URL, how many records were seen, kept and dropped by reason, and where there are any ``tagged``: how many
+        documents carry an injection, ``scrubbed``: what was replaced by placeholders, by kind, and ``unused``: how
+        often something of a kept record was not used, by reason.
 
     Raises:
         InputError: an input cannot be used, two documents share an id, or nothing is left of a source.
@@ -225,7 +226,7 @@ def _read_piece(piece: SourceShard) -> Rows:
         yield from documents
         yield from map(json_line, log.refused)
 
-    return rows(), found.summary
+    return rows(), lambda: {**found.summary(), "unused": dict(sorted(log.unused.items()))}
 
 
 def _documents(piece: SourceShard, log: ReadLog) -> Iterator[Document]:

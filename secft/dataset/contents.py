@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from secft.dataset.rows import Record, RowLayout
 from secft.dataset.split import SPLITS
 
 OWN = "secft"
 """Source of examples that have no document behind them."""
-
-Record = Mapping[str, Any]
 
 
 @dataclass
@@ -27,6 +25,7 @@ class Contents:
         own_entities: what secft's own texts are about.
         first: task -> first row of the training split.
         mixture: training rows that are a choice (``label``), by a model (``model``), or secft's own (``added``).
+        layout: which optional parts the rows have; known once they are written.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -36,6 +35,7 @@ class Contents:
     own_entities: set[str] = field(default_factory=set)
     first: dict[str, Record] = field(default_factory=dict)
     mixture: Counter[str] = field(default_factory=Counter)
+    layout: RowLayout = field(default_factory=RowLayout)
 
     def seen(self, split: str, records: Iterable[Record]) -> Iterator[Record]:
         """Pass rows on, and take notice of them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from secft.dataset.rows import COLUMNS, MESSAGE, PROVENANCE
+from secft.dataset.rows import PROVENANCE, RowLayout
 from secft.dataset.split import SPLITS
 
 CROISSANT = "croissant.json"
@@ -59,6 +59,7 @@ _FORMATS = {
     ".parquet": "application/x-parquet",
     ".md": "text/markdown",
 }
+_DATA_TYPES = {"int64": "sc:Integer"}
 _LICENSE_PAGES = {
     "apache-2.0": "https://spdx.org/licenses/Apache-2.0.html",
     "mit": "https://spdx.org/licenses/MIT.html",
@@ -81,15 +82,18 @@ _ABOUT = {
     "rejected": "worse answer of a preference pair, or an empty string",
     "source": "name of the source",
     "provenance": "where the answer comes from",
+    "tools": "tools that are offered, as a list of JSON schemas in JSON",
+    "rejected_calls": "calls of tools in the worse answer, as a list in JSON",
 }
 
 
-def croissant(manifest: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+def croissant(manifest: Mapping[str, Any], files: Mapping[str, str], layout: RowLayout) -> dict[str, Any]:
     """Return the JSON-LD document.
 
     Args:
         manifest: the manifest, apart from the digests of files.
         files: file name -> SHA-256.
+        layout: which optional parts the rows have.
     """
     licenses = [_LICENSE_PAGES.get(name.lower(), name) for name in manifest["licenses"]]
     return {
@@ -107,7 +111,7 @@ def croissant(manifest: Mapping[str, Any], files: Mapping[str, str]) -> dict[str
         "keywords": ["cybersecurity", *sorted(manifest["sources"]), "secft"],
         "isLiveDataset": False,
         "distribution": [_file(name, digest) for name, digest in sorted(files.items())],
-        "recordSet": [_record_set(split, manifest["splits"][split]["examples"]) for split in SPLITS],
+        "recordSet": [_record_set(split, manifest["splits"][split]["examples"], layout) for split in SPLITS],
     }
 
 
@@ -123,36 +127,36 @@ def _file(name: str, digest: str) -> dict[str, Any]:
     }
 
 
-def _record_set(split: str, count: int) -> dict[str, Any]:
+def _record_set(split: str, count: int, layout: RowLayout) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
         "description": f"The {count} examples of the split {split}.",
         "key": {"@id": f"{split}/id"},
-        "field": [_field(split, column, kind) for column, kind in COLUMNS.items()],
+        "field": [_field(split, column, kind, layout) for column, kind in layout.types.items()],
     }
 
 
-def _field(split: str, column: str, kind: str) -> dict[str, Any]:
+def _field(split: str, column: str, kind: str, layout: RowLayout) -> dict[str, Any]:
     name = f"{split}/{column}"
     field = {"@type": "cr:Field", "@id": name, "name": column, "description": _ABOUT[column]}
     if kind == "messages":
-        parts = [_part(split, column, part) for part in MESSAGE]
+        parts = [_part(split, column, part, kind=kind) for part, kind in layout.message]
         return {**field, "repeated": True, "subField": parts}
     if kind == "provenance":
         parts = [_part(split, column, part, repeated=part == "fields") for part in PROVENANCE]
         return {**field, "subField": parts}
-    typed = {**field, "dataType": "sc:Integer" if kind == "int64" else "sc:Text", "source": _source(split, column)}
+    typed = {**field, "dataType": _DATA_TYPES.get(kind, "sc:Text"), "source": _source(split, column)}
     return {**typed, "repeated": True} if kind == "strings" else typed
 
 
-def _part(split: str, column: str, part: str, *, repeated: bool = False) -> dict[str, Any]:
+def _part(split: str, column: str, part: str, *, kind: str = "string", repeated: bool = False) -> dict[str, Any]:
     found = {
         "@type": "cr:Field",
         "@id": f"{split}/{column}/{part}",
         "name": part,
-        "dataType": "sc:Text",
+        "dataType": _DATA_TYPES.get(kind, "sc:Text"),
         "source": {**_source(split, column), "transform": {"jsonPath": part}},
     }
     return {**found, "repeated": True} if repeated else found

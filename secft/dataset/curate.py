@@ -202,7 +202,7 @@ class _Comparing:
 
     def _write_runs(self, test: Rows, words: int, everything: Rows) -> Path:
         counted = everything[np.argsort(self.column("rank", everything), kind="stable")[:COUNTED]]
-        answers = [example.messages[-1]["content"] for example in self.table.examples(np.sort(counted))]
+        answers = [example.reply for example in self.table.examples(np.sort(counted))]
         common = common_pieces(answers if words else (), self.settings.common_share)
         path = self.place.directory / "test_runs.npy"
         parts = self.table.parts(test, self.place.shard_size) if words else iter(())

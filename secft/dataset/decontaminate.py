@@ -66,7 +66,7 @@ def answer_runs(places: Places, words: int, common: Common) -> Hashes:
         words: length of a run.
         common: see common_pieces.
     """
-    answers = [example.messages[-1]["content"] for example in places.examples()]
+    answers = [example.reply for example in places.examples()]
     hashes, numbers = _runs(answers, words)
     pieces = words - PIECE + 1
     if common.any and pieces > 0 and hashes.size:
@@ -134,7 +134,7 @@ def _shares(examples: Sequence[Example], settings: Watch) -> NDArray[np.bool_]:
     if not settings.words or not examples:
         return np.zeros(len(examples), bool)
     known = np.load(settings.runs, mmap_mode="r", allow_pickle=False)
-    hashes, numbers = _runs([example.messages[-1]["content"] for example in examples], settings.words)
+    hashes, numbers = _runs([example.reply for example in examples], settings.words)
     places = np.searchsorted(known, hashes)
     shared = np.zeros(hashes.size, bool)
     inside = places < known.size
@@ -213,7 +213,7 @@ def hits_of(examples: Mapping[int, Example], sets: GuardSets, guard: GuardConfig
     hits: dict[str, dict[int, str]] = {index.name: {} for index in indexes}
     for row, example in examples.items():
         question = asked_text(example)
-        text = "\n".join(message["content"] for message in example.messages if message["role"] != "system")
+        text = example.text()
         words, identifiers = comparable(text).split(), named(text)
         for index in indexes:
             rule = _rule(example, index, question, words, identifiers)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from secft.dataset.card import dataset_card
-from secft.dataset.contents import Contents, Record
+from secft.dataset.contents import Contents
 from secft.dataset.croissant import CROISSANT, croissant
-from secft.dataset.rows import write_rows
+from secft.dataset.rows import Record, write_splits
 from secft.dataset.split import SPLITS
 from secft.files import (
     digest,
@@ -97,8 +97,7 @@ def freeze(
         StorageError: the disk is full or cannot be written.
     """
     contents = Contents()
-    for split in SPLITS:
-        write_rows(out, split, contents.seen(split, splits[split]))
+    contents.layout = write_splits(out, {split: contents.seen(split, splits[split]) for split in SPLITS})
     write_jsonl(out / DUPLICATES, duplicates)
     config = plain({"synthesis": describe.synthesis, **{key: rules[key] for key in rules if key != "dedup"}})
     dedup = plain(rules.get("dedup", {}))
@@ -124,7 +123,9 @@ def freeze(
         "dedup": dedup,
     }
     write_text(out / CARD, dataset_card(manifest, contents))
-    write_json(out / CROISSANT, croissant(manifest, tree_digests(out, leave_out=(MANIFEST, CROISSANT))))
+    write_json(
+        out / CROISSANT, croissant(manifest, tree_digests(out, leave_out=(MANIFEST, CROISSANT)), contents.layout)
+    )
     manifest["files"] = tree_digests(out, leave_out=(MANIFEST,))
     manifest[SEAL] = seal_of(manifest)
     write_json(out / MANIFEST, manifest)

@@ -83,6 +83,7 @@ class SourceSummary:
         self._licenses: Counter[str] = Counter()
         self._injected = 0
         self._scrubbed: Counter[str] = Counter()
+        self._unused: Counter[str] = Counter()
 
     def add(self, shard: Shard) -> None:
         """Count what the readers refused, and what they found where all of it will pass."""
@@ -90,6 +91,7 @@ class SourceSummary:
             stream.seek(shard.summary["end"])
             for line in stream:
                 self._drop(json.loads(line))
+        self._unused.update(shard.summary["unused"])
         if not self._may_drop:
             self._kinds.update(shard.summary["kinds"])
             self._licenses.update(shard.summary["licenses"])
@@ -141,4 +143,5 @@ class SourceSummary:
             "dropped": dict(sorted(self.tally.dropped.items())),
             **({"tagged": {INJECTION: self._injected}} if self._injected else {}),
             **({SCRUBBED: dict(sorted(self._scrubbed.items()))} if self._scrubbed else {}),
+            **({"unused": dict(sorted(self._unused.items()))} if self._unused else {}),
         }

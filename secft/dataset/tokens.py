@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from secft.models.conversation import render_conversation
 from secft.models.loading import load_tokenizer
-from secft.records import Message
+from secft.records import Example, message_text
 
 TURN_TOKENS = 5
 """About what a chat template adds to a turn."""
@@ -35,10 +37,10 @@ class ModelTokens:
         """What decides about the counts."""
         return str(self.directory)
 
-    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
-        """Return the tokens of whole conversations in the model's chat template."""
+    def conversations(self, examples: Sequence[Example]) -> list[int]:
+        """Return the tokens of whole conversations in the model's chat template, offered tools included."""
         tokenizer = _tokenizer(self.directory)
-        return self.answers([tokenizer.apply_chat_template(list(one), tokenize=False) for one in conversations])
+        return self.answers([render_conversation(tokenizer, one.messages, one.tools) for one in examples])
 
     def answers(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of texts."""
@@ -55,9 +57,13 @@ class AboutTokens:
 
     name: str = "about four characters a token"
 
-    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
-        """Return about the tokens of whole conversations."""
-        return [sum(_about(message["content"]) + TURN_TOKENS for message in one) for one in conversations]
+    def conversations(self, examples: Sequence[Example]) -> list[int]:
+        """Return about the tokens of whole conversations, offered tools included."""
+        return [
+            sum(_about(message_text(message)) + TURN_TOKENS for message in one.messages)
+            + (_about(json.dumps(one.tools)) if one.tools else 0)
+            for one in examples
+        ]
 
     def answers(self, texts: Sequence[str]) -> list[int]:
         """Return about the tokens of texts."""

@@ -13,7 +13,7 @@ from secft.dataset.templates.writing import Setting, Skip, dice
 from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance, Tally
 
-SYNTHESIS_VERSION = 5
+SYNTHESIS_VERSION = 6
 """Raised when the same documents would give other examples."""
 
 INJECTED = Reason("template.injected")
@@ -74,10 +74,11 @@ def write_examples(
                     task=task,
                     entity=document.id,
                     family=document.fields.get("parent") or document.id,
-                    messages=_messages(config.system_prompt, draft.question, draft.answer),
+                    messages=draft.messages or _messages(config.system_prompt, draft.question, draft.answer),
                     provenance=_provenance(document, draft.fields),
                     choices=draft.choices,
                     answer=draft.right,
+                    tools=draft.tools,
                 )
 
 
@@ -133,4 +134,7 @@ def pass_records(documents: Iterable[Document], tallies: Tallies) -> Iterator[Ex
             provenance=_provenance(document, ("messages",)),
             choices=tuple(fields.get("choices", ())),
             answer=fields.get("answer", -1),
+            rejected=fields.get("rejected", ""),
+            rejected_calls=tuple(fields.get("rejected_calls", ())),
+            tools=tuple(fields.get("tools", ())),
         )

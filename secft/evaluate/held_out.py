@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from secft.evaluate.item import Item, from_example
 
-Form = Literal["behaviour", "preference", "choice", "label", "answer"]
-"""How an example can be measured: not at all (what secft adds itself), by two answers, by the choices that it offers,
-by the labels of its kind, or by its answer in sentences."""
+Form = Literal["behaviour", "tools", "preference", "choice", "label", "answer"]
+"""How an example can be measured: not at all (what secft adds itself), by calls of tools, by two answers, by the
+choices that it offers, by the labels of its kind, or by its answer in sentences."""
 
 ADDED = frozenset({"general", "refuse", "assist"})
 """Kinds of examples that secft adds to any dataset; tasks with questions of their own measure what they teach."""
@@ -49,7 +49,7 @@ class HeldOut:
         """Kinds whose answers are labels -> those labels, the most frequent first."""
         answers: dict[str, Counter[str]] = {}
         for row in self.rows:
-            if not row.get("choices") and not row.get("rejected") and not _is_added(row):
+            if not row.get("choices") and not row.get("rejected") and not _is_added(row) and not _calls(row):
                 answers.setdefault(row["task"], Counter())[_answer(row)] += 1
         return {
             kind: tuple(label for label, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -61,6 +61,8 @@ class HeldOut:
         """Tell how an example can be measured."""
         if _is_added(row):
             return "behaviour"
+        if _calls(row):
+            return "tools"
         if row.get("rejected"):
             return "preference"
         if row.get("choices"):
@@ -74,6 +76,10 @@ class HeldOut:
 
 def _is_added(row: Mapping[str, Any]) -> bool:
     return row["task"] in ADDED and row.get("source") not in OWN_RECORDS
+
+
+def _calls(row: Mapping[str, Any]) -> bool:
+    return bool(row["messages"][-1].get("tool_calls"))
 
 
 def _answer(row: Mapping[str, Any]) -> str:
@@ -134,6 +140,17 @@ class Answers:
     def items(self, held: HeldOut, system: str) -> list[Item]:
         """Return an item for each of these examples, in their order."""
         return [from_example(row) for row in held.of_form("answer")]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Examples whose answer is a call of a tool."""
+
+    from_dataset: bool = True
+
+    def items(self, held: HeldOut, system: str) -> list[Item]:
+        """Return an item for each of these examples, in their order."""
+        return [from_example(row) for row in held.of_form("tools")]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from secft.records import Message
+from secft.records import Message, ToolCall
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Item:
         answer: index of the right choice, or -1.
         reference: the held-out answer, or an empty string.
         kind: of the held-out example, or an empty string.
+        tools: what is offered, as JSON schemas.
+        calls: the calls that are right, or empty.
         group: items of one group are drawn together, since they share their choices; empty where it stands alone.
     """
 
@@ -34,11 +36,13 @@ class Item:
     reference: str = ""
     kind: str = ""
     group: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    calls: tuple[ToolCall, ...] = ()
 
 
 def from_example(row: Mapping[str, Any]) -> Item:
     """Turn a held-out example into an item: the last message is the answer."""
-    messages = tuple(Message(role=turn["role"], content=turn["content"]) for turn in row["messages"])
+    messages: tuple[Message, ...] = tuple(row["messages"])
     return Item(
         id=row["id"],
         entity=row["entity"],
@@ -48,4 +52,6 @@ def from_example(row: Mapping[str, Any]) -> Item:
         answer=row["answer"],
         reference=messages[-1]["content"],
         kind=row["task"],
+        tools=tuple(row.get("tools") or ()),
+        calls=tuple(messages[-1].get("tool_calls", ())),
     )

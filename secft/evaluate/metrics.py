@@ -70,9 +70,9 @@ def families_of(rows: Sequence[Row]) -> list[str]:
     return [row["family"] for row in rows]
 
 
-def compare_shares(rows: Sequence[Row], how: Bootstrap) -> MetricResult:
-    """Compare shares of right answers."""
-    base, candidate = ([int(row[side]["correct"]) for row in rows] for side in ("base", "candidate"))
+def compare_shares(rows: Sequence[Row], how: Bootstrap, key: str = "correct") -> MetricResult:
+    """Compare shares of right answers; ``key`` names what of an answer tells that it is right."""
+    base, candidate = ([int(row[side][key]) for row in rows] for side in ("base", "candidate"))
     families = families_of(rows)
     signs = [right - was_right for was_right, right in zip(base, candidate, strict=True)]
     difference = paired_difference(
@@ -186,6 +186,12 @@ def compared(base: Estimate, candidate: Estimate, difference: Estimate) -> Metri
 
 
 ACCURACY = Metric("accuracy", {"en": "accuracy", "es": "exactitud"}, compare_shares)
+EXACT_CALLS = Metric("exact_calls", {"en": "exact calls", "es": "llamadas exactas"}, compare_shares)
+RIGHT_TOOLS = Metric(
+    "right_tools",
+    {"en": "right tools", "es": "herramientas correctas"},
+    lambda rows, how: compare_shares(rows, how, "named"),
+)
 MACRO_F1 = Metric("macro_f1", {"en": "macro-F1", "es": "macro-F1"}, compare_f1)
 MARGINS = Metric(
     "margin_accuracy",

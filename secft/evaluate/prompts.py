@@ -12,6 +12,7 @@ from typing import Any
 from secft.chat.local.prompts import continuation, encode_pair, render
 from secft.evaluate.item import Item
 from secft.files import digest
+from secft.records import Message, message_text
 
 
 def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
@@ -21,14 +22,16 @@ def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
         ``context``; ``continuations`` with ``tokens`` (their lengths): one per choice, or the held-out answer, or
         none where the model writes the answer itself; and the item's own facts.
     """
-    context = render(tokenizer, item.messages, generation_prompt=True)
-    answers = item.choices or ((item.reference,) if item.reference else ())
-    texts = [continuation(tokenizer, item.messages, context, answer) for answer in answers]
+    context = render(tokenizer, item.messages, item.tools, generation_prompt=True)
+    answers: Sequence[str | Message] = item.choices or ((item.reference,) if item.reference else ())
+    if item.calls:
+        answers = [Message(role="assistant", content=item.reference, tool_calls=list(item.calls))]
+    texts = [continuation(tokenizer, item.messages, context, answer, item.tools) for answer in answers]
     return {
         "id": item.id,
         "entity": item.entity,
         "family": item.family,
-        "question": item.messages[-1]["content"],
+        "question": message_text(item.messages[-1]),
         "context": context,
         "choices": list(item.choices),
         "continuations": texts,
@@ -36,6 +39,7 @@ def prepare(tokenizer: Any, item: Item) -> dict[str, Any]:
         "tokens": [len(encode_pair(tokenizer, context, text)[1]) for text in texts],
         "answer": item.answer,
         "reference": item.reference,
+        **({"calls": list(item.calls)} if item.calls else {}),
     }
 
 

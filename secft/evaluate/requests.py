@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from secft.evaluate.held_out import ROWS_PER_LABEL
+from secft.records import message_text
 
 
 class AnswerForm(ABC):
@@ -249,7 +250,7 @@ class ScorePair(AnswerForm):
 
     def gold(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Tell both answers."""
-        return {side: question[side][-1]["content"] for side in ("chosen", "rejected")}
+        return {side: message_text(question[side][-1]) for side in ("chosen", "rejected")}
 
     def chance(self, rows: Sequence[Mapping[str, Any]]) -> float | None:
         """Return one half."""

@@ -31,6 +31,7 @@ from secft.models.loading import (
     load_tokenizer,
 )
 from secft.progress import Meter, meter
+from secft.records import message_text
 
 
 def evaluate_reward(
@@ -114,10 +115,11 @@ def _facts(row: Mapping[str, Any], identifier: str) -> dict[str, str]:
 
 def tokenised(tokenizer: Any, pair: Mapping[str, Any]) -> tuple[list[int], list[int]]:
     """Return the ids of the question with its better and with its worse answer, each up to the end of its turn."""
-    context = render(tokenizer, pair["prompt"], generation_prompt=True)
+    tools = pair.get("tools") or ()
+    context = render(tokenizer, pair["prompt"], tools, generation_prompt=True)
     both = []
     for side in ("chosen", "rejected"):
-        answer = continuation(tokenizer, pair["prompt"], context, pair[side][-1]["content"])
+        answer = continuation(tokenizer, pair["prompt"], context, pair[side][-1], tools)
         before, after = encode_pair(tokenizer, context, answer)
         both.append([*before, *after])
     return both[0], both[1]
@@ -180,7 +182,7 @@ def _row(pair: Mapping[str, Any], better: float, worse: float, tokens: int) -> d
     """Return one line of ``eval/preference.jsonl``."""
     return {
         **{key: pair[key] for key in ("id", "task", "entity", "family")},
-        "question": pair["prompt"][-1]["content"],
+        "question": message_text(pair["prompt"][-1]),
         **TASK.request.gold(pair),
         "tokens": tokens,
         "base": {"correct": TASK.request.chance(())},

@@ -33,6 +33,7 @@ from secft.evaluate.tasks import TASKS
 from secft.files import read_json, write_json, write_jsonl
 from secft.models.loading import InferenceHardware, find_hardware, load_tokenizer
 from secft.progress import Meter, meter
+from secft.records import calls_text, message_text
 
 SAMPLES = "samples"
 Answers = dict[str, list[dict[str, Any]]]
@@ -150,9 +151,10 @@ def ask(
 
 
 def _sample(tokenizer: Any, kind: str, item: Item) -> dict[str, Any]:
-    context = render(tokenizer, item.messages, generation_prompt=True)
-    question = item.messages[-1]["content"]
-    return {"id": item.id, "kind": kind, "question": question, "reference": item.reference, "context": context}
+    context = render(tokenizer, item.messages, item.tools, generation_prompt=True)
+    question = message_text(item.messages[-1])
+    reference = "\n".join(part for part in (item.reference, calls_text(item.calls)) if part)
+    return {"id": item.id, "kind": kind, "question": question, "reference": reference, "context": context}
 
 
 class Evaluator:

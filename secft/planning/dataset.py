@@ -6,12 +6,19 @@ from pathlib import Path
 
 from secft.errors import InputError, Problem
 from secft.files import read_json
+from secft.models.conversation import skills_of
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
 from secft.planning.steps import step_problems
 from secft.reasons import read_reason
 from secft.train.checks.model import vocabulary_problems
-from secft.train.checks.rows import count_rows, length_problems, objective_problems, row_problems
+from secft.train.checks.rows import (
+    call_problems,
+    count_rows,
+    length_problems,
+    objective_problems,
+    row_problems,
+)
 from secft.train.checks.settings import empty_validation
 from secft.train.checks.template import template_problems
 
@@ -34,6 +41,7 @@ def row_flaws(situation: Situation) -> list[Problem]:
     if dataset is None or seen is None:
         return []
     found = [*row_problems(seen, dataset / "train.jsonl"), *objective_problems(trainer, seen)]
+    found += call_problems(situation.config.model, seen, skills_of(situation.tokenizer))
     return [*found, *length_problems(trainer, seen, *dropped_for_length(dataset))]
 
 

@@ -48,12 +48,14 @@ class Plan:
         artifacts: what the plan made or found.
         train_tokens: tokens of the training split, or None where they are not known.
         unknown: why numbers are approximate or not known, or an empty string.
+        failed: data stages that the run could not make either.
     """
 
     stages: list[tuple[str, str, str]] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     train_tokens: int | None = None
     unknown: str = ""
+    failed: list[Problem] = field(default_factory=list)
 
 
 def print_plan(
@@ -79,7 +81,7 @@ def print_plan(
         dataset = plan.artifacts.get("dataset")
         situation = Situation(config, dataset.path / DATASET if dataset else None)
         _print_samples(console, situation, plan)
-        found = [*lacking, *inspect(checks, situation, BEFORE_TRAINING)]
+        found = [*lacking, *plan.failed, *inspect(checks, situation, BEFORE_TRAINING)]
         steps = situation.steps
     needs = estimate(situation.setup, steps.tokens if steps else plan.train_tokens, epochs_counted=steps is not None)
     console.print()
@@ -120,6 +122,8 @@ def make_plan(config: RunConfig, stages: Sequence[Stage[Any]], temporary: Path) 
                 run_stage(stage, config, plan.artifacts, scratch).artifact if stage.name in PLANNED else None
             )
         except InputError as error:
+            if stage.name in PLANNED and not isinstance(error, ModelNotFoundError):
+                plan.failed.append(Problem(f"stage {stage.name}", str(error).rstrip("."), code="data"))
             plan.stages.append((stage.name, "run", _approximate(config, plan, stage.name, error, temporary)))
             continue
         if made:

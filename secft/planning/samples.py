@@ -11,6 +11,7 @@ from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.planning.preview import marked
 from secft.planning.situation import Situation
+from secft.records import message_text
 from secft.train.template import decode_trained, tokenise_example
 
 TASKS = 3
@@ -33,15 +34,16 @@ def sampled_rows(path: Path, tasks: int = TASKS) -> list[dict[str, Any]]:
 def shown_samples(situation: Situation, rows: list[dict[str, Any]]) -> list[tuple[str, Text]]:
     """Return (task, conversation as the model reads it) of rows; plain turns where the tokenizer is not here."""
     tokenizer, model = situation.tokenizer, situation.config.model.name
-    return [(str(row.get("task", "")), _shown(model, tokenizer, row["messages"])) for row in rows]
+    return [(str(row.get("task", "")), _shown(model, tokenizer, row)) for row in rows]
 
 
-def _shown(model: str, tokenizer: Any, messages: list[Any]) -> Text:
-    plain = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
+def _shown(model: str, tokenizer: Any, row: dict[str, Any]) -> Text:
+    messages = row["messages"]
+    plain = "\n".join(f"{message['role']}: {message_text(message)}" for message in messages)
     if tokenizer is None:
         return Text(f"{plain}\n(the tokenizer of {model} is not here: not rendered)")
     try:
-        parts = decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages))
+        parts = decode_trained(tokenizer, tokenise_example(tokenizer, "example", messages, row.get("tools") or ()))
     except InputError as error:
         return Text(f"{plain}\n(cannot be rendered: {error})")
     text = marked(parts)

@@ -18,6 +18,7 @@ CURATION: Words = {
     "normalise": ("normalise and check", "normalización y comprobación"),
     "normalise.last_message": ("the last message is not the assistant's", "el último mensaje no es del asistente"),
     "normalise.empty": ("an empty message", "un mensaje vacío"),
+    "normalise.not_learned": ("no answer is to be learned", "ninguna respuesta es para aprender"),
     "normalise.no_choice": ("the answer is not among the choices", "la respuesta no está entre las opciones"),
     "normalise.other_choice": ("the reply is not the chosen choice", "la respuesta no es la opción elegida"),
     "normalise.equal_choices": ("two equal choices", "dos opciones iguales"),

@@ -62,9 +62,11 @@ TEMPLATES: Words = {
         "the outcome of the run is unknown",
         "se desconoce el resultado de la ejecución",
     ),
-    "template.no_goal": ("the run names no goal", "la ejecución no nombra ningún objetivo"),
+    "template.unfinished_run": (
+        "the run ends with a call or a result",
+        "la ejecución termina con una llamada o un resultado",
+    ),
     "template.no_answer": ("the run has no final answer", "la ejecución no tiene respuesta final"),
-    "template.no_answer_sentence": ("no sentence of the answer fits", "ninguna frase de la respuesta cabe"),
     "template.later_part": ("a later part of a section", "una parte posterior de una sección"),
     "template.no_heading": ("no heading of its own", "sin título propio"),
     "template.sentence_heading": ("a heading of a whole sentence", "un título que es una frase entera"),

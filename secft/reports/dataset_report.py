@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from secft.documents.dataset_manifest import FunnelStep
 from secft.reasons import read_reason, reason_text
+from secft.records import message_text
 from secft.reports.charts import funnel
 from secft.reports.dataset_facts import SPLITS, DatasetFacts
 from secft.reports.figures import clock
@@ -43,6 +44,7 @@ def dataset_report(facts: DatasetFacts) -> str:
                     "reasons": source.get("dropped", {}),
                     "tagged": source.get("tagged", {}),
                     "scrubbed": source.get("scrubbed", {}),
+                    "unused": source.get("unused", {}),
                     "license": source.get("license", ""),
                     "records": facts.refused.get(name, []),
                 }
@@ -208,12 +210,12 @@ def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
-    turns = [(turn["role"], _cut(turn["content"])) for turn in row["messages"] if turn["role"] != "system"]
+    turns = [(turn["role"], _cut(message_text(turn))) for turn in row["messages"] if turn["role"] != "system"]
     return {"id": row["id"], "turns": turns, "rejected": _cut(row.get("rejected", ""))}
 
 
 def _accepted(row: Mapping[str, Any]) -> dict[str, str]:
-    turns = [turn["content"] for turn in row["messages"] if turn["role"] != "system"]
+    turns = [message_text(turn) for turn in row["messages"] if turn["role"] != "system"]
     return {
         "title": f"{row['id']} · {row['provenance']['teacher']} · {row['provenance']['prompt']}",
         "question": _cut("\n".join(turns[:-1])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from secft.dataset.curation.problems import scrubbing_packages
 from secft.errors import InputError
 from secft.executor.open import open_executor
 from secft.files import sha256_file
+from secft.reasons import counted_text
 from secft.stage import INTERNAL, Inputs
 from secft.train.objectives.pretrain import PretrainTrainer
 
@@ -74,7 +76,7 @@ def read_documents(settings: DocumentsSettings, inputs: Inputs, out: Path) -> di
         summary = collect.collect(settings.source, out, executor, settings.tokenizer, settings.secrets)
     replaced = sum(sum(source.get(SCRUBBED, {}).values()) for source in summary["sources"].values())
     scrubbed = f"; {replaced:,} secrets replaced" if replaced else ""
-    return {
-        **summary,
-        "headline": f"{summary['documents']:,} documents from {', '.join(sorted(settings.source))}{scrubbed}",
-    }
+    unused = sum((Counter(source.get("unused", {})) for source in summary["sources"].values()), Counter[str]())
+    left = f"; not used: {counted_text(unused)}" if unused else ""
+    names = ", ".join(sorted(settings.source))
+    return {**summary, "headline": f"{summary['documents']:,} documents from {names}{scrubbed}{left}"}

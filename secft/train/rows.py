@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.train.packing import pack_rows, unpacked_rows
-from secft.train.template import IGNORED, TokenisedExample, check_examples, tokenise_example, truncate
+from secft.train.template import IGNORED, TokenisedExample, check_examples, tokenise_conversation, truncate
 
 if TYPE_CHECKING:
     import torch
@@ -63,14 +63,14 @@ def load_examples(path: Path, tokenizer: PreTrainedTokenizerBase, job: TrainJob)
         messages = row.get("messages")
         if not isinstance(messages, list) or not messages:
             raise InputError(f"{path}:{number}: no messages")
-        example = tokenise_example(tokenizer, str(row.get("id", number)), messages)
-        if len(example.input_ids) <= job.trainer.max_length:
-            kept.append(example)
-        elif job.overlong == "truncate" and truncate(example, job.trainer.max_length).trained:
-            kept.append(truncate(example, job.trainer.max_length))
-            truncated += 1
-        else:
-            dropped += 1
+        for example in tokenise_conversation(tokenizer, str(row.get("id", number)), messages, row.get("tools") or ()):
+            if len(example.input_ids) <= job.trainer.max_length:
+                kept.append(example)
+            elif job.overlong == "truncate" and truncate(example, job.trainer.max_length).trained:
+                kept.append(truncate(example, job.trainer.max_length))
+                truncated += 1
+            else:
+                dropped += 1
     if not kept:
         raise InputError(f"{path}: no example is left to train on ({dropped} exceed {job.trainer.max_length} tokens)")
     check_examples(tokenizer, kept, allow_truncated=truncated > 0)

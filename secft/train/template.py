@@ -1,25 +1,32 @@
 """Chat messages to token ids and labels, with loss on the assistant's words only.
 
-Works for any chat template: each conversation is rendered once in full and once
-up to each assistant turn. Where every shorter rendering is a prefix of the full
-one, the characters between "prompt with generation prompt" and "conversation
-including the turn" are what the assistant says, end-of-turn token included.
-Templates with ``{% generation %}`` blocks say it themselves.
+Works for any chat template: each conversation is rendered up to each assistant turn, with the generation prompt before
+it and with the turn itself. What the second adds to the first is what the assistant says, end-of-turn token included:
+exactly what a model is asked to write at that place. Where a longer rendering begins with the shorter ones, one row of
+tokens holds all turns. Templates that render a turn differently once the conversation goes on (Qwen3 leaves out earlier
+reasoning) give a row of tokens for each such turn, which ends with it. Templates with ``{% generation %}`` blocks say
+themselves what is learned. Turns of weight 0, the user's, and results of tools are never learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from secft.errors import InputError
+from secft.models.conversation import Rendering, prepare_conversation, render_prepared, skills_of
+from secft.records import tool_call
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
-Message = Mapping[str, str]
+Message = Any
+"""A message of a row, see secft.records.Message; rows that others wrote need not be typed."""
+Tool = dict[str, Any]
+_GENERATION = re.compile(r"\{%-?\s*generation\b")
 
 
 @dataclass(frozen=True)
@@ -42,42 +49,26 @@ class TokenisedExample:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-def assistant_spans(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
-) -> tuple[str, list[tuple[int, int]]]:
-    """Render a conversation and find the characters that the assistant says.
-
-    Args:
-        tokenizer: with a chat template.
-        messages: the conversation.
+def answer_span(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], tools: Sequence[Tool] = ()
+) -> tuple[str, tuple[int, int]]:
+    """Render a conversation and find the characters of its last turn, the assistant's.
 
     Returns:
-        The rendered text, and half-open character ranges in order.
+        The rendered text, and a half-open range.
 
     Raises:
-        InputError: if the template does not render prefixes of a conversation to prefixes of the text.
+        InputError: the template refuses the conversation, or renders a prompt differently once it is answered.
     """
-    full = _render(tokenizer, messages, generation_prompt=False)
-    spans = []
-    for index, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        before = _render(tokenizer, messages[:index], generation_prompt=True)
-        after = _render(tokenizer, messages[: index + 1], generation_prompt=False)
-        if not (full.startswith(after) and after.startswith(before)):
-            raise InputError(
-                "the chat template renders a conversation differently once it goes on, so it cannot be told which "
-                f"tokens the assistant says (message {index}). Use a template with {{% generation %}} blocks, or "
-                "single-turn examples."
-            )
-        spans.append((len(before), len(before) + len(after[len(before) :].rstrip())))
-    return full, spans
+    ready = prepare_conversation(tokenizer, messages, tools)
+    text, spans = _spans(tokenizer, ready, [len(ready.messages) - 1])
+    return text, spans[0][1]
 
 
-def tokenise_example(
-    tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message]
-) -> TokenisedExample:
-    """Turn one conversation into token ids and labels.
+def tokenise_conversation(
+    tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message], tools: Sequence[Tool] = ()
+) -> list[TokenisedExample]:
+    """Turn one conversation into rows of token ids and labels.
 
     White space that the template puts after the end-of-turn token (ChatML's
     newline) is not trained: generation stops before it.
@@ -86,20 +77,76 @@ def tokenise_example(
         tokenizer: fast tokenizer with a chat template.
         example_id: identifier, for messages.
         messages: the conversation.
+        tools: what is offered in it, as JSON schemas.
+
+    Returns:
+        One row, or several where the template renders turns differently once the conversation goes on; each turn is
+        learned once.
 
     Raises:
         InputError: if the assistant's tokens cannot be determined.
     """
-    if "{% generation" in (tokenizer.get_chat_template() or ""):
-        return _by_generation_blocks(tokenizer, example_id, messages)
-    text, spans = assistant_spans(tokenizer, messages)
+    ready = prepare_conversation(tokenizer, messages, tools)
+    if _GENERATION.search(tokenizer.get_chat_template() or ""):
+        return [_by_generation_blocks(tokenizer, example_id, ready)]
+    waiting = [index for index, learned in enumerate(ready.learned) if learned]
+    if not waiting:
+        return [_tokenised(tokenizer, example_id, _render(tokenizer, ready, len(ready.messages)), [])]
+    rows: list[TokenisedExample] = []
+    while waiting:
+        text, spans = _spans(tokenizer, ready, waiting)
+        name = example_id if not rows else f"{example_id}@{waiting[-1]}"
+        rows.append(_tokenised(tokenizer, name, text, [span for _, span in spans]))
+        found = {index for index, _ in spans}
+        waiting = [index for index in waiting if index not in found]
+    return rows[::-1]
+
+
+def tokenise_example(
+    tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message], tools: Sequence[Tool] = ()
+) -> TokenisedExample:
+    """Turn a conversation that is one row into token ids and labels; of several rows, return the last.
+
+    Raises:
+        InputError: if the assistant's tokens cannot be determined.
+    """
+    return tokenise_conversation(tokenizer, example_id, messages, tools)[-1]
+
+
+def _spans(
+    tokenizer: PreTrainedTokenizerBase, ready: Rendering, turns: Sequence[int]
+) -> tuple[str, list[tuple[int, tuple[int, int]]]]:
+    """Render a conversation up to the last of some turns, and find those whose rendering is the beginning of it.
+
+    Returns:
+        The text; (turn, half-open range of characters), the last turn always among them.
+    """
+    text = _render(tokenizer, ready, turns[-1] + 1)
+    found = []
+    for index in turns:
+        before = _render(tokenizer, ready, index, generation_prompt=True)
+        after = text if index == turns[-1] else _render(tokenizer, ready, index + 1)
+        if text.startswith(after) and after.startswith(before):
+            found.append((index, (len(before), len(before) + len(after[len(before) :].rstrip()))))
+        elif index == turns[-1]:
+            raise InputError(
+                "the chat template renders a prompt differently once it is answered, so it cannot be told which "
+                f"tokens the assistant says (message {index}). Use a template with {{% generation %}} blocks, or one "
+                "whose generation prompt is the beginning of an answer."
+            )
+    return text, found
+
+
+def _tokenised(
+    tokenizer: PreTrainedTokenizerBase, name: str, text: str, spans: Sequence[tuple[int, int]]
+) -> TokenisedExample:
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids: list[int] = list(encoded["input_ids"])
     labels = [
         token if any(start < end and start >= low and end <= high for low, high in spans) else IGNORED
         for token, (start, end) in zip(ids, encoded["offset_mapping"], strict=True)
     ]
-    return TokenisedExample(example_id, tuple(ids), tuple(labels))
+    return TokenisedExample(name, tuple(ids), tuple(labels))
 
 
 def truncate(example: TokenisedExample, max_length: int) -> TokenisedExample:
@@ -141,6 +188,25 @@ def end_of_turn_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     return frozenset(closing[-1:])
 
 
+def closing_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Find the tokens that close a turn of the assistant: an answer, or a call of a tool, which may end differently.
+
+    Raises:
+        InputError: see end_of_turn_ids.
+    """
+    found = end_of_turn_ids(tokenizer)
+    if not skills_of(tokenizer).tools:
+        return found
+    probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [tool_call("b", {})]}]
+    try:
+        labels = tokenise_conversation(tokenizer, "probe", probe)[-1].labels
+    except InputError:
+        return found  # told of the rows that end so
+    trained = [label for label in labels if label != IGNORED]
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    return found | ({trained[-1]} & special) if trained else found
+
+
 def check_examples(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[TokenisedExample], *, allow_truncated: bool = False
 ) -> None:
@@ -155,7 +221,7 @@ def check_examples(
         InputError: with the number of examples, and the first five ids, of each kind of problem: no trained
             token, every token trained, end of turn not trained.
     """
-    closing = end_of_turn_ids(tokenizer)
+    closing = closing_ids(tokenizer)
     problems: dict[str, list[str]] = {}
     for example in examples:
         trained = [label for label in example.labels if label != IGNORED]
@@ -170,23 +236,34 @@ def check_examples(
         raise InputError(f"of {len(examples)} examples, " + "; ".join(parts))
 
 
-def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, generation_prompt: bool) -> str:
-    if not messages:
+def _render(
+    tokenizer: PreTrainedTokenizerBase, ready: Rendering, length: int, *, generation_prompt: bool = False
+) -> str:
+    """Render the first ``length`` messages."""
+    if not length:
         raise InputError("a conversation cannot begin with the assistant")
-    conversation = [dict(message) for message in messages]
     try:
-        text = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=generation_prompt)
+        return render_prepared(tokenizer, ready.messages[:length], ready.tools, generation_prompt=generation_prompt)
     except Exception as error:  # jinja2 errors of the template's own raise_exception() arrive in several types
         raise InputError(f"the chat template refuses the conversation: {error}") from error
-    return str(text)
 
 
-def _by_generation_blocks(
-    tokenizer: PreTrainedTokenizerBase, example_id: str, messages: Sequence[Message]
-) -> TokenisedExample:
-    encoded: Any = tokenizer.apply_chat_template(
-        [dict(message) for message in messages], return_dict=True, return_assistant_tokens_mask=True
-    )
-    ids = list(encoded["input_ids"])
-    labels = [token if flag else IGNORED for token, flag in zip(ids, encoded["assistant_masks"], strict=True)]
-    return TokenisedExample(example_id, tuple(ids), tuple(labels))
+def _by_generation_blocks(tokenizer: PreTrainedTokenizerBase, name: str, ready: Rendering) -> TokenisedExample:
+    """Take the mask of the template, without the turns that are not to be learned."""
+    more = {"tools": ready.tools} if ready.tools else {}
+    try:
+        encoded: Any = tokenizer.apply_chat_template(
+            [dict(message) for message in ready.messages], return_dict=True, return_assistant_tokens_mask=True, **more
+        )
+    except Exception as error:  # as in _render
+        raise InputError(f"the chat template refuses the conversation: {error}") from error
+    ids, mask = list(encoded["input_ids"]), list(encoded["assistant_masks"])
+    answers = ready.answers
+    if not all(answers):
+        starts = [at for at, flag in enumerate(mask) if flag and (at == 0 or not mask[at - 1])]
+        if len(starts) != len(answers):
+            raise InputError("the chat template's {% generation %} blocks are not one for each turn of the assistant")
+        of_turn = [sum(start <= at for start in starts) - 1 for at in range(len(mask))]
+        mask = [flag and answers[turn] for flag, turn in zip(mask, of_turn, strict=True)]
+    labels = [token if flag else IGNORED for token, flag in zip(ids, mask, strict=True)]
+    return TokenisedExample(name, tuple(ids), tuple(labels))

@@ -16,12 +16,13 @@ from typing import Any, Protocol
 
 from secft.errors import InputError
 from secft.files import digest, json_line, read_jsonl, sha256_file, write_jsonl
+from secft.records import OPTIONAL_PARTS, Message, message_text
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import NUMBER, Rivals, answer_of, draw, worse_answers
 
-VERSION = 1
+VERSION = 2
 Row = dict[str, Any]
-Conversation = list[dict[str, str]]
+Conversation = list[Message]
 
 
 class NothingToLearnError(InputError):
@@ -80,10 +81,20 @@ class RowKind:
 def _messages(value: Any) -> Conversation:
     if isinstance(value, str):
         return [{"role": "assistant", "content": value}]
-    messages = [{"role": str(entry["role"]), "content": str(entry["content"])} for entry in value]
+    messages = [_message(entry) for entry in value]
     if not messages:
         raise KeyError("no messages")
     return messages
+
+
+def _message(entry: Any) -> Message:
+    optional = {part: entry[part] for part in OPTIONAL_PARTS if entry.get(part) is not None}
+    return {"role": entry["role"], "content": str(entry["content"]), **optional}  # type: ignore[typeddict-item]
+
+
+def tools_of_row(row: Row) -> list[dict[str, Any]]:
+    """Return the tools that a row offers."""
+    return list(row.get("tools") or ())
 
 
 def write_view(source: Path, kind: RowKind, pairs: Pairs, out: Path, seed: int) -> Path:
@@ -147,26 +158,35 @@ def _all_pairs(source: Path, rivals: Rivals, pairs: Pairs, seed: int) -> Iterato
                 "id": row["id"] if number == 0 else f"{row['id']}#{number}",
                 "prompt": messages[:-1],
                 "chosen": [messages[-1]],
-                "rejected": [{"role": "assistant", "content": worse}],
+                "rejected": [worse],
+                **_offered(row),
             }
 
 
-def _worse(row: Row, rivals: Rivals, pairs: Pairs, seed: int) -> Iterator[str]:
-    own = row.get("rejected")
-    if own:
-        yield own
-    elif pairs.corrupt:
+def _worse(row: Row, rivals: Rivals, pairs: Pairs, seed: int) -> Iterator[Message]:
+    """Yield worse answers: the row's own where it has one, else made ones. A call of a tool is not corrupted."""
+    own, calls = row.get("rejected") or "", row.get("rejected_calls")
+    if calls:
+        yield {"role": "assistant", "content": own, "tool_calls": calls}
+    elif own:
+        yield {"role": "assistant", "content": own}
+    elif pairs.corrupt and not row["messages"][-1].get("tool_calls"):
         for number, worse in enumerate(worse_answers(row, rivals, seed)):
             if number == pairs.per_example:
                 return
-            yield worse
+            yield {"role": "assistant", "content": worse}
+
+
+def _offered(row: Row) -> Row:
+    tools = tools_of_row(row)
+    return {"tools": tools} if tools else {}
 
 
 def judged_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield each answer of pairs alone; the better answer to a question once."""
     last = ""
     for row in pair_rows(source, pairs, seed):
-        head = {"prompt": row["prompt"]}
+        head = {"prompt": row["prompt"], **_offered(row)}
         question = json_line([row["prompt"], row["chosen"]])
         if question != last:
             yield {"id": f"{row['id']}+", **head, "completion": row["chosen"], "label": True}
@@ -178,19 +198,25 @@ def question_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield questions whose answers can be checked without a judge."""
     for row in read_jsonl(source):
         messages = row["messages"]
-        if len(messages) < 2 or messages[-1]["role"] != "assistant":
+        if len(messages) < 2 or messages[-1]["role"] != "assistant" or messages[-1].get("tool_calls"):
             continue
         choices, right, answer = list(row.get("choices") or ()), row.get("answer", -1), answer_of(row)
         if choices and 0 <= right < len(choices):
-            yield {"id": row["id"], "prompt": messages[:-1], "answer": choices[right], "choices": choices}
+            yield {
+                "id": row["id"],
+                "prompt": messages[:-1],
+                "answer": choices[right],
+                "choices": choices,
+                **_offered(row),
+            }
         elif IN_ANSWERS.search(answer) or NUMBER.search(answer):
-            yield {"id": row["id"], "prompt": messages[:-1], "answer": answer, "choices": []}
+            yield {"id": row["id"], "prompt": messages[:-1], "answer": answer, "choices": [], **_offered(row)}
 
 
 def text_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield conversations as plain text: turn after turn, without roles."""
     for row in read_jsonl(source):
-        parts = [message["content"].strip() for message in row["messages"] if message["role"] != "system"]
+        parts = [message_text(message).strip() for message in row["messages"] if message["role"] != "system"]
         text = "\n".join(part for part in parts if part)
         if text:
             yield {"id": row["id"], "text": text}

@@ -129,7 +129,7 @@ def test_every_code_that_has_words_is_used() -> None:
 
 
 def test_nothing_is_refused_with_a_sentence() -> None:
-    assert {"refuse", "drop", "Skip", "Skipped", "BrokenReport", "BadPage", "BadTrajectoryError"} <= {
+    assert {"refuse", "drop", "Skip", "Skipped", "BrokenReport", "BadPage", "BadRecordError"} <= {
         name for name, reasons in places().items() if reasons
     }
     for module, node in nodes():

@@ -104,8 +104,8 @@ class WordTokens:
 
     name = "words"
 
-    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
-        return [words(messages) for messages in conversations]
+    def conversations(self, examples: Sequence[Example]) -> list[int]:
+        return [words(example.messages) for example in examples]
 
     def answers(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

@@ -17,7 +17,7 @@ from secft.__main__ import main
 from secft.config.schemas.curation import CurationConfig
 from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.freeze import DatasetDescription, content_digest, freeze, publish
-from secft.dataset.rows import write_rows
+from secft.dataset.rows import write_splits
 from secft.files import read_json, read_jsonl, sha256_file, write_json
 from secft.records import Example, example_from_record
 from secft.versions import CORPUS_FORMAT
@@ -192,7 +192,7 @@ def rewrite(directory: Path, change: Callable[[dict[str, list[Example]]], None],
     change(splits)
     manifest = read_json(directory / "manifest.json")
     for split, rows in splits.items():
-        write_rows(directory, split, plain_rows(rows))
+        write_splits(directory, {split: plain_rows(rows)})
         if not parquet:
             (directory / f"{split}.parquet").write_bytes(kept[split])
         manifest["splits"][split]["examples"] = len(rows)

@@ -51,7 +51,7 @@ def build(examples_file: Path, out: Path, seed: int = 7, **settings: Any) -> dic
 def small_file(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("small") / "examples.jsonl"
     rows = plain_rows(example for example in examples if example.family.endswith("5"))
-    freezing.write_rows(path.parent, "examples", rows)
+    freezing.write_splits(path.parent, {"examples": rows})
     return path
 
 

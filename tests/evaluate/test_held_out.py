@@ -13,12 +13,19 @@ from secft.evaluate.held_out import HeldOut
 from secft.evaluate.items import build_items
 from secft.evaluate.metrics import Bootstrap
 from secft.evaluate.tasks import SUITE, TASKS
+from secft.records import tool_call
 from tests.evaluate.conftest import example
 
 
 def row(task: str, number: int, answer: str, **more: Any) -> dict[str, Any]:
     made = example(task, number, f"Question {task} {number}?", answer, more.pop("choices", ()))
     return {**made, "family": f"F{number}", "rejected": "", **more}
+
+
+def called(number: int) -> dict[str, Any]:
+    made = row("chat", number, "")
+    made["messages"][-1]["tool_calls"] = [tool_call("nmap", {"host": f"h{number}"})]
+    return made
 
 
 def asked(rows: list[dict[str, Any]]) -> dict[str, int]:
@@ -36,11 +43,12 @@ OWN = {"over_refusal", "refusal", "general_knowledge"}
         ([row("severity", n, ("Low", "High")[n % 2], choices=("Low", "High")) for n in range(9)], {"choices": 9}),
         ([row("triage of mail", n, ("phishing", "spam", "clean")[n % 3]) for n in range(9)], {"labels": 9}),
         ([row("chat", n, f"Good {n}", rejected=f"Bad {n}") for n in range(9)], {"preference_margin": 9}),
+        ([called(n) for n in range(9)], {"tool_calls": 9}),
         ([row("general", n, f"Small talk number {n}.") for n in range(9)], {}),
         ([row("general", n, f"Our own answer number {n}.", source="jsonl") for n in range(9)],
          {"answer_perplexity": 9, "answer_similarity": 9, "answer_matching": 8}),
     ],
-    ids=["answers", "choices", "labels", "pairs", "added by secft", "own rows of that name"],
+    ids=["answers", "choices", "labels", "pairs", "calls", "added by secft", "own rows of that name"],
 )  # fmt: skip
 def test_every_form_of_example_is_measured(rows: list[dict[str, Any]], measured: dict[str, int]) -> None:
     found = asked(rows)

@@ -47,7 +47,7 @@ def test_results_tell_every_task(finished: tuple[Path, Path, dict[str, Any]]) ->
     out, _, summary = finished
     results = read_json(out / "results.json")
     assert set(results["tasks"]) | set(results["skipped"]) == set(EvalConfig().tasks)
-    missing = ("choices", "labels", "preference_margin", "weakness_to_consequence")
+    missing = ("choices", "labels", "preference_margin", "tool_calls", "weakness_to_consequence")
     assert results["skipped"] == dict.fromkeys(missing, "the dataset holds out no example of it")
     assert results["tasks"]["general_knowledge"]["items"] == 6
     assert results["tasks"]["general_knowledge"]["chance"] == 0.25

@@ -59,6 +59,13 @@ def test_the_plan_of_that_run_tells_the_same_and_more(
         assert said in told, said
 
 
+def test_a_plan_of_rows_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": "Only a text."}\n')
+    done = secft(tmp_path, "source.jsonl.path=texts.jsonl", "dry_run=true")
+    assert done.returncode == 2, done.stderr
+    assert "stage documents: texts.jsonl: 1 bad line(s)" in " ".join(done.stdout.split())
+
+
 @pytest.mark.slow
 def test_warnings_are_printed_and_kept_in_the_record_of_the_run(tmp_path: Path) -> None:
     small = ("trainer.max_steps=2", "eval.tasks=[general_knowledge]", "eval.samples=0", "eval.resamples=200")

@@ -11,6 +11,7 @@ import pytest
 
 from secft.config.schemas.training import PairsConfig
 from secft.errors import InputError
+from secft.records import tool_call
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import Rivals, same, swap_facts, worse_answers
 from secft.train.objectives import OBJECTIVES
@@ -177,3 +178,30 @@ def test_what_is_worse_than_a_refusal_is_never_another_refusal() -> None:
         assert worse
         assert all(text.startswith("Look at log") for text in worse)
     assert list(worse_answers(refusals[0], Rivals.of(refusals, 0), 0)) == []
+
+
+CALL = tool_call("nmap", {"host": "lab"})
+TOOLS = [{"type": "function", "function": {"name": "nmap"}}]
+
+
+def test_calls_stay_in_pairs_and_are_not_corrupted(tmp_path: Path) -> None:
+    called = row(1)
+    called["messages"][-1] = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+    owned = {**row(2), "rejected_calls": [CALL], "tools": TOOLS}
+    path = write_rows(tmp_path / "train.jsonl", [called, owned, *(row(n) for n in range(3, 6))])
+    pairs = {r["id"]: r for r in read(write_view(path, PAIRS, PairsConfig(), tmp_path / "views", 0))}
+    assert "cwe:CWE-1:explain:1" not in pairs
+    assert pairs["cwe:CWE-2:explain:2"]["rejected"] == [{"role": "assistant", "content": "", "tool_calls": [CALL]}]
+    assert pairs["cwe:CWE-2:explain:2"]["tools"] == TOOLS
+    judged = read(write_view(path, JUDGED, PairsConfig(), tmp_path / "views", 0))
+    assert {r["id"] for r in judged if r.get("tools")} == {"cwe:CWE-2:explain:2+", "cwe:CWE-2:explain:2-"}
+    (whole,) = CONVERSATIONS.conversations(called)
+    assert whole[-1]["tool_calls"] == [CALL]
+
+
+def test_own_pairs_are_never_replaced_by_made_ones(tmp_path: Path) -> None:
+    rows = [row(n, rejected=f"Own worse answer {n}.") for n in range(9)]
+    path = write_rows(tmp_path / "train.jsonl", rows)
+    for corrupt in (True, False):
+        pairs = read(write_view(path, PAIRS, PairsConfig(corrupt=corrupt), tmp_path / f"views-{corrupt}", 0))
+        assert [pair["rejected"][0]["content"] for pair in pairs] == [one["rejected"] for one in rows]

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from secft.errors import InputError
+from secft.models.conversation import render_conversation
 from secft.records import Message
 
-
-def render(tokenizer: Any, messages: Sequence[Message], *, generation_prompt: bool) -> str:
-    """Render a conversation with the tokenizer's chat template."""
-    turns = [dict(message) for message in messages]
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation_prompt))
+Tools = Sequence[dict[str, Any]]
 
 
-def continuation(tokenizer: Any, messages: Sequence[Message], context: str, answer: str) -> str:
+def render(tokenizer: Any, messages: Sequence[Message], tools: Tools = (), *, generation_prompt: bool) -> str:
+    """Render a conversation as training does."""
+    return render_conversation(tokenizer, messages, tools, generation_prompt=generation_prompt)
+
+
+def continuation(
+    tokenizer: Any, messages: Sequence[Message], context: str, answer: str | Message, tools: Tools = ()
+) -> str:
     """Return what follows the context when the assistant gives an answer, up to the end of its turn.
 
     White space after the end-of-turn token is cut off: it is not trained, and a model stops before it.
@@ -23,7 +27,8 @@ def continuation(tokenizer: Any, messages: Sequence[Message], context: str, answ
     Raises:
         InputError: the template does not render a conversation as its prompt plus the answer.
     """
-    whole = render(tokenizer, [*messages, Message(role="assistant", content=answer)], generation_prompt=False)
+    said = Message(role="assistant", content=answer) if isinstance(answer, str) else answer
+    whole = render(tokenizer, [*messages, said], tools, generation_prompt=False)
     if not whole.startswith(context):
         raise InputError(
             "the chat template renders a finished turn differently from a prompt, so an answer cannot be scored. "

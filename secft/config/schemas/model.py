@@ -35,6 +35,12 @@ class ModelConfig:
         file=True,
         internal=True,
     )
+    tool_calls: str = setting(
+        "auto",
+        about="Calls of tools where the chat template renders none: written as text (auto), or refused (template).",
+        choices=("auto", "template"),
+        internal=True,
+    )
     license: str = setting("unknown", about="Licence of the weights.")
     gated: bool = setting(False, about="The Hub asks for a token and an accepted licence.")
     context_length: int = setting(about="Longest sequence that the model was made for, tokens.", low=16)

@@ -12,7 +12,7 @@ import re
 from secft.config.schemas.curation import CoherenceConfig
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.reasons import Reason
-from secft.records import Example
+from secft.records import Example, message_text
 from secft.security.identifiers import named
 
 FREE_TASKS = frozenset({"general", "refuse", "assist", "chat"})
@@ -127,10 +127,10 @@ def coherence_fault(example: Example, known: DocumentCatalogue | None, settings:
         known: what the documents of the run say; None asks nothing about identifiers.
         settings: when answers are compared.
     """
-    if example.task in FREE_TASKS:
+    if example.task in FREE_TASKS or example.messages[-1].get("tool_calls"):
         return None
-    answer = example.messages[-1]["content"]
-    asked = "\n".join(message["content"] for message in example.messages[:-1])
+    answer = example.reply
+    asked = "\n".join(map(message_text, example.messages[:-1]))
     if known is not None and known.facts.get(example.provenance.document) is not None:
         strange = named(answer) - named(asked)
         if any(name not in known.known for name in strange):
@@ -143,7 +143,7 @@ def coherence_fault(example: Example, known: DocumentCatalogue | None, settings:
 def _related(example: Example, asked: str, answer: str, known: DocumentCatalogue | None) -> bool:
     if example.entity and example.entity.lower() in answer.lower():
         return True
-    questions = "\n".join(message["content"] for message in example.messages if message["role"] == "user")
+    questions = example.text(["user", "tool"])
     facts = known.facts.get(example.provenance.document) if known else None
     words = content_words(answer)
     if words & content_words(questions) or (facts and words & content_words(facts.title)):

@@ -77,7 +77,7 @@ def hash128(text: str) -> tuple[int, int]:
 
 def asked_text(example: Example) -> str:
     """Return all that the user asks, in the form for comparison."""
-    return comparable(" ".join(message["content"] for message in example.messages if message["role"] == "user"))
+    return comparable(example.text(["user"], " "))
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 from functools import lru_cache
 
 from secft.dataset.curation import disguise
 from secft.dataset.curation.injection_phrases import matched
 from secft.reasons import Reason
-from secft.records import Example, Message
+from secft.records import Example, calls_text, message_text
 
 LONGEST = 1_000_000
 """Characters of a text that are read; more than any passage has."""
@@ -110,25 +109,24 @@ def injection_fault(example: Example) -> Reason | None:
     for message in example.messages:
         if message["role"] == "user" and example.task in REQUEST_TASKS:
             continue
-        rules = injection_rules(message["content"])
+        rules = injection_rules(message_text(message))
         if rules:
             code = "injection.answer" if message["role"] == "assistant" else "injection.question"
             return Reason(code, rules[0])
-    rules = injection_rules(example.rejected) if example.rejected else []
+    worse = "\n".join(filter(None, [example.rejected, calls_text(example.rejected_calls)]))
+    rules = injection_rules(worse) if worse else []
     return Reason("injection.rejected", rules[0]) if rules else None
 
 
 def neutralised(example: Example) -> tuple[Example, int]:
     """Return an example whose texts hold no token of a chat template, and the number of tokens it held."""
-    texts = [message["content"] for message in example.messages]
-    results = [neutral(text) for text in [*texts, *example.choices, example.rejected]]
-    count = sum(number for _, number in results)
-    if not count:
-        return example, 0
-    changed = [text for text, _ in results]
-    messages: list[Message] = [
-        {"role": message["role"], "content": text} for message, text in zip(example.messages, changed, strict=False)
-    ]
-    return replace(
-        example, messages=tuple(messages), choices=tuple(changed[len(texts) : -1]), rejected=changed[-1]
-    ), count
+    count = 0
+
+    def harmless(text: str) -> str:
+        nonlocal count
+        changed, number = neutral(text)
+        count += number
+        return changed
+
+    changed = example.with_texts(harmless)
+    return (changed, count) if count else (example, 0)

@@ -19,7 +19,7 @@ from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.dedup.words import Hashes, Rows
 from secft.dataset.text import squeeze
 from secft.reasons import Reason
-from secft.records import Example
+from secft.records import Example, message_text
 
 SHORT = 6
 """Answers of at most so many words are labels."""
@@ -47,7 +47,7 @@ def _options(example: Example) -> str:
 def question_key(example: Example) -> str:
     """Return what two examples share that ask the same: the turns up to the answer and the options, in any order."""
     options = set(example.choices)
-    turns = [message["content"] for message in example.messages[:-1] if message["role"] != "system"]
+    turns = [message_text(message) for message in example.messages[:-1] if message["role"] != "system"]
     lines = [line for turn in turns for line in turn.splitlines() if line.strip() not in options]
     # Signs count: "../" and "..\\" in a question can make all the difference.
     return f"{squeeze(' '.join(lines)).casefold()}\x1f{_options(example)}"

@@ -60,7 +60,7 @@ def language_fault(example: Example, settings: LanguageConfig) -> Reason | None:
     if not settings.languages:
         return None
     answer = example.messages[-1]["content"]
-    whole = "\n".join(message["content"] for message in example.messages if message["role"] != "system")
+    whole = example.text(["user", "assistant"])
     for text in (answer, whole):
         found = detected(text, settings)
         if found and found[0] not in settings.languages and found[1] >= settings.probability:

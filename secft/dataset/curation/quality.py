@@ -134,7 +134,7 @@ def quality_fault(example: Example, settings: QualityConfig) -> Reason | None:
         settings: thresholds.
     """
     answer = example.messages[-1]["content"].strip()
-    if example.choices:
+    if example.choices or example.messages[-1].get("tool_calls"):
         return None
     if _echoes(example, answer):
         return Reason("quality.echo")

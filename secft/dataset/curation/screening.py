@@ -19,7 +19,7 @@ from secft.errors import InputError
 from secft.executor import Workplace
 from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
-from secft.records import Example, Message, example_from_record
+from secft.records import Example, example_from_record
 
 SCREENED = "screened"
 
@@ -27,7 +27,7 @@ SCREENED = "screened"
 class TokenCounter(Protocol):
     """Counts tokens; it travels to workers by pickle."""
 
-    def conversations(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+    def conversations(self, examples: Sequence[Example]) -> list[int]:
         """Return the tokens of whole conversations in the model's chat template."""
         ...
 
@@ -134,12 +134,12 @@ def screen_piece(piece: _ScreeningShard) -> Rows:
 
 
 def _lines(examples: Sequence[Example], screening: Screening) -> Iterator[str]:
-    tokens = screening.tokens.conversations([example.messages for example in examples])
+    tokens = screening.tokens.conversations(examples)
     least = screening.settings.min_answer_tokens
     # An answer that is not empty has a token, so the default needs no counting.
     short = [False] * len(examples)
     if least > 1:
-        answers = screening.tokens.answers([example.messages[-1]["content"] for example in examples])
+        answers = screening.tokens.answers([example.reply for example in examples])
         short = [count < least for count in answers]
     for example, count, too_short in zip(examples, tokens, short, strict=True):
         fault = ANSWER_TOO_SHORT if too_short else TOO_LONG if count > screening.max_tokens else 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from secft.config.schemas.curation import CurationConfig
-from secft.dataset.clean import clean_example, clean_text, fault
+from secft.dataset.clean import clean_example, fault
 from secft.dataset.curation.catalogue import DocumentCatalogue
 from secft.dataset.curation.coherence import coherence_fault
 from secft.dataset.curation.funnel import Funnel
@@ -37,7 +36,6 @@ def without_injection(examples: Sequence[Example], settings: CurationConfig, fun
 def normalised(examples: Sequence[Example], funnel: Funnel) -> list[Example]:
     """Normalise texts and drop conversations that cannot be trained on."""
     rows = [clean_example(example) for example in examples]
-    rows = [replace(row, rejected=clean_text(row.rejected)) if row.rejected else row for row in rows]
     return funnel.drop("normalise", rows, _faults(rows, fault))
 
 

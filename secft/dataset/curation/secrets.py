@@ -15,7 +15,7 @@ from functools import lru_cache
 from secft.config.schemas.curation import SecretsConfig
 from secft.dataset.curation.plugins import PLUGIN_KINDS, plugin_findings
 from secft.reasons import Reason
-from secft.records import Example, Message
+from secft.records import Example
 from secft.security.protection.documented import documented_secret
 from secft.security.protection.rule import Finding
 from secft.security.protection.scan import KINDS, scan
@@ -123,28 +123,31 @@ def scrub_text(text: str, settings: SecretsConfig, placeholders: Placeholders) -
 
 
 def scrub_example(example: Example, settings: SecretsConfig) -> tuple[Example, Counter[str]]:
-    """Return an example without secrets in messages, choices and rejected answer, and the kinds that were replaced."""
+    """Return an example without secrets in any of its texts, and the kinds that were replaced in its messages.
+
+    Arguments and results of tools are texts as answers are.
+    """
     placeholders = Placeholders()
-    messages: list[Message] = [
-        {"role": message["role"], "content": scrub_text(message["content"], settings, placeholders)}
-        for message in example.messages
-    ]
+
+    def scrub(text: str) -> str:
+        return scrub_text(text, settings, placeholders)
+
+    turns = replace(example, choices=(), rejected="", rejected_calls=(), tools=()).with_texts(scrub)
     counted = Counter(placeholders.replaced)
-    choices = tuple(scrub_text(choice, settings, placeholders) for choice in example.choices)
-    rejected = scrub_text(example.rejected, settings, placeholders) if example.rejected else ""
+    others = replace(example, messages=()).with_texts(scrub)
     if not placeholders.replaced:
         return example, counted
-    return replace(example, messages=tuple(messages), choices=choices, rejected=rejected), counted
+    return replace(others, messages=turns.messages), counted
 
 
 def holds_placeholder(example: Example) -> bool:
     """Return whether the answer holds what was replaced in its document."""
-    return bool(example.messages) and PLACEHOLDER.search(example.messages[-1]["content"]) is not None
+    return bool(example.messages) and PLACEHOLDER.search(example.reply) is not None
 
 
 def mostly_secret(example: Example, settings: SecretsConfig) -> bool:
     """Return whether more of the answer than allowed is secrets, or placeholders of those of its document."""
-    answer = example.messages[-1]["content"] if example.messages else ""
+    answer = example.reply if example.messages else ""
     hidden = sum(end - start for start, end, _ in findings(answer, settings))
     hidden += sum(map(len, PLACEHOLDER.findall(answer)))
     return hidden > settings.mostly * len(answer.strip())

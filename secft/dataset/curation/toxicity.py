@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from secft.reasons import Reason
-from secft.records import Example
+from secft.records import Example, message_text
 
 REFUSED_TASKS = frozenset({"refuse", "assist"})
 _WORD = re.compile(r"[a-z]{4,12}")
@@ -61,7 +61,7 @@ def toxicity_fault(example: Example) -> Reason | None:
         asked = message["role"] == "user"
         if asked and example.task in REFUSED_TASKS:
             continue
-        kind = toxic(message["content"])
+        kind = toxic(message_text(message))
         if kind:
             return Reason(f"toxicity.{kind}_{'question' if asked else 'answer'}")
     return None

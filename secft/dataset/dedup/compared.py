@@ -25,7 +25,7 @@ class Text(NamedTuple):
 
 def conversation(example: Example) -> str:
     """Return the conversation of an example without its system message."""
-    return " ".join(message["content"] for message in example.messages if message["role"] != "system")
+    return example.text(separator=" ")
 
 
 def compared_text(example: Example) -> str:

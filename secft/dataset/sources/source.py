@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,13 @@ class ReadLog:
 
     Attributes:
         tally: counts of records by what became of them.
+        unused: spelling of a reason -> how often something of a record that was kept was not used, or was changed.
         refused: one row per refused record: ``record`` (an id or ``line 7``) and ``reason`` (its spelling).
         count_tokens: tokens of a text, by which documents are cut into chunks.
     """
 
     tally: Tally = field(default_factory=Tally)
+    unused: Counter[str] = field(default_factory=Counter)
     refused: list[dict[str, str]] = field(default_factory=list)
     count_tokens: Callable[[str], int] = field(default_factory=token_counter)
 

@@ -7,10 +7,11 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from secft.dataset.text import cut, squeeze
 from secft.reasons import Reason
-from secft.records import Document
+from secft.records import Document, Message
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class DraftExample:
         choices: candidate answers, or empty.
         right: index of the right choice, or -1.
         label: distinguishes drafts of one task and document; empty means their number.
+        messages: a whole conversation in place of question and answer, under the system message of its own.
+        tools: what is offered in it, as JSON schemas.
     """
 
     question: str
@@ -32,6 +35,8 @@ class DraftExample:
     choices: tuple[str, ...] = ()
     right: int = -1
     label: str = ""
+    messages: tuple[Message, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

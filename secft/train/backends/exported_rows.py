@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from secft.errors import InputError
 from secft.files import json_line, read_jsonl
+from secft.models.conversation import prepare_conversation, render_conversation
 from secft.models.loading import load_tokenizer
-from secft.train.template import TokenisedExample, check_examples, decode_trained, tokenise_example
-from secft.train.views import CONVERSATIONS, TEXTS
+from secft.records import Message
+from secft.train.template import (
+    TokenisedExample,
+    check_examples,
+    decode_trained,
+    tokenise_conversation,
+    tokenise_example,
+)
+from secft.train.views import CONVERSATIONS, TEXTS, RowKind, tools_of_row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
 
 COMPARED = 24
 CHUNK = 500
+ELSE = "use backend=trl"
+"""What to do where another program would make something else of a row."""
 Row = dict[str, Any]
 Shape = Callable[[Row], Row]
 
@@ -111,8 +121,11 @@ class _Measured:
         self._check(waiting)
 
     def _fits(self, row: Row, waiting: list[TokenisedExample]) -> bool:
-        conversations = self.kind.conversations(row)
-        examples = [tokenise_example(self.tokenizer, str(row.get("id")), messages) for messages in conversations]
+        conversations, tools = self.kind.conversations(row), tools_of_row(row)
+        if self.kind is CONVERSATIONS:
+            examples = tokenise_conversation(self.tokenizer, str(row.get("id")), conversations[0], tools)
+        else:
+            examples = [tokenise_example(self.tokenizer, str(row.get("id")), one, tools) for one in conversations]
         if max(len(example.input_ids) for example in examples) > self.job.trainer.max_length:
             if self.job.overlong != "truncate" or self.kind is not CONVERSATIONS:
                 self.dropped += 1
@@ -121,9 +134,10 @@ class _Measured:
             return True
         waiting += examples
         if len(self.expected) < COMPARED:
-            parts = decode_trained(self.tokenizer, examples[0])
+            parts = decode_trained(self.tokenizer, examples[-1 if self.kind is CONVERSATIONS else 0])
             text, trained = "".join(part for part, _ in parts), "".join(part for part, learned in parts if learned)
-            self.expected.append({"messages": conversations[0], "text": text, "trained": trained})
+            ready = prepare_conversation(self.tokenizer, conversations[0], tools)
+            self.expected.append({"messages": ready.messages, "text": text, "trained": trained})
         return True
 
     def _check(self, waiting: list[TokenisedExample]) -> None:
@@ -146,15 +160,74 @@ def write_rows(directory: Path, name: str, rows: Iterable[Row]) -> Path:
     return path
 
 
-def split_answer(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> tuple[str, str]:
+def plain_conversation(
+    tokenizer: PreTrainedTokenizerBase, row: Row, messages: list[Message], backend: str
+) -> list[dict[str, Any]]:
+    """Return a conversation for a program that renders roles and contents by itself.
+
+    Raises:
+        InputError: it has calls or reasoning that the model's template renders.
+    """
+    ready = prepare_conversation(tokenizer, messages, tools_of_row(row))
+    if ready.plain:
+        return ready.messages
+    raise InputError(
+        f"row {row.get('id')!r} has tool calls or reasoning, which {backend} would render differently; {ELSE}"
+    )
+
+
+def whole_conversation(
+    tokenizer: PreTrainedTokenizerBase, row: Row, messages: list[Message], backend: str
+) -> list[dict[str, Any]]:
+    """Return a conversation for a program that renders roles and contents, and learns every answer.
+
+    Raises:
+        InputError: see plain_conversation; or a turn is not learned, or the template gives several rows of tokens.
+    """
+    plain, tools = plain_conversation(tokenizer, row, messages, backend), tools_of_row(row)
+    if not all(prepare_conversation(tokenizer, messages, tools).answers):
+        raise InputError(f"row {row.get('id')!r} has turns of weight 0, which {backend} would learn; {ELSE}")
+    if len(tokenise_conversation(tokenizer, str(row.get("id")), messages, tools)) > 1:
+        raise InputError(
+            f"row {row.get('id')!r}: the chat template renders turns differently once the conversation goes on, and "
+            f"{backend} would render it once; {ELSE}"
+        )
+    return plain
+
+
+def plain_answers(tokenizer: PreTrainedTokenizerBase, row: Row, kind: RowKind, backend: str) -> Row:
+    """Return a row of answers for a program that renders prompts and answers by itself.
+
+    Raises:
+        InputError: see plain_conversation.
+    """
+    found = {key: value for key, value in row.items() if key != "tools"}
+    for answer, messages in zip(kind.answers, kind.conversations(row), strict=True):
+        turns = plain_conversation(tokenizer, row, messages, backend)
+        found |= {"prompt": turns[:-1], answer: turns[-1:]}
+    return found
+
+
+def plain_question(tokenizer: PreTrainedTokenizerBase, row: Row, backend: str) -> Row:
+    """Return a question for a program that renders it by itself.
+
+    Raises:
+        InputError: see plain_conversation.
+    """
+    found = {key: value for key, value in row.items() if key != "tools"}
+    return {**found, "prompt": plain_conversation(tokenizer, row, row["prompt"], backend)}
+
+
+def split_answer(
+    tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: list[dict[str, Any]]
+) -> tuple[str, str]:
     """Render a conversation as the prompt and the last answer with its end of turn.
 
     Raises:
         InputError: the template renders the prompt differently once it is answered.
     """
-    render: Any = tokenizer.apply_chat_template
-    prompt = str(render(messages[:-1], tokenize=False, add_generation_prompt=True))
-    whole = str(render(messages, tokenize=False, add_generation_prompt=False))
+    prompt = render_conversation(tokenizer, messages[:-1], tools, generation_prompt=True)
+    whole = render_conversation(tokenizer, messages, tools)
     if not whole.startswith(prompt):
         raise InputError("the chat template renders a prompt differently once it is answered; use backend=trl")
     return _without_double_start(tokenizer, prompt), whole[len(prompt) :].rstrip()

@@ -13,9 +13,11 @@ from typing import Any
 from secft.config.schemas.training import SampledTrainer
 from secft.errors import InputError
 from secft.files import read_jsonl, write_jsonl
-from secft.train.backends.exported_rows import ExportedRows
+from secft.models.conversation import render_conversation
+from secft.train.backends.exported_rows import ExportedRows, plain_question
 from secft.train.job import TrainJob
 from secft.train.rows import LoadedExamples, load_examples, tokenise_texts
+from secft.train.views import tools_of_row
 
 
 def conversations(job: TrainJob, tokenizer: Any, place: Path) -> ExportedRows:
@@ -71,9 +73,9 @@ def _short(source: Path, tokenizer: Any, room: int, path: Path) -> tuple[Path, i
     kept: list[dict[str, Any]] = []
     dropped = 0
     for row in read_jsonl(source):
-        text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        text = render_conversation(tokenizer, row["prompt"], tools_of_row(row), generation_prompt=True)
         if len(tokenizer(text, add_special_tokens=False)["input_ids"]) <= room:
-            kept.append(row)
+            kept.append(plain_question(tokenizer, row, "unsloth"))
         else:
             dropped += 1
     write_jsonl(path, kept)

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
+from secft.models.conversation import TemplateSkills
+from secft.records import message_text
 from secft.train.objectives import objective_of
-from secft.train.template import IGNORED, end_of_turn_ids, tokenise_example
+from secft.train.template import IGNORED, TokenisedExample, closing_ids, tokenise_conversation
 from secft.train.views import TEXTS
 
 LOOKED_AT = 4000
@@ -46,6 +49,7 @@ class SeenRows:
         faults: kind of fault -> ids.
         reasons: kind of fault -> what the first one of it said.
         with_rejected: rows that bring a worse answer.
+        with_calls: rows with calls of tools, or their results.
         highest_id: highest token id, -1 without any.
     """
 
@@ -56,6 +60,7 @@ class SeenRows:
     faults: dict[str, list[str]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     with_rejected: int = 0
+    with_calls: int = 0
     highest_id: int = -1
 
 
@@ -75,7 +80,7 @@ def look_at(path: Path, tokenizer: Any, trainer: TrainerConfig, limit: int = LOO
     closing = _closing(tokenizer)
     for number, row in spread_rows(path, seen.total, limit):
         seen.looked_at += 1
-        seen.with_rejected += bool(row.get("rejected"))
+        seen.with_rejected += bool(row.get("rejected") or row.get("rejected_calls"))
         if objective_of(trainer).rows is TEXTS:  # no conversation, so no mask
             _look_at_text(seen, row, str(row.get("id", number)), tokenizer, trainer.max_length)
         else:
@@ -116,7 +121,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _closing(tokenizer: Any) -> frozenset[int]:
     try:
-        return end_of_turn_ids(tokenizer)
+        return closing_ids(tokenizer)
     except InputError:
         return frozenset()  # reported with the template itself, once
 
@@ -127,11 +132,17 @@ def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any,
         _fault(seen, NO_ANSWER, name)
         return
     assert isinstance(messages, list)
+    seen.with_calls += any(message.get("tool_calls") or message.get("role") == "tool" for message in messages)
     try:
-        example = tokenise_example(tokenizer, name, messages)
+        examples = tokenise_conversation(tokenizer, name, messages, row.get("tools") or ())
     except InputError as error:
         _fault(seen, REFUSED, name, str(error))
         return
+    for example in examples:
+        _look_at_tokens(seen, name, example, closing)
+
+
+def _look_at_tokens(seen: SeenRows, name: str, example: TokenisedExample, closing: frozenset[int]) -> None:
     seen.lengths.append(len(example.input_ids))
     seen.trained += example.trained
     seen.highest_id = max(seen.highest_id, *example.input_ids)
@@ -151,7 +162,7 @@ def _look_at_text(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any
         _fault(seen, NO_ANSWER, name)
         return
     assert isinstance(messages, list)
-    text = "\n".join(message["content"].strip() for message in messages if message.get("role") != "system")
+    text = "\n".join(message_text(message).strip() for message in messages if message.get("role") != "system")
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     seen.highest_id = max([seen.highest_id, *ids])
     tokens = len(ids) + 1  # and the end of the text
@@ -194,6 +205,19 @@ def objective_problems(trainer: TrainerConfig, seen: SeenRows) -> list[Problem]:
     reason = f"{trainer.name} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
     remedy = "Set trainer.pairs.corrupt=true to make them, or give rows with a rejected answer."
     return [Problem("trainer.pairs.corrupt", reason, False, remedy=remedy, code="no pairs")]
+
+
+def call_problems(model: ModelConfig, seen: SeenRows, skills: TemplateSkills) -> list[Problem]:
+    """Report calls of tools that the model's chat template cannot render."""
+    if not seen.with_calls or skills.tools:
+        return []
+    reason = (
+        f"this model's template cannot render tool calls: those of {seen.with_calls:,} of {seen.looked_at:,} rows "
+        'looked at are written as text, <tool_call>{"name": ..., "arguments": {...}}</tool_call>'
+    )
+    remedy = "Serve the model with prompts of the same form (docs/training.md), or choose a model that knows tools."
+    stops = model.tool_calls == "template"
+    return [Problem("model.tool_calls", reason, model.tool_calls, remedy=remedy, code="tool calls", stops=stops)]
 
 
 def length_problems(

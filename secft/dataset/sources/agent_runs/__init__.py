@@ -27,6 +27,6 @@ def _reader() -> Reader:
 SOURCE = Source(
     AgentRunsSource,
     kinds=("trajectory",),
-    version=1,
+    version=2,
     reader=_reader,
 )

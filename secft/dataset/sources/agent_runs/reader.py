@@ -18,7 +18,8 @@ from typing import Any
 from secft.dataset.sources.agent_runs import AgentRunsSource
 from secft.dataset.sources.agent_runs.messages import run_of_messages
 from secft.dataset.sources.agent_runs.steps import run_of_steps
-from secft.dataset.sources.agent_runs.trajectory import BadTrajectoryError, Step, Trajectory, as_json
+from secft.dataset.sources.agent_runs.trajectory import Step, Trajectory
+from secft.dataset.sources.reading.bad_record import BadRecordError, as_json
 from secft.dataset.sources.reading.input_files import read_lines
 from secft.dataset.sources.reading.json_values import clean, string
 from secft.dataset.sources.reading.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
@@ -36,22 +37,23 @@ MAX_LINE = 16 << 20
 
 def _parse(line: bytes | None) -> dict[str, Any]:
     if line is None:
-        raise BadTrajectoryError(Reason("record.too_long", f"{MAX_LINE:,}"))
+        raise BadRecordError(Reason("record.too_long", f"{MAX_LINE:,}"))
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        raise BadTrajectoryError(Reason("record.not_json")) from None
+        raise BadRecordError(Reason("record.not_json")) from None
     if not isinstance(record, dict):
-        raise BadTrajectoryError(Reason("record.not_object"))
+        raise BadRecordError(Reason("record.not_object"))
     return record
 
 
 def _run(record: dict[str, Any]) -> Trajectory:
     if isinstance(record.get("steps"), list):
         return run_of_steps(record)
-    if isinstance(record.get("messages"), list):
-        return run_of_messages(record)
-    raise BadTrajectoryError(Reason("agent_run.no_steps"))
+    turns = record.get("messages") or record.get("conversations")
+    if isinstance(turns, list) and turns:
+        return run_of_messages(record, turns)
+    raise BadRecordError(Reason("agent_run.no_steps"))
 
 
 def _told(step: Step) -> str:
@@ -101,11 +103,12 @@ def _runs(config: AgentRunsSource, part: str, shown: str, log: ReadLog) -> Itera
             run = _run(record)
             name = _name(record, number)
             if name in names:
-                raise BadTrajectoryError(Reason("record.repeated_id"))
-        except BadTrajectoryError as error:
+                raise BadRecordError(Reason("record.repeated_id"))
+        except BadRecordError as error:
             log.refuse(f"{shown}#{number}", error.reason)
             continue
         names.add(name)
+        log.unused.update({str(reason): count for reason, count in run.unused.items()})
         yield Document(
             id=f"agent_runs:{shown}#{name}",
             kind="trajectory",
@@ -120,6 +123,7 @@ def _runs(config: AgentRunsSource, part: str, shown: str, log: ReadLog) -> Itera
                 "score": run.score,
                 "tools": list(dict.fromkeys(step.tool for step in run.steps if step.tool)),
                 "messages": run.messages,
+                "schemas": run.tools,
                 "agent": string(record, "agent"),
                 "model": string(record, "model"),
                 "parent": string(record, "task_id"),

@@ -10,8 +10,10 @@ Also taken: ``task``, ``question`` or ``instruction`` for ``goal``; ``reasoning`
 ``result`` or ``output`` for ``observation``; ``final`` or ``final_answer`` for ``answer``, or a last step whose tool is
 ``finish`` or ``final_answer``.
 
-Shape 2, messages as OpenAI's chat API has them: roles ``system``, ``user``, ``assistant`` with ``tool_calls``, and
-``tool`` with ``tool_call_id``. The goal is ``goal`` or ``task`` where given, else the first message of the user; the
+An input that is no object becomes one: ``{"input": ...}``.
+
+Shape 2, ``messages`` or ``conversations`` as OpenAI's chat API, Anthropic's content blocks or ShareGPT have them (see
+reading/chat), and ``tools``. The goal is ``goal`` or ``task`` where given, else the first message of the user; the
 answer is the last message, if the assistant says it without calling a tool.
 
 Outcome of both: ``outcome`` or ``status`` (a word, true or false, a number, or an object with ``status``, ``success``
@@ -20,33 +22,20 @@ or ``score``), ``success`` and ``score`` or ``reward``. A score alone decides on
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from secft.dataset.sources.reading.json_values import clean
+from secft.dataset.sources.reading.bad_record import BadRecordError, text_of
 from secft.reasons import Reason
+from secft.records import Message
 
 MAX_STEPS = 2000
-MAX_DEPTH = 32
-"""Deepest nesting of an input or a result."""
 ANSWER_KEYS = ("answer", "final", "final_answer")
 _GOAL = ("goal", "task", "question", "instruction")
 _SUCCESS = ("success", "succeeded", "successful", "passed", "pass", "solved", "true")
 _FAILURE = ("failure", "failed", "fail", "error", "unsolved", "timeout", "aborted", "cancelled", "false")
-
-
-class BadTrajectoryError(ValueError):
-    """A record that is no run of an agent.
-
-    Attributes:
-        reason: why not.
-    """
-
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
-        super().__init__(reason.text())
 
 
 @dataclass
@@ -77,7 +66,9 @@ class Trajectory:
         answer: what the agent said in the end, or an empty string.
         outcome: ``success``, ``failure`` or ``unknown``.
         score: a number, where one is given.
-        messages: the whole run as messages of OpenAI's chat API.
+        messages: the whole run as a conversation.
+        tools: what was offered, as JSON schemas.
+        unused: reason -> number of things that were not used, or not as they stood.
     """
 
     goal: str
@@ -86,7 +77,9 @@ class Trajectory:
     answer: str
     outcome: str
     score: float | None
-    messages: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    unused: Counter[Reason] = field(default_factory=Counter)
 
 
 def first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -94,65 +87,22 @@ def first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return next((record[key] for key in keys if record.get(key) not in (None, "")), None)
 
 
-def text(value: Any) -> str:
-    """Return a value as text: strings as they are, other JSON as JSON, nothing as an empty string."""
-    if value is None:
-        return ""
-    return clean(value).strip() if isinstance(value, str) else as_json(value)
-
-
-def as_json(value: Any) -> str:
-    """Return the JSON of a value that came out of JSON, as people write it.
-
-    Raises:
-        BadTrajectoryError: it is nested too deeply.
-    """
-    if _depth(value) > MAX_DEPTH:
-        raise BadTrajectoryError(Reason("record.too_deep"))
-    return clean(json.dumps(value, ensure_ascii=False, allow_nan=True))
-
-
-def _depth(value: Any) -> int:
-    """Return how deeply a value is nested, at most one more than allowed."""
-    level, depth = [value], 0
-    while level and depth <= MAX_DEPTH:
-        level = [
-            inner
-            for item in level
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        depth += 1
-    return depth
-
-
-def normal(value: Any) -> Any:
-    """Return JSON that can be written again: no lone surrogates, no NaN."""
-    return json.loads(as_json(value), parse_constant=str)
-
-
 def goal_of(record: Mapping[str, Any]) -> str:
     """Return the goal that a record names, or an empty string."""
     goal = first(record, _GOAL)
     if isinstance(goal, dict):
         goal = first(goal, ("description", "goal", "text"))
-    return text(goal) if isinstance(goal, str) else ""
+    return text_of(goal) if isinstance(goal, str) else ""
 
 
 def check_steps(steps: list[Step]) -> None:
     """Check that an agent did something.
 
     Raises:
-        BadTrajectoryError: no step uses a tool.
+        BadRecordError: no step uses a tool.
     """
     if not any(step.tool for step in steps):
-        raise BadTrajectoryError(Reason("agent_run.no_tool"))
-
-
-def call_message(identifier: str, tool: str, given: Any) -> dict[str, Any]:
-    """Return a call of a tool as OpenAI's chat API has it."""
-    arguments = given if isinstance(given, str) else as_json(given)
-    return {"id": identifier, "type": "function", "function": {"name": tool, "arguments": arguments}}
+        raise BadRecordError(Reason("agent_run.no_tool"))
 
 
 def _number(value: Any) -> float | None:

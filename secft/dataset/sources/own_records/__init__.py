@@ -11,14 +11,16 @@ from secft.dataset.sources.source import Reader, Source
 
 @dataclass
 class JsonlSource(SourceConfig):
-    """A dataset of your own: chat records, one JSON object a line."""
+    """A dataset of your own: conversations, answers or pairs of answers in files of JSON."""
 
     name: str = "jsonl"
-    path: str = setting(about="JSONL with `messages`, or with `user` and `assistant` (and `system`).", file=True)
+    paths: list[str] = setting([], about="Files of JSON with conversations, folders or globs of them.")
+    path: str = setting("", about="One such file; the same as paths with one entry.")
     license: str = setting("unknown", about="Licence of the records, for the dataset card.")
     url: str = setting("", about="Where the records come from, for the dataset card.")
     max_bad_lines: int = setting(0, about="Lines that may be rejected before the run is refused.", low=0)
     fields: dict[str, str] = setting({}, about="Your column -> messages, system, user, assistant, text, title, id, ...")
+    reasoning: str = setting("drop", about="What the assistant thought before its answers.", choices=("drop", "keep"))
 
 
 @dataclass
@@ -31,6 +33,7 @@ class ParquetSource(SourceConfig):
     url: str = setting("", about="Where the records come from, for the dataset card.")
     max_bad_rows: int = setting(0, about="Rows that may be rejected before the run is refused.", low=0)
     fields: dict[str, str] = setting({}, about="Your column -> messages, system, user, assistant, text, title, id, ...")
+    reasoning: str = setting("drop", about="What the assistant thought before its answers.", choices=("drop", "keep"))
 
 
 def _jsonl_reader() -> Reader:
@@ -46,6 +49,6 @@ def _parquet_reader() -> Reader:
 
 
 SOURCES = (
-    Source(JsonlSource, kinds=("record", "guide"), version=2, reader=_jsonl_reader),
-    Source(ParquetSource, kinds=("record", "guide"), version=1, reader=_parquet_reader),
+    Source(JsonlSource, kinds=("record", "guide"), version=3, reader=_jsonl_reader),
+    Source(ParquetSource, kinds=("record", "guide"), version=2, reader=_parquet_reader),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from secft.dataset.seen import SeenIds
-from secft.dataset.sources.own_records.chat_record import BadRecordError
+from secft.dataset.sources.reading.bad_record import BadRecordError
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
 from secft.reasons import Reason
@@ -15,6 +15,9 @@ from secft.records import Document
 _SHOWN = 5
 _PATIENCE = 1000
 """Bad rows over the allowed number after which reading on would tell nothing new."""
+
+_EMPTY = "record.empty"
+"""Reason of rows that are counted and are not bad: tables are often filled up with them."""
 
 Row = tuple[str, Document | BadRecordError]
 """Where a row stands (``line 7``), and what it became."""
@@ -60,6 +63,8 @@ def accepted(rows: Iterable[Row], log: ReadLog, tolerance: Tolerance) -> Iterato
             continue
         reason = made.reason if isinstance(made, BadRecordError) else Reason("record.repeated_id")
         log.refuse(name, reason)
+        if reason.code == _EMPTY:
+            continue
         bad.append((name, reason.text()))
         if len(bad) > tolerance.allowed + _PATIENCE:
             break

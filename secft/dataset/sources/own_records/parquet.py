@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from secft.dataset.sources.own_records import ParquetSource
 from secft.dataset.sources.own_records.arrow_rows import rows
 from secft.dataset.sources.own_records.bad_rows import Row, Tolerance, accepted
-from secft.dataset.sources.own_records.chat_record import (
-    TARGETS,
-    BadRecordError,
-    Origin,
-    columns_problems,
-    document_of_row,
-)
+from secft.dataset.sources.own_records.chat_record import TARGETS, Origin, columns_problems, document_of_row
 from secft.dataset.sources.own_records.saved_dataset import INFO, is_saved_dataset, saved_files, saved_license
+from secft.dataset.sources.reading.bad_record import BadRecordError
 from secft.dataset.sources.reading.input_files import expand_paths, paths_problems, refused_links
 from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.source import Reader, ReadLog
@@ -29,7 +25,7 @@ from secft.files import sha256_file
 from secft.reasons import Reason
 from secft.records import Document
 
-EXPECTED = "rows with `messages`, or `user` and `assistant`, or columns mapped to them with fields"
+EXPECTED = "rows with `messages`, a question and an answer, or columns mapped to them with fields"
 SUFFIXES = (".parquet",)
 
 
@@ -58,19 +54,28 @@ def _labels(config: ParquetSource) -> dict[str, str]:
     return {path: clean(path if label in several else label) for path, label in labels.items()}
 
 
-def _rows(config: ParquetSource) -> Iterator[Row]:
+def _rows(config: ParquetSource, log: ReadLog) -> Iterator[Row]:
+    others: list[str] = []
+
     def wanted(names: list[str]) -> list[str]:
-        return [name for name in names if name in config.fields or name in TARGETS]
+        chosen = [name for name in names if name in config.fields or name in TARGETS]
+        others[:] = [name for name in names if name not in chosen]
+        return chosen
 
     labels = _labels(config)
     for path, license_name in _files(config).items():
         version = f"sha256:{sha256_file(Path(path))[:12]}"
-        origin = Origin("parquet", version, license_name, config.url, clean(path), config.fields)
+        origin = Origin(
+            "parquet", version, license_name, config.url, clean(path), config.fields, config.reasoning == "keep"
+        )
         label, number = labels[path], 0
         try:
             for number, row in enumerate(rows(Path(path), wanted), start=1):
                 try:
-                    yield f"{label} row {number}", document_of_row(row, f"{label}#{number:07d}", origin)
+                    yield (
+                        f"{label} row {number}",
+                        document_of_row(_without_nulls(row), f"{label}#{number:07d}", origin, log),
+                    )
                 except BadRecordError as error:
                     yield f"{label} row {number}", error
         except InputError as error:
@@ -78,6 +83,14 @@ def _rows(config: ParquetSource) -> Iterator[Row]:
                 yield f"{label} row {number + 1}", BadRecordError(Reason("file.broken_rest"))
             else:
                 raise InputError(str(error)) from None
+        log.unused.update({str(Reason("unused.column", clean(name)[:40])): number for name in others})
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value without the nulls that stand where other rows have a field."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _read(config: ParquetSource, log: ReadLog) -> Iterator[Document]:
@@ -91,7 +104,7 @@ def _read(config: ParquetSource, log: ReadLog) -> Iterator[Document]:
     where = ", ".join(config.paths)
     tolerance = Tolerance(config.max_bad_rows, "max_bad_rows", "row", where, EXPECTED)
     empty = True
-    for document in accepted(_rows(config), log, tolerance):
+    for document in accepted(_rows(config, log), log, tolerance):
         empty = False
         yield document
     if empty and not log.refused:

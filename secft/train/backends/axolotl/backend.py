@@ -14,13 +14,22 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.train.arguments import ALL_LINEAR, intervals, target_modules
-from secft.train.backends.exported_rows import ExportedRows, Row, Shape, export_rows, open_tokenizer, split_answer
+from secft.train.backends.exported_rows import (
+    ExportedRows,
+    Row,
+    Shape,
+    export_rows,
+    open_tokenizer,
+    plain_answers,
+    split_answer,
+    whole_conversation,
+)
 from secft.train.backends.separate import SCRATCH, SeparateBackend
 from secft.train.distributed.commands import FOLDER
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.job import TrainJob
 from secft.train.template import end_of_turn_ids
-from secft.train.views import CONVERSATIONS, JUDGED, PAIRS, TEXTS, RowKind
+from secft.train.views import CONVERSATIONS, JUDGED, PAIRS, TEXTS, RowKind, tools_of_row
 
 PLUGIN = "axolotl_plugin.SecftPlugin"
 LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
@@ -68,7 +77,7 @@ class AxolotlBackend(SeparateBackend):
             raise InputError("backend axolotl trains in fp32 on a CPU; use trainer.precision=auto, or backend=trl")
         tokenizer = open_tokenizer(job)
         support, place = self.support(job), directory / SCRATCH
-        rows = export_rows(job, tokenizer, place / "rows", support.row or _shape(job.objective.rows, tokenizer))
+        rows = export_rows(job, tokenizer, place / "rows", _shape(job.objective.rows, tokenizer, support.row))
         values = {
             "base_model": job.model_dir,
             "output_dir": str((directory / "checkpoints").absolute()),
@@ -92,21 +101,23 @@ class AxolotlBackend(SeparateBackend):
         return {key: value for key, value in values.items() if value is not None}, rows, precision
 
 
-def _shape(kind: RowKind, tokenizer: Any) -> Shape:
-    """Return what turns a row of a kind into the form that Axolotl reads."""
+def _shape(kind: RowKind, tokenizer: Any, own: Shape | None) -> Shape:
+    """Return what turns a row of a kind into the form that Axolotl reads; objectives may have one of their own."""
+    if own is not None:
+        return lambda row: own(plain_answers(tokenizer, row, kind, "axolotl"))
 
     def messages(row: Row) -> Row:
-        return {"messages": kind.conversations(row)[0]}
+        return {"messages": whole_conversation(tokenizer, row, kind.conversations(row)[0], "axolotl")}
 
     def text(row: Row) -> Row:
         return {"text": row["text"]}
 
     def pair(row: Row) -> Row:
-        chosen, rejected = (split_answer(tokenizer, whole) for whole in kind.conversations(row))
+        chosen, rejected = (split_answer(tokenizer, whole, tools_of_row(row)) for whole in kind.conversations(row))
         return {"prompt": chosen[0], "chosen": chosen[1], "rejected": rejected[1]}
 
     def judged(row: Row) -> Row:
-        prompt, completion = split_answer(tokenizer, kind.conversations(row)[0])
+        prompt, completion = split_answer(tokenizer, kind.conversations(row)[0], tools_of_row(row))
         return {"prompt": prompt, "completion": completion, "label": bool(row["label"])}
 
     shapes = {CONVERSATIONS.name: messages, TEXTS.name: text, PAIRS.name: pair, JUDGED.name: judged}

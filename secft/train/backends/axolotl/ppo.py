@@ -14,12 +14,14 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.files import digest, read_jsonl, sha256_file, write_json, write_jsonl
+from secft.models.conversation import render_conversation
 from secft.train.arguments import adapter_arguments, intervals
 from secft.train.backends.exported_rows import ExportedRows, Row, open_tokenizer
 from secft.train.backends.separate import JOB, RUNNER, SCRATCH, SeparateBackend
 from secft.train.job import TrainJob
 from secft.train.objectives.ppo import PpoTrainer
 from secft.train.template import end_of_turn_ids
+from secft.train.views import tools_of_row
 
 SETTINGS = "settings.json"
 MAX_HELD_OUT = 64
@@ -143,7 +145,7 @@ def _ask(path: Path, job: TrainJob, tokenizer: Any) -> KeptQuestions:
     for number, row in enumerate(read_jsonl(path), start=1):
         if not {"prompt", "answer", "choices"} <= row.keys():
             raise InputError(f"{path}:{number}: not a row of ppo")
-        text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        text = render_conversation(tokenizer, row["prompt"], tools_of_row(row), generation_prompt=True)
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(ids) + job.settings(PpoTrainer).sampling.max_new_tokens > job.trainer.max_length:
             found.dropped += 1

@@ -15,8 +15,9 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.files import write_json
+from secft.records import Message
 from secft.train.arguments import ALL_LINEAR, intervals, target_modules
-from secft.train.backends.exported_rows import ExportedRows, Row, export_rows, open_tokenizer, write_rows
+from secft.train.backends.exported_rows import ExportedRows, Row, export_rows, open_tokenizer, plain_answers, write_rows
 from secft.train.backends.separate import SCRATCH, SeparateBackend
 from secft.train.distributed.commands import FOLDER
 from secft.train.distributed.libraries import fsdp_config
@@ -89,7 +90,9 @@ def _rows(job: TrainJob, place: Path) -> ExportedRows:
     tokenizer = open_tokenizer(job)
     kind = job.objective.rows
     if not kind.packs:
-        return export_rows(job, tokenizer, place, lambda row: shape(row, kind))
+        return export_rows(
+            job, tokenizer, place, lambda row: shape(plain_answers(tokenizer, row, kind, "llama_factory"), kind)
+        )
 
     def load(path: str) -> LoadedExamples:
         read = tokenise_texts if kind is TEXTS else load_examples
@@ -132,7 +135,7 @@ def shape(row: Row, kind: RowKind) -> Row:
     return {"messages": chosen[:-1], "chosen": chosen[-1], "rejected": rejected[-1]}
 
 
-def _check_turns(row: Row, messages: list[dict[str, str]]) -> None:
+def _check_turns(row: Row, messages: list[Message]) -> None:
     turns = [message["role"] for message in messages]
     spoken = turns[1:] if turns[0] == "system" else turns
     if len(spoken) % 2 or any(role != ("user", "assistant")[index % 2] for index, role in enumerate(spoken)):

@@ -14,8 +14,9 @@ from typing import Any
 
 from secft.errors import InputError
 from secft.files import read_jsonl
+from secft.records import Message
 from secft.train.job import TrainJob
-from secft.train.template import assistant_spans, end_of_turn_ids
+from secft.train.template import answer_span, closing_ids
 
 Row = dict[str, Any]
 
@@ -35,14 +36,15 @@ class LoadedRows:
     truncated: int
 
 
-def tokenise_answer(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> tuple[list[int], list[int]]:
+def tokenise_answer(
+    tokenizer: Any, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()
+) -> tuple[list[int], list[int]]:
     """Split a conversation into the ids before its last answer and those of the answer, its end of turn included.
 
     Raises:
         InputError: the chat template cannot tell where the answer begins.
     """
-    text, spans = assistant_spans(tokenizer, messages)
-    begin, end = spans[-1]
+    text, (begin, end) = answer_span(tokenizer, messages, tools)
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
     first = next((k for k, (low, high) in enumerate(offsets) if low >= begin and high > low), len(ids))
@@ -52,8 +54,9 @@ def tokenise_answer(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> tu
 
 def tokenise_pair(tokenizer: Any, row: Mapping[str, Any]) -> Row:
     """Tokenise one pair."""
-    prompt, chosen = tokenise_answer(tokenizer, [*row["prompt"], *row["chosen"]])
-    other, rejected = tokenise_answer(tokenizer, [*row["prompt"], *row["rejected"]])
+    tools = row.get("tools") or ()
+    prompt, chosen = tokenise_answer(tokenizer, [*row["prompt"], *row["chosen"]], tools)
+    other, rejected = tokenise_answer(tokenizer, [*row["prompt"], *row["rejected"]], tools)
     if prompt != other:
         raise InputError(f"{row['id']}: the chat template renders the question differently with another answer")
     return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
@@ -61,7 +64,7 @@ def tokenise_pair(tokenizer: Any, row: Mapping[str, Any]) -> Row:
 
 def tokenise_judged(tokenizer: Any, row: Mapping[str, Any]) -> Row:
     """Tokenise one answer that is good or bad."""
-    prompt, completion = tokenise_answer(tokenizer, [*row["prompt"], *row["completion"]])
+    prompt, completion = tokenise_answer(tokenizer, [*row["prompt"], *row["completion"]], row.get("tools") or ())
     return {"prompt_ids": prompt, "completion_ids": completion, "label": bool(row["label"])}
 
 
@@ -71,7 +74,7 @@ def load_rows(path: Path, tokenizer: Any, job: TrainJob, tokenise: Callable[[Any
     Raises:
         InputError: a row lacks a part, an answer has no end of turn, or nothing is left.
     """
-    closing, rows = end_of_turn_ids(tokenizer), []
+    closing, rows = closing_ids(tokenizer), []
     dropped = truncated = 0
     for number, source in enumerate(read_jsonl(path), start=1):
         try:

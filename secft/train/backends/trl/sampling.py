@@ -12,12 +12,15 @@ from transformers import set_seed
 from secft.config.schemas.training import SampledTrainer
 from secft.errors import InputError
 from secft.files import read_jsonl
+from secft.models.conversation import render_conversation
+from secft.train.backends.exported_rows import plain_question
 from secft.train.backends.trl.loading import Counts, LoadedJob, choose_precision, load_base
 from secft.train.backends.trl.observed import ObservedTrainer
 from secft.train.backends.trl.preference import build_adapted, mixed_settings
 from secft.train.checkpoints import CheckpointProgress
 from secft.train.job import TrainJob
 from secft.train.runners.rewards import reward
+from secft.train.views import tools_of_row
 
 
 def checked(completions: list[Any], answer: list[str], choices: list[list[str]], **_: Any) -> list[float]:
@@ -74,10 +77,11 @@ def _questions(path: Path, tokenizer: Any, job: TrainJob) -> tuple[list[dict[str
     for number, row in enumerate(read_jsonl(path), start=1):
         if not {"prompt", "answer", "choices"} <= row.keys():
             raise InputError(f"{path}:{number}: not a row of {job.objective.name}")
-        text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        text = render_conversation(tokenizer, row["prompt"], tools_of_row(row), generation_prompt=True)
         length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
         if length + answer <= job.trainer.max_length:
-            kept.append({key: row[key] for key in ("prompt", "answer", "choices")})
+            asked = plain_question(tokenizer, row, "trl")
+            kept.append({key: asked[key] for key in ("prompt", "answer", "choices")})
         else:
             dropped += 1
     if not kept:

@@ -13,7 +13,7 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.train.arguments import adapter_arguments, training_arguments
-from secft.train.backends.exported_rows import ExportedRows, export_rows, open_tokenizer
+from secft.train.backends.exported_rows import ExportedRows, export_rows, open_tokenizer, plain_answers
 from secft.train.backends.separate import SCRATCH, SeparateBackend
 from secft.train.backends.token_rows import conversations, questions, texts
 from secft.train.job import TrainJob
@@ -74,7 +74,9 @@ def _rows(job: TrainJob, place: Path) -> ExportedRows:
     tokenizer = open_tokenizer(job)
     writers = {CONVERSATIONS.name: conversations, TEXTS.name: texts, QUESTIONS.name: questions}
     write = writers.get(job.objective.rows.name)
-    return write(job, tokenizer, place) if write else export_rows(job, tokenizer, place, dict)
+    if write:
+        return write(job, tokenizer, place)
+    return export_rows(job, tokenizer, place, lambda row: plain_answers(tokenizer, row, job.objective.rows, "unsloth"))
 
 
 def _loading(job: TrainJob) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from secft.dataset import collect
 from secft.dataset.sources.agent_runs import AgentRunsSource, reader
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
-from secft.records import Document
+from secft.records import Document, tool_call
 
 STEP = {"thought": "Look first.", "tool": "nmap", "input": {"host": "lab"}, "observation": "22/tcp open"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "nmap", "arguments": '{"host": "lab"}'}}
@@ -67,10 +67,11 @@ def test_both_shapes_give_the_same_run(tmp_path: Path) -> None:
         "messages": [
             system,
             {"role": "user", "content": "Check the host."},
-            {"role": "assistant", "content": "Look first.", "tool_calls": [{**CALL, "id": "same"}]},
-            {"role": "tool", "tool_call_id": "same", "content": "22/tcp open"},
+            {"role": "assistant", "content": "Look first.", "tool_calls": [tool_call("nmap", {"host": "lab"}, "same")]},
+            {"role": "tool", "tool_call_id": "same", "name": "nmap", "content": "22/tcp open"},
             said,
         ],
+        "schemas": [],
         "agent": "",
         "model": "",
         "parent": "t1",
@@ -90,7 +91,7 @@ def test_other_names_of_the_same_things(tmp_path: Path) -> None:
     legacy = {
         "messages": [
             parts,
-            {"role": "assistant", "content": None, "function_call": {"name": "grep", "arguments": "not json"}},
+            {"role": "assistant", "content": None, "function_call": {"name": "grep", "arguments": '{"q": 1}'}},
             {"role": "function", "name": "grep", "content": "2"},
         ]
     }
@@ -99,10 +100,10 @@ def test_other_names_of_the_same_things(tmp_path: Path) -> None:
     assert (one.fields["goal"], one.fields["answer"], one.fields["tools"]) == ("Check.", "Two hits.", ["grep"])
     assert one.fields["steps"][0]["observation"] == '{"hits": 2}'
     assert [message["role"] for message in one.fields["messages"]] == [
-        "user", "assistant", "tool", "assistant", "assistant",
+        "user", "assistant", "tool", "assistant",
     ]  # fmt: skip
     assert two.fields["goal"] == "One.\n\nTwo."
-    assert two.fields["steps"] == [{"thought": "", "tool": "grep", "input": "not json", "observation": "2"}]
+    assert two.fields["steps"] == [{"thought": "", "tool": "grep", "input": {"q": 1}, "observation": "2"}]
     assert (two.fields["answer"], two.fields["outcome"], two.fields["score"]) == ("", "unknown", None)
 
 
@@ -153,17 +154,20 @@ def nested(depth: int) -> Any:
         (run(steps=[{**STEP, "input": nested(100)}]), "record.too_deep"),
         (run(steps=[{**STEP, "observation": nested(100)}]), "record.too_deep"),
         (run(steps=[STEP] * 2001), "agent_run.too_many_steps 2,000"),
-        ({"messages": []}, "agent_run.no_goal"),
+        ({"messages": []}, "agent_run.no_steps"),
         (talk({"role": "assistant", "content": "No tools."}), "agent_run.no_tool"),
-        (talk(result()), "agent_run.result_without_call"),
-        (talk(calling(), result(), result()), "agent_run.result_without_call"),
-        (talk(calling(), result("c2")), "agent_run.result_without_call"),
-        (talk(calling(tool_calls=[CALL, CALL])), "agent_run.repeated_call"),
-        (talk(calling(tool_calls=7)), "agent_run.calls_not_list"),
-        (talk(calling(tool_calls=[{"id": "x"}])), "agent_run.unnamed_call"),
-        (talk({"role": "judge", "content": "x"}), "agent_run.role"),
-        (talk({"role": "user", "content": [{"type": "image_url"}]}), "agent_run.content"),
-        ({"messages": ["x"]}, "agent_run.message_not_object"),
+        (talk(result()), "turn.result_without_call"),
+        (talk(calling(), result(), result()), "turn.result_without_call"),
+        (talk(calling(), result("c2")), "turn.result_without_call"),
+        (talk(calling(tool_calls=[CALL, CALL])), "turn.repeated_call"),
+        (talk(calling(tool_calls=7)), "turn.calls_not_list"),
+        (talk(calling(tool_calls=[{"id": "x"}])), "turn.unnamed_call"),
+        (talk({"role": "judge", "content": "x"}), "turn.role"),
+        (talk({"role": "user", "content": [{"type": "image_url"}]}), "turn.media"),
+        (talk({"role": "user", "content": 7}), "turn.content"),
+        (talk(calling(), {"role": "user", "content": "Go on."}), "turn.call_without_result"),
+        (talk(calling(tool_calls=[{**CALL, "function": {"name": "nmap", "arguments": "{bad"}}])), "turn.arguments"),
+        ({"messages": ["x"]}, "turn.not_object"),
     ],
 )
 def test_broken_runs_are_refused_with_a_reason(tmp_path: Path, row: Any, reason: str) -> None:
@@ -220,3 +224,19 @@ def test_odd_values_can_be_written(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "out" / collect.DOCUMENTS).read_text().splitlines()]
     assert rows[0]["fields"]["goal"] == "a ?"
     assert rows[0]["fields"]["steps"][0]["input"] == {"?": "NaN"}
+
+
+def test_the_reported_runs(shared_cases: Path) -> None:
+    refused = {
+        "01-parallel-calls-same-id": "turn.repeated_call",
+        "04-unfinished-call": "turn.arguments",
+        "05-openai-image-part": "turn.media",
+    }
+    for path in sorted((shared_cases / "data" / "16-agent-runs").glob("*.jsonl")):
+        log = ReadLog()
+        found = list(reader.READER.read(AgentRunsSource(paths=[str(path)]), log))
+        wanted = refused.get(path.stem)
+        assert log.tally.dropped == ({wanted: 1} if wanted else {}), path
+        for document in found:
+            roles = [message["role"] for message in document.fields["messages"]]
+            assert roles[-3:] == ["assistant", "tool", "assistant"], path
