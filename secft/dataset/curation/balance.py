@@ -81,8 +81,8 @@ def over_added(
 ) -> NDArray[np.bool_]:
     """Mark the examples that secft adds itself beyond their share of all.
 
-    Their tasks take turns, so that a few hundred examples still teach each of them; harmless requests have two turns for
-    each refusal, or a model would refuse those, too.
+    Their tasks take turns, so that a few hundred examples still teach each of them; harmless requests have two turns
+    for each refusal, or a model would refuse those, too.
 
     Args:
         groups: shape (n,), index of each training example's group.
