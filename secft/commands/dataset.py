@@ -275,6 +275,25 @@ def preview_dataset(config: RunConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def export_dataset(config: PlacesConfig, arguments: argparse.Namespace) -> int:
+    """Write a dataset in the form that another program reads."""
+    from secft.dataset.export import FORMS, export
+
+    version = resolve(arguments.name, Path(config.paths.data))
+    version.manifest()
+    if arguments.form not in FORMS:
+        raise InputError(str(Problem("--form", "is no form", arguments.form, ", ".join(FORMS))))
+    for path in export(version.path, arguments.form, Path(arguments.out), version.name or version.path.name):
+        print(path)
+    return 0
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=NAMES)
+    parser.add_argument("--form", required=True, metavar="FORM", help="llama_factory, axolotl or hub")
+    parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty directory")
+
+
 def _preview_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=NAMES)
     parser.add_argument("--split", choices=SPLITS, default="train", help="which rows (train)")
@@ -302,7 +321,7 @@ def _arguments(*names: str, several: bool = False) -> Callable[[argparse.Argumen
 
 COMMAND = Command(
     name="dataset",
-    about="build, list, show, preview, diff or verify frozen datasets",
+    about="build, list, show, preview, export, diff or verify frozen datasets",
     root=Root("dataset", PlacesConfig),
     verbs={
         "build": Verb(
@@ -311,6 +330,7 @@ COMMAND = Command(
         "preview": Verb(
             "examples as a model reads them, trained tokens marked", preview_dataset, _preview_arguments, RUN
         ),
+        "export": Verb("the form of LLaMA-Factory, Axolotl or the Hub", export_dataset, _export_arguments),
         "list": Verb("all versions with rows, tokens, size and digest", list_datasets, _arguments()),
         "show": Verb("contents, funnel, sources, licences, samples", show_dataset, _arguments("name")),
         "diff": Verb("settings, sources, counts and rows that differ", diff_datasets, _arguments("old", "new")),
