@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+T = TypeVar("T")
 _SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -65,6 +66,25 @@ class LineMeter:
             f"{self._done / spent:.1f} {self._unit}/s, {left:.0f} s left",
             markup=False,
         )
+
+
+def counted(items: Iterable[T], what: str, unit: str) -> Iterator[T]:
+    """Pass items on, and tell now and then on standard error how many there were: for work whose end is not known.
+
+    Args:
+        items: of any number.
+        what: what is being done, for example ``documents: jsonl``.
+        unit: what is counted, for example ``records``.
+    """
+    start = told = time.monotonic()
+    for number, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - told >= _SECONDS_BETWEEN_LINES:
+            told = now
+            Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
+                f"{what}: {number:,} {unit}, {number / (now - start):,.0f}/s", markup=False
+            )
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from secft.errors import InputError, Problem
 from secft.executor import Executor, InProcess
 from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import json_line, plain, sha256_file, storage_errors, write_jsonl
+from secft.progress import counted
 from secft.reasons import counted_text
 from secft.records import Document
 
@@ -220,7 +221,8 @@ def _read_piece(piece: SourceShard) -> Rows:
     """Read a piece; runs in any process."""
     log = ReadLog(count_tokens=_counter(piece.tokenizer))
     found = ShardContents(piece.secrets)
-    documents = sorted_lines(found.lines(_documents(piece, log)), natural, Path(piece.scratch))
+    read = counted(_documents(piece, log), f"documents: {piece.key}", "documents")
+    documents = sorted_lines(found.lines(read), natural, Path(piece.scratch))
 
     def rows() -> Iterator[str]:
         yield from documents

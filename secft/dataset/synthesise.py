@@ -35,7 +35,7 @@ from secft.errors import InputError
 from secft.executor import Executor, InProcess, Workplace
 from secft.files import json_line, plain, read_jsonl, sha256_file, write_jsonl
 from secft.lookup import pick
-from secft.progress import meter
+from secft.progress import counted, meter
 from secft.reasons import counted_text
 from secft.records import Document, Example, Message
 
@@ -286,7 +286,7 @@ def synthesise(
 
 
 def _counted(rows: Iterable[Row], per_task: Counter[str]) -> Iterator[str]:
-    for row in rows:
+    for row in counted(rows, "examples", "examples"):
         if isinstance(row, Example):
             per_task[row.task] += 1
         yield row if isinstance(row, str) else json_line(row.record())

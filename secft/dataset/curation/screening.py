@@ -19,6 +19,7 @@ from secft.errors import InputError
 from secft.executor import Workplace
 from secft.executor.shards import Rows, Shard, ShardTask, run_shards
 from secft.files import plain, sha256_file
+from secft.progress import meter
 from secft.records import Example, example_from_record
 
 SCREENED = "screened"
@@ -100,9 +101,13 @@ def screened(screening: Screening, place: Workplace, funnel: Funnel) -> ExampleT
              "known": screening.known is not None}  # fmt: skip
     tasks = (ShardTask({**facts, "start": piece.start, "stop": piece.stop}, piece) for piece in pieces)
     shards: list[Shard] = []
-    for shard in run_shards(place.executor, screen_piece, tasks, place.directory / SCREENED):
-        funnel.add(shard.summary["funnel"])
-        shards.append(shard)
+    with meter("dataset", len(pieces), "shards") as show:
+        show.begin("judging examples")
+        for shard in run_shards(place.executor, screen_piece, tasks, place.directory / SCREENED):
+            funnel.add(shard.summary["funnel"])
+            shards.append(shard)
+            if len(pieces) > 1:
+                show.advance(1)
     return read_table(shards, sum(shard.rows for shard in shards), screening.examples_file)
 
 
