@@ -28,7 +28,7 @@ def loads_torch(done: subprocess.CompletedProcess[str]) -> bool:
         (("trainer.learnig_rate=1", "+model.foo=2", "dedup.threshold=7"), 2, "3 problems"),
         (("rnu",), 2, "Did you mean 'run'"),
         (("model=llama31", "trainer=qlora", "--cfg", "job"), 0, "meta-llama/Llama-3.1-8B-Instruct"),
-        (("source=[jsonl]", "--cfg", "job"), 0, "path: ???"),
+        (("source=[capec]", "--cfg", "job"), 0, "path: ???"),
         (("source=[cwe]", "source.cwe.path=/nonexistent.xml"), 2, "/nonexistent.xml"),
         (("source=[jsonl]", "source.jsonl.path=/nonexistent.jsonl", "trainer.epochs=0"), 2, "2 problems"),
     ],

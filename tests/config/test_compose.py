@@ -82,11 +82,11 @@ def test_a_mistake_is_explained(override: str, key: str, said: str) -> None:
 
 
 def test_a_required_value_is_asked_for() -> None:
-    composed = compose_job(["source=[jsonl]"])
+    composed = compose_job(["source=[capec]"])
     assert composed.config is None
-    assert [problem.key for problem in composed.problems] == ["source.jsonl.path"]
+    assert [problem.key for problem in composed.problems] == ["source.capec.path"]
     with pytest.raises(ConfigError, match="must be given"):
-        read_config(["source=[jsonl]"])
+        read_config(["source=[capec]"])
 
 
 def test_open_mappings_take_new_keys() -> None:

@@ -250,7 +250,6 @@ BAD_LINES = [
     "{broken",
     '"text"',
     "[]",
-    "{}",
     '{"user": 1, "assistant": "b"}',
     '{"user": " ", "assistant": "b"}',
     '{"messages": "no"}',
@@ -275,10 +274,18 @@ def test_a_bad_line_is_counted_or_refused(tmp_path: Path, line: str) -> None:
     assert sum(log.tally.dropped.values()) == 1
 
 
+def test_rows_that_hold_nothing_are_counted_and_are_not_bad(tmp_path: Path) -> None:
+    path = write(tmp_path / "chat.jsonl", '{"user": "a", "assistant": "b"}\n{}\n{"user": null, "assistant": null}\n')
+    found, log = read(JsonlSource(path=path))
+    assert len(found) == 1
+    assert {row["reason"] for row in log.refused} == {"record.empty"}
+    assert sum(log.tally.dropped.values()) == 2
+
+
 def test_empty_or_missing_jsonl(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is empty"):
         read(JsonlSource(path=write(tmp_path / "chat.jsonl", "\n\n")))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file or folder"):
         read(JsonlSource(path=str(tmp_path / "none.jsonl")))
     assert [problem.key for problem in collect.problems({"jsonl": JsonlSource(path=str(tmp_path / "none"))})] == [
         "source.jsonl.path"

@@ -11,7 +11,7 @@ from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.redaction import REDACTED
 from secft.dataset.sources.tool_logs.report import Report
 from secft.reasons import Reason
-from secft.security.identifiers import is_id
+from secft.security.identifiers import either, is_id
 from secft.security.severity import severity_of, severity_of_score, severity_of_word
 
 _OPEN_PORT = (
@@ -24,7 +24,7 @@ _BY_VERSION = (
     "fix flaws without a new version number."
 )
 _BY_VERSION_REMEDY = "Check whether the installed package has the fix, and update it otherwise."
-_VULNERS_LINE = re.compile(r"(CVE-\d{4}-\d{4,19})\s+(\d{1,2}(?:\.\d+)?)")
+_VULNERS_LINE = re.compile(rf"({either('cve')})\s+(\d{{1,2}}(?:\.\d+)?)")
 _GUESSED = re.compile(r"(?i)credential|passw|brute.?force|login|unauthenticated")
 _VULNERABLE = ("VULNERABLE", "LIKELY VULNERABLE", "VULNERABLE (Exploitable)", "VULNERABLE (DoS)")
 
