@@ -187,14 +187,14 @@ class CurationConfig:
     max_examples_per_task: dict[str, int] = setting(
         {
             "classify": 150,
-            "consequence": 300,
+            "consequence": 600,
             "detect": 100,
             "explain": 150,
             "mitigate": 120,
             "multiple_choice": 250,
             "refuse": 70,
             "assist": 640,
-            "tactic": 500,
+            "tactic": 1000,
             "weakness": 150,
             "technique": 150,
             "severity": 200,
