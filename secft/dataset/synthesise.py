@@ -26,8 +26,9 @@ from secft.config.schemas.synthesis import (
 )
 from secft.dataset.split import is_held_out
 from secft.dataset.store import DocumentStore
+from secft.dataset.teacher.attempts import TeacherLog
 from secft.dataset.teacher.prompts import prompt_files
-from secft.dataset.teacher.write import TeacherLog, plan_requests, write_pairs
+from secft.dataset.teacher.write import plan_requests, write_pairs
 from secft.dataset.writing import SYNTHESIS_VERSION as SYNTHESIS_VERSION
 from secft.dataset.writing import Tallies, pass_records, write_examples, write_pools, writing_setting
 from secft.dataset.writing_shards import write_in_shards

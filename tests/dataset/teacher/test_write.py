@@ -10,10 +10,11 @@ import pytest
 
 from secft.chat.protocol import Failure, Reply, Request
 from secft.config.schemas.synthesis import LLM_TASKS, WritingConfig
+from secft.dataset.teacher.attempts import TeacherLog
 from secft.dataset.teacher.claims import claims_of
 from secft.dataset.teacher.passages import ASPECTS, choose, passages
 from secft.dataset.teacher.prompts import OWN, has_prompt, load_prompt
-from secft.dataset.teacher.write import INJECTED, TeacherLog, plan_requests, unanswerable_tasks, write_pairs
+from secft.dataset.teacher.write import INJECTED, plan_requests, unanswerable_tasks, write_pairs
 from secft.errors import InputError
 from secft.reasons import Reason
 from secft.records import Document
