@@ -1,9 +1,10 @@
 """A GGUF file on this machine, by llama.cpp (the prebuilt wheel xllamacpp); the embedded SmolLM2 by default.
 
-llama.cpp runs in processes of its own, as many as requests may be under way, each with one slot and no prompt cache: a
-reply then depends on its request alone, not on what was asked before, runs beside or how many threads there are, and a
-crash inside llama.cpp costs an attempt, not the run. One thread in each of several processes is the fastest way, too:
-benchmarks/llm.py measures the alternatives.
+llama.cpp runs in processes of its own, as many as requests may be under way, each with one slot: a reply then depends
+on its request alone, not on what was asked before, runs beside or how many threads there are, and a crash inside
+llama.cpp costs an attempt, not the run. The turns before the last one (instructions, examples) are the same for many
+requests: a process reads them once and keeps what it computed, always in the same pieces, so that this changes no
+reply. One thread in each of several processes is the fastest way, too: benchmarks/llm.py measures the alternatives.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from secft.models.resolve import packaged_gguf
 
 MOST_CRASHES = 5
 """So many ends of llama.cpp in a session, and it is not started again."""
+KEPT_FROM = 400
+"""Characters that the turns before the last one have if what was computed of them is worth keeping."""
 
 
 class LlamaCppClient:
@@ -49,7 +52,8 @@ class LlamaCppClient:
         """Return what decides about the replies besides the request; the digest of the file stands for its path."""
         stat = self._path.stat()
         weights = _file_digest(self._path, stat.st_size, stat.st_mtime_ns)
-        return {"client": "llama_cpp", "weights": weights, "context": self._config.context, **self._parameters(None)}
+        places = {"weights": weights, "context": self._config.context, "kept_from": KEPT_FROM}
+        return {"client": "llama_cpp", **places, **self._parameters(None)}
 
     def ask(self, request: Request) -> Reply:
         """Ask once.
@@ -58,8 +62,12 @@ class LlamaCppClient:
             LlmError: see secft.chat.errors.
         """
         parameters = self._parameters(request.max_tokens)
-        body = {**request_body(request, parameters, "json_schema"), "cache_prompt": False}
+        beginning = request.messages[:-1]
+        keep = sum(len(message["content"]) for message in beginning) >= KEPT_FROM
+        body = {**request_body(request, parameters, "json_schema"), "cache_prompt": keep}
         with self._process() as process:
+            if keep:
+                process.read_beginning(beginning, self._config.timeout)
             status, raw = process.post(body, self._config.timeout)
         if status != 200:
             raise from_status(
@@ -125,7 +133,7 @@ class LlamaCppClient:
             "context": config.context,
             "gpu_layers": config.gpu_layers,
             "threads": max(1, (config.threads or cores()) // config.concurrency),
-            "cache_prompt": False,
+            "cache_prompt": True,
             "flash_attention": False,  # it sums in an order that depends on the number of threads; replies must not
         }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from secft.chat.errors import AccessError, NoConnectionError, TimedOutError
+from secft.records import Message
 from secft.threads import wait_gently
 
 MOST_BYTES = 16 << 20
@@ -30,6 +31,7 @@ class LlamaProcess:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._path = Path(str(settings["path"]))
+        self._beginning: tuple[Message, ...] | None = None
         self._key = secrets.token_hex(16)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         environment = {**os.environ, "PYTHONPATH": _python_path()}
@@ -76,6 +78,27 @@ class LlamaProcess:
             raise NoConnectionError("llama.cpp ended", self.last_words() or str(error)) from None
         finally:
             connection.close()
+
+    def read_beginning(self, turns: tuple[Message, ...], timeout: float) -> None:
+        """Let llama.cpp read the turns that the next request begins with, unless it has just done so.
+
+        llama.cpp keeps of a slot what the next prompt has in common with the last one. That would depend on what was
+        asked before; a short message behind the turns sets the end of what is kept, whatever came in between. Other
+        turns are read from their first token on.
+
+        Args:
+            turns: all turns before the last one.
+            timeout: seconds.
+
+        Raises:
+            TimedOutError, NoConnectionError: see post.
+        """
+        short: Message = {"role": "user", "content": "."}
+        messages = [dict(turn) for turn in (*turns, short)]
+        same, self._beginning = self._beginning == turns, None
+        status, _ = self.post({"messages": messages, "max_tokens": 0, "cache_prompt": same}, timeout)
+        # What it says against these turns it says against the request, too.
+        self._beginning = turns if status == 200 else None
 
     def last_words(self) -> str:
         """Return how it ended and the last lines of its log; empty while it runs."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,33 @@ from secft.dataset.curation.balance import OVER, mixture, over_added, over_share
 from secft.dataset.curation.facts import ANSWER_TOO_SHORT, TOO_LONG
 from secft.dataset.curation.funnel import Funnel
 from secft.dataset.curation.label_noise import CONTRADICTION, conflicts
+from secft.dataset.curation.looking import Looking
 from secft.dataset.curation.screening import Screening, screened
 from secft.dataset.curation.sieve import Sieve, by_reason
 from secft.dataset.curation.table import ExampleTable
 from secft.dataset.decontaminate import (
-    COUNTED,
+    COMMON,
     SAME_QUESTION,
+    SPARED,
     Embed,
     GuardSets,
-    Watch,
+    HeldOutAnswers,
     add_similar,
-    answer_runs,
-    common_pieces,
+    fewer_held_out,
     guarded,
-    watch,
 )
 from secft.dataset.dedup.compared import Text, compared
 from secft.dataset.dedup.found import cluster_sizes, shown_pairs
-from secft.dataset.dedup.words import Rows, distinct
+from secft.dataset.dedup.words import Rows
 from secft.dataset.freeze import DatasetDescription, freeze
 from secft.dataset.lengths import length_table
-from secft.dataset.split import SPLITS, TEST, assign, joined_ranks, only_first_phrasings, over_cap
+from secft.dataset.split import SPLITS, TEST, Ranks, assign, joined_ranks, only_first_phrasings, over_cap
 from secft.errors import InputError
 from secft.executor import Workplace
-from secft.files import storage_errors
 from secft.reasons import Reason, reason_text
 from secft.records import Example
 
-CURATION_VERSION = 6
+CURATION_VERSION = 7
 """Raised when the same examples would give another dataset."""
 
 Splits = dict[str, Rows]
@@ -97,6 +95,7 @@ class _Comparing:
         pairs: pairs that were taken for duplicates; filled here.
         clusters: row that is kept -> first row of its cluster of near-duplicates, where that is another one; filled
             here.
+        ranks: shape (n,), rank of what each row was divided by; filled here.
     """
 
     table: ExampleTable
@@ -106,6 +105,7 @@ class _Comparing:
     place: Workplace
     pairs: list[dict[str, Any]]
     clusters: dict[int, int] = field(default_factory=dict)
+    ranks: Ranks = field(default_factory=lambda: np.zeros(0))
 
     @property
     def settings(self) -> CurationConfig:
@@ -169,6 +169,8 @@ class _Comparing:
         together = np.arange(len(self.table))
         together[list(self.clusters)] = list(self.clusters.values())
         ranks = joined_ranks(self.column("entity_rank", rows), together[rows])
+        self.ranks = np.full(len(self.table), 1.0)
+        self.ranks[rows] = ranks
         of[rows] = assign(ranks, self.settings.split)
         held_out = np.flatnonzero(of == TEST)
         repeated = only_first_phrasings(held_out, self.column("subject", held_out), self.column("choices", held_out))
@@ -180,39 +182,42 @@ class _Comparing:
         return {name: np.flatnonzero(self.sieve.alive & (of == number)) for number, name in enumerate(SPLITS)}
 
     def keep_clear(self, splits: Splits, sets: GuardSets, embed: Embed | None) -> Splits:
-        """Drop training and validation examples that give away what is measured."""
+        """Drop training and validation examples that give away what is measured.
+
+        Where that would cost too many of them, the entities of the highest ranks are no longer held out.
+        """
         learned, test = np.union1d(splits["train"], splits["validation"]), splits["test"]
-        words = self.settings.decontamination_words
-        runs = self._write_runs(test, words, np.union1d(learned, test))
+        split, words = self.settings.split, self.settings.decontamination_words
+        _, places, sizes = np.unique(self.ranks[test], return_inverse=True, return_counts=True)
+        looking = Looking(self.table, self.place, self.settings, HeldOutAnswers(test, places), np.union1d(learned, test))
         hits: dict[str, dict[int, str]] = {name: {} for name in sets}
-        sharing: list[Rows] = []
-        look = partial(watch, Watch(words, runs, sets, self.settings.guard))
-        parts = self.table.parts(learned, self.place.shard_size)
-        for seen in self.place.executor.map(look, parts):
-            sharing.append(seen.sharing)
-            for name, found in seen.forbidden.items():
-                hits[name].update(found)
+        flagged: dict[str, int] = {}
+        before = 0
+        for number, limit in enumerate(looking.limits):
+            first = looking.first_repeated(limit, hits, sets if number == 0 else {})
+            stay = fewer_held_out(first[learned], sizes, split.most_dropped, split.least)
+            repeating = int((first[learned] < stay).sum())
+            if number and repeating < before:
+                flagged[str(Reason(COMMON, f"{limit:g}"))] = before - repeating
+            before = repeating
+            if repeating <= split.most_dropped * learned.size:
+                break
+        spared, test = test[places >= stay], test[places < stay]
+        if spared.size:
+            flagged[str(SPARED)] = spared.size
+        learned = np.union1d(learned, spared)
         same = learned[np.isin(self.column("asked", learned), self.column("asked", test))]
-        together = np.concatenate([*sharing, np.zeros(0, np.int64)])
         shared = Reason("decontamination.words", str(words))
-        self.sieve.drop("decontamination", [(together, shared), (same, SAME_QUESTION)])
+        self.sieve.drop("decontamination", [(learned[first[learned] < stay], shared), (same, SAME_QUESTION)], flagged)
         if sets:
             self._guard(learned[self.sieve.alive[learned]], sets, hits, embed)
-        return {name: rows[self.sieve.alive[rows]] for name, rows in splits.items()}
-
-    def _write_runs(self, test: Rows, words: int, everything: Rows) -> Path:
-        counted = everything[np.argsort(self.column("rank", everything), kind="stable")[:COUNTED]]
-        answers = [example.reply for example in self.table.examples(np.sort(counted))]
-        common = common_pieces(answers if words else (), self.settings.common_share)
-        path = self.place.directory / "test_runs.npy"
-        parts = self.table.parts(test, self.place.shard_size) if words else iter(())
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, distinct(self.place.executor.map(partial(answer_runs, words=words, common=common), parts)))
-        return path
+        after = {**splits, "train": np.union1d(splits["train"], spared), "test": test}
+        return {name: rows[self.sieve.alive[rows]] for name, rows in after.items()}
 
     def _guard(self, learned: Rows, sets: GuardSets, hits: dict[str, dict[int, str]], embed: Embed | None) -> None:
-        hits = {name: {row: rule for row, rule in of.items() if self.sieve.alive[row]} for name, of in hits.items()}
+        left = np.zeros(len(self.table), bool)
+        left[learned] = True
+        hits = {name: {row: rule for row, rule in of.items() if left[row]} for name, of in hits.items()}
         if embed is not None and self.settings.guard.similarity is not None:
             pairs = zip(learned.tolist(), self.table.examples(learned), strict=True)
             add_similar(pairs, sets, self.settings.guard.similarity, embed, hits)

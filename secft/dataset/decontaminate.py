@@ -11,8 +11,9 @@ Source of the run of words: Brown et al., Language Models are Few-Shot Learners,
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice, pairwise
@@ -20,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from secft.config.schemas.curation import GuardConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.facts import asked_text
 from secft.dataset.curation.table import Places
-from secft.dataset.dedup.common import Common, count_common
+from secft.dataset.dedup.common import FEWEST, Common, more_than
 from secft.dataset.dedup.words import Hashes, Rows, shingle_hashes, word_hashes
 from secft.files import canonical_json
 from secft.reasons import Reason
@@ -37,6 +37,10 @@ EMBEDDED = 4096
 """Examples whose questions are embedded at once."""
 
 SAME_QUESTION = Reason("decontamination.question")
+SPARED = Reason("decontamination.spared")
+"""No longer held out, because too much of what is learned repeats it."""
+COMMON = "decontamination.common"
+"""Code of examples that stay because what they repeat stands in many answers."""
 
 Embed = Callable[[Sequence[str]], Any]
 GuardSets = Mapping[str, Sequence[str]]
@@ -44,20 +48,78 @@ GuardSets = Mapping[str, Sequence[str]]
 
 PIECE = 5
 """Words of the pieces of a run that are looked up among what is common."""
-COUNTED = 20_000
+PIECES_OF_AN_ANSWER = 60
+"""About so many pieces has an answer; decides how finely they are counted."""
+MANY = 1000
+"""Answers beyond which a piece is common, whatever their share."""
+FEWER = (10, 3)
+"""Answers beyond which a piece is common where the usual number would leave little to learn from."""
+FEWEST_COUNTED = 5
+"""So few among the counted answers may be chance."""
+COUNTED = 200_000
 """Answers among which common pieces are counted."""
+COUNTED_AT_ONCE = 20_000
+NEVER = np.iinfo(np.int32).max
+"""Place of a run that no held-out answer has."""
 
 
-def common_pieces(answers: Sequence[str], share: float) -> Common:
-    """Find the pieces of ``PIECE`` words that stand in more than a share of some answers, and in more than ten."""
-    hashes, numbers = _runs(answers, PIECE)
-    owners = np.repeat(np.arange(len(answers)), numbers)
-    distinct_ones = np.unique(np.stack([owners.astype(np.uint64), hashes]), axis=1)[1]
-    return count_common([distinct_ones], distinct_ones.size, len(answers), share)
+def common_limits(share: float, answers: int) -> list[float]:
+    """Return in how many answers a piece must stand to be common: the usual number, then lower ones.
+
+    What stands in more than ``MANY`` answers is common whatever their share: a standard sentence does not become a copy
+    because a million other records do not have it. The lower ones are for data that consists of standard texts, where
+    guarding the test split by the usual number would leave little to learn from.
+
+    Args:
+        share: from 0 to 1; at 1 nothing is common.
+        answers: how many there are.
+
+    Source: Brown et al. 2020, appendix C, take runs of more than ten documents for common phrases.
+    """
+    if share >= 1:
+        return [math.inf]
+    usual = min(max(share * answers, FEWEST), MANY)
+    return [usual, *(fewer for fewer in FEWER if fewer < usual)]
 
 
-def answer_runs(places: Places, words: int, common: Common) -> Hashes:
-    """Return the hashes of all runs of exactly ``words`` words in answers, each once; runs in any process.
+def common_pieces(answers: Iterable[str], counted: int, most: float) -> Common:
+    """Find the pieces of ``PIECE`` words that stand in more than so many answers, each counted once in an answer.
+
+    Args:
+        answers: some of all answers, chosen by chance.
+        counted: how many.
+        most: as many of them may have a piece that is not common; infinite finds none.
+    """
+    stream, pieces = iter(answers), PIECES_OF_AN_ANSWER * counted
+
+    def parts() -> Iterator[Hashes]:
+        while batch := list(islice(stream, COUNTED_AT_ONCE)):
+            hashes, numbers = _runs(batch, PIECE)
+            owners = np.repeat(np.arange(len(batch)), numbers)
+            order = np.lexsort((hashes, owners))
+            hashes, owners = hashes[order], owners[order]
+            first = np.ones(hashes.size, bool)
+            first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+            yield hashes[first]
+
+    return more_than(parts() if math.isfinite(most) else (), pieces, most)
+
+
+@dataclass(frozen=True)
+class HeldOutAnswers:
+    """Answers that are held out, in the order in which they are given up.
+
+    Attributes:
+        rows: shape (n,), their rows, ascending.
+        places: shape (n,), place of the entity of each; entities of high places are given up first.
+    """
+
+    rows: Rows
+    places: Rows
+
+
+def answer_runs(places: Places, words: int, common: Common, held_out: HeldOutAnswers) -> tuple[Hashes, Rows]:
+    """Return the runs of exactly ``words`` words in held-out answers; runs in any process.
 
     A run most of whose pieces are common is left out: answers that end in the same standard sentence are no copies.
 
@@ -65,7 +127,12 @@ def answer_runs(places: Places, words: int, common: Common) -> Hashes:
         places: where the examples are.
         words: length of a run.
         common: see common_pieces.
+        held_out: all held-out rows.
+
+    Returns:
+        Hashes of the runs, sorted, each once, and the lowest place of an answer that has it.
     """
+    of = held_out.places[np.searchsorted(held_out.rows, places.rows)]
     answers = [example.reply for example in places.examples()]
     hashes, numbers = _runs(answers, words)
     pieces = words - PIECE + 1
@@ -77,8 +144,34 @@ def answer_runs(places: Places, words: int, common: Common) -> Hashes:
         starts = np.repeat(np.cumsum(counts) - counts, numbers[long_enough])
         offsets = np.concatenate([np.arange(number) for number in numbers[long_enough].tolist()])
         first = starts + offsets
-        hashes = hashes[before[first + pieces] - before[first] <= pieces // 2]
-    return np.unique(hashes)
+        own = before[first + pieces] - before[first] <= pieces // 2
+        return lowest_places(hashes[own], np.repeat(of, numbers)[own])
+    return lowest_places(hashes, np.repeat(of, numbers))
+
+
+def lowest_places(hashes: Hashes, places: Rows) -> tuple[Hashes, Rows]:
+    """Return distinct hashes, sorted, with the lowest place of each; both of shape (n,)."""
+    order = np.lexsort((places, hashes))
+    found, first = np.unique(hashes[order], return_index=True)
+    return found, places[order][first]
+
+
+def fewer_held_out(first: Rows, sizes: Rows, most: float, least: int) -> int:
+    """Return how many held-out entities stay, so that guarding them does not cost too much of what is learned.
+
+    Args:
+        first: shape (n,), for each learned example the lowest place of a held-out answer that it repeats, or NEVER.
+        sizes: shape (m,), held-out examples of each entity, by place.
+        most: share of the learned examples that may be dropped for them.
+        least: held-out examples that stay in any case.
+    """
+    repeated = np.sort(first[first < sizes.size])
+    budget = int(most * first.size + 1e-9)
+    if repeated.size <= budget:
+        return int(sizes.size)
+    enough = int(np.searchsorted(np.cumsum(sizes), least)) + 1
+    # So many entities that the first example over the budget repeats none of them.
+    return min(max(int(repeated[budget]), enough), int(sizes.size))
 
 
 def _runs(answers: Sequence[str], words: int) -> tuple[Hashes, Rows]:
@@ -98,21 +191,30 @@ class Watch:
     Attributes:
         words: length of a shared run, in words, between a learned answer and a test answer; 0 is off.
         runs: file with the sorted hashes of the runs in test answers.
+        places: file with the lowest place of a test answer that has the run, for each of them.
         sets: name of an evaluation set -> texts of its items.
         guard: which rules guard the sets, and their limits.
     """
 
     words: int
     runs: Path
+    places: Path
     sets: GuardSets
     guard: GuardConfig
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a worker found: rows that share a run with a test answer, and rows that a set forbids by name and rule."""
+    """What a worker found.
 
-    sharing: Rows
+    Attributes:
+        rows: shape (n,), the rows it looked at.
+        first: shape (n,), lowest place of a test answer with which each shares a run, or NEVER.
+        forbidden: name of a set -> row that it forbids -> rule.
+    """
+
+    rows: Rows
+    first: Rows
     forbidden: dict[str, dict[int, str]]
 
 
@@ -126,21 +228,23 @@ def watch(settings: Watch, places: Places) -> Seen:
     examples = list(places.examples())
     rows = places.rows.tolist()
     hits = hits_of(dict(zip(rows, examples, strict=True)), settings.sets, settings.guard)
-    return Seen(places.rows[_shares(examples, settings)], hits)
+    return Seen(places.rows, _first_shared(examples, settings), hits)
 
 
-def _shares(examples: Sequence[Example], settings: Watch) -> NDArray[np.bool_]:
-    """Mark the examples whose answer shares a run with a test answer."""
+def _first_shared(examples: Sequence[Example], settings: Watch) -> Rows:
+    """Return for each example the lowest place of a test answer with which its answer shares a run, or NEVER."""
+    first: Rows = np.full(len(examples), NEVER, np.int64)
     if not settings.words or not examples:
-        return np.zeros(len(examples), bool)
+        return first
     known = np.load(settings.runs, mmap_mode="r", allow_pickle=False)
+    of = np.load(settings.places, mmap_mode="r", allow_pickle=False)
     hashes, numbers = _runs([example.reply for example in examples], settings.words)
     places = np.searchsorted(known, hashes)
-    shared = np.zeros(hashes.size, bool)
-    inside = places < known.size
-    shared[inside] = known[places[inside]] == hashes[inside]
+    inside = np.flatnonzero(places < known.size)
+    shared = inside[known[places[inside]] == hashes[inside]]
     owners = np.repeat(np.arange(len(examples)), numbers)
-    return np.bincount(owners[shared], minlength=len(examples)) > 0
+    np.minimum.at(first, owners[shared], of[places[shared]])
+    return first
 
 
 @dataclass

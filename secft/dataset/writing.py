@@ -13,7 +13,7 @@ from secft.dataset.templates.writing import Setting, Skip, dice
 from secft.reasons import Reason
 from secft.records import Document, Example, Message, Provenance, Tally
 
-SYNTHESIS_VERSION = 6
+SYNTHESIS_VERSION = 7
 """Raised when the same documents would give other examples."""
 
 INJECTED = Reason("template.injected")

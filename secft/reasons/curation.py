@@ -86,6 +86,14 @@ CURATION: Words = {
         "shares {0} words in a row with a test answer",
         "comparte {0} palabras seguidas con una respuesta de prueba",
     ),
+    "decontamination.common": (
+        "kept although it repeats a test answer: more than {0} answers have these words",
+        "se conserva aunque repite una respuesta de prueba: más de {0} respuestas tienen esas palabras",
+    ),
+    "decontamination.spared": (
+        "no longer held out: too many examples repeat it",
+        "ya no se reserva: demasiados ejemplos lo repiten",
+    ),
     "decontamination.question": ("same question as a test example", "misma pregunta que un ejemplo de prueba"),
     "evaluation_sets": ("evaluation sets", "conjuntos de evaluación"),
     "evaluation_sets.question": ("same question: {0}", "misma pregunta: {0}"),

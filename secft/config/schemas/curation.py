@@ -22,6 +22,14 @@ class SplitConfig:
     most: int = setting(
         5000, about="Most examples of the test split, and of the validation split; what is beyond is trained on.", low=1
     )
+    most_dropped: float = setting(
+        0.2,
+        about="Largest share of what is learned from that may be left out because it repeats answers of the test "
+        "split; fewer entities are held out instead.",
+        low=0,
+        high=1,
+    )
+    least: int = setting(500, about="Examples that stay in the test split all the same.", low=1)
 
 
 @dataclass
@@ -180,7 +188,7 @@ class CurationConfig:
     common_share: float = setting(
         0.05,
         about="Runs of words in more than this share of the answers (signatures, disclaimers, standard advice) give "
-        "nothing away; 1 is off.",
+        "nothing away, nor do those in more than 1,000; 1 is off.",
         low=0,
         high=1,
     )

@@ -23,7 +23,7 @@ SETTINGS: Mapping[str, str] = {
     "exact_duplicates": "dedup=none",
     "near_duplicates": "dedup.threshold, dedup.common_share, dedup=exact",
     "semantic_duplicates": "dedup.cosine",
-    "decontamination": "curation.decontamination_words, curation.common_share",
+    "decontamination": "curation.decontamination_words, curation.common_share, curation.split.most_dropped",
     "evaluation_sets": "curation.guard",
     "balance": "curation.max_examples_per_task, curation.balance",
 }

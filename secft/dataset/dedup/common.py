@@ -56,12 +56,22 @@ def count_common(parts: Iterable[Hashes], runs: int, records: int, share: float)
         records: how many records there are.
         share: from 0 to 1; 1 finds none.
     """
+    return more_than(parts if share < 1 else (), runs, max(FEWEST, share * records))
+
+
+def more_than(parts: Iterable[Hashes], runs: int, most: float) -> Common:
+    """Find the runs that stand in more than so many records.
+
+    Args:
+        parts: hashes of runs; those of one record are distinct.
+        runs: about how many there are in all.
+        most: records.
+    """
     bits = min(max(int(runs * _BUCKETS_PER_HASH).bit_length(), _FEWEST_BITS), _MOST_BITS)
     counts = np.zeros(1 << bits, np.int32)
-    if share < 1:
-        for part in parts:
-            counts += np.bincount(_buckets(part, bits), minlength=counts.size).astype(np.int32)
-    return Common(counts > max(FEWEST, share * records))
+    for part in parts:
+        counts += np.bincount(_buckets(part, bits), minlength=counts.size).astype(np.int32)
+    return Common(counts > most)
 
 
 def own_shingles(values: Hashes, sizes: Rows, common: Common) -> tuple[Hashes, Rows]:

@@ -21,6 +21,8 @@ from secft.reasons import Reason
 QUESTION_COVERAGE = 0.75
 SUBJECT_COVERAGE = 0.5
 NEW_WORDS, NEW_SHARE = 4, 0.25
+QUOTED_WORDS = 10
+"""Content words of a passage that is asked about to be quoted; a question takes some six of them."""
 COPIED_RUN = 7
 _LENGTHS = {"question": (15, 700), "answer": (25, 4000)}
 _OPENERS = re.compile(
@@ -62,7 +64,7 @@ _FRAME = frozenset(
 )
 """Words that belong to asking, not to what is asked about."""
 _PREVENTS = re.compile(
-    r"\b(?:prevent|avoid|mitigat|protect|fix|stop|defend|secured?|harden|remediat|overcome)", re.IGNORECASE
+    r"\b(?:prevent|avoid|mitigat|protect|fix|stop|defend(?!ers?\b)|secured?|harden|remediat|overcome)", re.IGNORECASE
 )
 _DETECTS = re.compile(r"\b(?:detect|monitor|discover|notic|spot)", re.IGNORECASE)
 _BROKEN = re.compile(r"^how (?:do|does|did)\b.*\bbe \w+ed\b", re.IGNORECASE)
@@ -126,8 +128,12 @@ def _form(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
         return Reason("teacher.not_asking")
     if _BROKEN.match(last) or _repeats(pair.question):
         return Reason("teacher.broken")
-    ends = _without_placeholders(pair.answer, passage).rstrip()[-1:] in ".!?)`\"'”"
-    return None if ends else Reason("teacher.breaks_off")
+    return None if ends_well(_without_placeholders(pair.answer, passage)) else Reason("teacher.breaks_off")
+
+
+def ends_well(text: str) -> bool:
+    """Tell whether a text ends as a sentence does."""
+    return text.rstrip()[-1:] in ".!?)`\"'”"
 
 
 def _without_placeholders(text: str, passage: Passage) -> str:
@@ -239,6 +245,11 @@ def _tells_something(pair: Pair, passage: Passage, rules: Rules) -> Reason | Non
         return Reason("answerability.given_away")
     subject = set(content_words(passage.subject))
     return None if asked & (answered | subject) else Reason("answerability.no_word")
+
+
+def can_be_quoted(passage: Passage) -> bool:
+    """Tell whether a passage does as an answer: whole, and long enough to tell more than a question says."""
+    return len(set(content_words(passage.text))) >= QUOTED_WORDS and ends_well(passage.text)
 
 
 CHECKS: Mapping[str, Check] = {

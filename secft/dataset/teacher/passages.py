@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Any
@@ -32,6 +33,8 @@ _HEADINGS = {
     "mitigation": re.compile(r"prevent|mitigat|remediat|fix|protect|defen[cs]e|harden|recommend|countermeasure", re.I),
     "detection": re.compile(r"detect|monitor|logging|audit|alert|hunt", re.I),
 }
+_LONG_SENTENCE = 13
+"""Words from which a sentence that stands in a held-out answer as well would be left out of training."""
 _SLACK = 64
 """Passages of a queue over twice the limit before the last ones are let go."""
 _PASSED_ON = ("record", "trajectory")
@@ -146,8 +149,30 @@ def _groups(text: str, characters: int) -> Iterator[list[str]]:
         yield group
 
 
+def sentence_keys(documents: Iterable[Document], characters: int) -> frozenset[int]:
+    """Return keys of the long sentences of documents, for ``shares_sentence``."""
+    return frozenset(key for document in documents for one in passages(document, characters) for key in _long(one))
+
+
+def shares_sentence(passage: Passage, keys: Container[int]) -> bool:
+    """Tell whether a passage has a long sentence of other documents."""
+    return any(key in keys for key in _long(passage))
+
+
+def _long(passage: Passage) -> Iterator[int]:
+    for sentence in passage.sentences:
+        words = sentence.casefold().split()
+        if len(words) >= _LONG_SENTENCE:
+            yield int.from_bytes(blake2b(" ".join(words).encode(), digest_size=8).digest(), "big")
+
+
 def choose(
-    documents: Iterable[Document], tasks: Sequence[str], limit: int | None, characters: int, seed: int
+    documents: Iterable[Document],
+    tasks: Sequence[str],
+    limit: int | None,
+    characters: int,
+    seed: int,
+    usable: Callable[[Passage], bool] = lambda passage: True,
 ) -> list[tuple[str, Passage]]:
     """Choose which passages are asked about for which task.
 
@@ -160,7 +185,7 @@ def choose(
     queues: dict[tuple[str, str], _Queue] = defaultdict(lambda: _Queue(limit))
     seen = SeenIds()
     for document in documents:
-        for passage in passages(document, characters):
+        for passage in filter(usable, passages(document, characters)):
             for task in tasks:
                 if passage.aspect in ASPECTS[task] and seen.add(f"{task}\n{passage.text}"):
                     name = f"{task}:{passage.key}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any
 
 from secft.chat.errors import ReplyFormatError
@@ -12,10 +13,10 @@ from secft.config.schemas.synthesis import WritingConfig
 from secft.dataset.clean import comparable
 from secft.dataset.curation.injection import injection_rules
 from secft.dataset.teacher.attempts import Asker, PairAttempt, TeacherLog
-from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, reject
+from secft.dataset.teacher.checks import COPIED_RUN, Pair, Rules, can_be_quoted, reject
 from secft.dataset.teacher.claims import ClaimJudge
 from secft.dataset.teacher.identifiers import catalogue
-from secft.dataset.teacher.passages import Passage, choose
+from secft.dataset.teacher.passages import Passage, choose, sentence_keys, shares_sentence
 from secft.dataset.teacher.prompts import Prompt, has_prompt, load_prompt
 from secft.dataset.teacher.replies import Written, written
 from secft.dataset.teacher.words import word_runs
@@ -44,7 +45,8 @@ def plan_requests(
     """Return what would be asked, in order, without asking; a passage that speaks to models is left out and counted.
 
     Nothing is asked about documents without a passage for any task, nor about those that are held out: what a model
-    writes is not used to measure.
+    writes is not used to measure. Passages that hold sentences of those are left out, too: decontamination would drop
+    what comes of them. Where answers are quoted, a passage must do as an answer.
 
     Args:
         documents: by id.
@@ -57,10 +59,17 @@ def plan_requests(
         InputError: a prompt file is missing or broken.
     """
     prompts = {task: load_prompt(task, settings.answers, settings.prompts) for task in settings.tasks}
-    chosen = choose(
-        filter(taught, documents.values()), settings.tasks, settings.passages, settings.passage_characters, seed
-    )
+    characters = settings.passage_characters
+    held_out = sentence_keys(filterfalse(taught, documents.values()), characters)
+    quoted = settings.answers == "quoted"
+
+    def usable(passage: Passage) -> bool:
+        return not shares_sentence(passage, held_out) and (not quoted or can_be_quoted(passage))
+
+    chosen = choose(filter(taught, documents.values()), settings.tasks, settings.passages, characters, seed, usable)
     kept = [(task, passage, prompts[task]) for task, passage in chosen if not injection_rules(passage.text)]
+    # Requests with the same examples follow each other: a model on this machine reads those only once.
+    kept.sort(key=lambda asked: (asked[0], asked[1].aspect, asked[1].document.kind))
     if log is not None and len(kept) < len(chosen):
         log.rejected[INJECTED] += len(chosen) - len(kept)
     return kept
