@@ -189,7 +189,8 @@ class _Comparing:
         learned, test = np.union1d(splits["train"], splits["validation"]), splits["test"]
         split, words = self.settings.split, self.settings.decontamination_words
         _, places, sizes = np.unique(self.ranks[test], return_inverse=True, return_counts=True)
-        looking = Looking(self.table, self.place, self.settings, HeldOutAnswers(test, places), np.union1d(learned, test))
+        held_out, everything = HeldOutAnswers(test, places), np.union1d(learned, test)
+        looking = Looking(self.table, self.place, self.settings, held_out, everything)
         hits: dict[str, dict[int, str]] = {name: {} for name in sets}
         flagged: dict[str, int] = {}
         before = 0

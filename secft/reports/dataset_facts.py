@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from secft.files import read_jsonl
 
 SPLITS = ("train", "validation", "test")
-SAMPLES_PER_TASK, ACCEPTED, REJECTED, REFUSED, PAIRS = 2, 5, 10, 5, 8
+SAMPLES, ACCEPTED, REJECTED, REFUSED, PAIRS = 50, 5, 10, 5, 8
 """How many are shown."""
 
 Row = Mapping[str, Any]
@@ -71,7 +72,7 @@ def read_dataset_facts(
     return DatasetFacts(
         manifest=manifest,
         matrix=matrix,
-        samples=drawn_of_each(read_jsonl(dataset / "train.jsonl"), "task", SAMPLES_PER_TASK, seed),
+        samples=in_turns(drawn_of_each(read_jsonl(dataset / "train.jsonl"), "task", SAMPLES, seed), SAMPLES),
         duplicates=first_of_each(_rows(dataset / "duplicates.jsonl"), "step", PAIRS),
         refused=drawn_of_each(_rows(documents / "refused.jsonl"), "source", REFUSED, seed),
         written=summary.get("documents") or {},
@@ -113,6 +114,15 @@ def drawn_of_each(rows: Iterable[Row], key: str, count: int, seed: int) -> dict[
         name: [row for _, row in sorted(group, key=lambda pair: pair[0])[:count]]
         for name, group in sorted(kept.items())
     }
+
+
+def in_turns(groups: Mapping[str, Sequence[Row]], count: int) -> dict[str, list[Row]]:
+    """Return so many rows of all groups: one of each in turn, so that a small group is shown, too."""
+    turns = zip_longest(*([(name, row) for row in rows] for name, rows in groups.items()))
+    taken: dict[str, list[Row]] = {name: [] for name in groups}
+    for name, row in islice((pair for turn in turns for pair in turn if pair is not None), count):
+        taken[name].append(row)
+    return {name: rows for name, rows in taken.items() if rows}
 
 
 def first_of_each(rows: Iterable[Row], key: str, count: int) -> list[Row]:

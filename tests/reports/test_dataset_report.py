@@ -20,7 +20,7 @@ from secft.dataset.tokens import AboutTokens
 from secft.executor import InProcess, Workplace
 from secft.files import tree_digests, write_jsonl
 from secft.records import Example, Provenance
-from secft.reports.dataset_facts import DatasetFacts, drawn, drawn_of_each, read_dataset_facts
+from secft.reports.dataset_facts import DatasetFacts, drawn, drawn_of_each, in_turns, read_dataset_facts
 from secft.reports.dataset_report import dataset_report
 from secft.reports.histogram import histogram
 
@@ -208,6 +208,13 @@ def test_refusals_are_told_in_words(facts: DatasetFacts) -> None:
     assert "no statement that fits: 1" in page
     assert "no check that fits: 1" in page
     assert "record.status" not in page
+
+
+def test_samples_take_turns_so_that_small_tasks_are_shown() -> None:
+    groups = {"large": [{"id": str(number)} for number in range(60)], "small": [{"id": "a"}, {"id": "b"}], "none": []}
+    shown = in_turns(groups, 50)
+    assert {name: len(rows) for name, rows in shown.items()} == {"large": 48, "small": 2}
+    assert shown["large"] == groups["large"][:48]
 
 
 def test_samples_depend_on_the_seed_not_on_the_order() -> None:
