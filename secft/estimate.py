@@ -9,6 +9,7 @@ from secft.config.schemas.training import AdaptedTrainer
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
 from secft.train.objectives import adapter_of, objective_of
+from secft.train.passes import cut_short
 from secft.train.setup import TrainingSetup
 
 CPU_BF16_FLOPS = 2.7e11
@@ -99,7 +100,7 @@ def estimate(
     per_token = (6 if trained == base else 4) * base + 2 * trained
     if trainer.gradient_checkpointing:
         per_token += 2 * base  # the forward pass is done again
-    seen = tokens if tokens is None or epochs_counted else tokens * trainer.epochs
+    seen = tokens if tokens is None or epochs_counted else tokens * cut_short(trainer, tokens).epochs
     if seen is not None and trainer.max_steps and not epochs_counted:
         seen = min(seen, setup.global_batch * trainer.max_length * trainer.max_steps)
     seconds = None if seen is None else seen * per_token / _speed(machine, bf16)

@@ -223,6 +223,7 @@ _NOT_READ = {
     "gates": "its only gate is that the loss lies below that of trigrams",
     "evidence": "it writes a model card only",
     "trainer.epochs": "it counts steps (trainer.max_steps)",
+    "trainer.pass_tokens": "it counts steps (trainer.max_steps)",
     "trainer.max_length": "it reads blocks (trainer.shape.block)",
     "trainer.packing": "blocks are always full",
     "trainer.gradient_checkpointing": _NO_ADAPTATION,

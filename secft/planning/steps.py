@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from secft.errors import Problem
 from secft.train.checks.rows import SeenRows
 from secft.train.packing import pack_rows
+from secft.train.passes import cut_short
 from secft.train.setup import TrainingSetup
 
 
@@ -41,7 +42,7 @@ def steps_of(setup: TrainingSetup, seed: int, seen: SeenRows) -> Steps:
     examples, rows = round(len(lengths) * scale), math.ceil(packed * scale)
     batch = setup.global_batch
     epoch = max(math.ceil(rows / batch), 1)
-    steps = trainer.max_steps or math.ceil(trainer.epochs * epoch)
+    steps = trainer.max_steps or math.ceil(cut_short(trainer, round(sum(lengths) * scale)).epochs * epoch)
     passes = steps / epoch
     return Steps(
         examples, rows, batch, steps, round(sum(lengths) * scale * passes), round(seen.trained * scale * passes)

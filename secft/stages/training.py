@@ -13,7 +13,7 @@ from secft.config.schemas.distributed import DistributedConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
 from secft.documents.train_result import TrainingRecord
-from secft.files import plain
+from secft.files import plain, read_json
 from secft.log import warn
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
@@ -24,7 +24,9 @@ from secft.train.job import TrainJob
 from secft.train.launch import run_training
 from secft.train.metrics import mean_rewards, read_metrics
 from secft.train.objectives import objective_of
+from secft.train.passes import cut_short, told_short
 from secft.train.views import NothingToLearnError, write_view
+from secft.versions import MANIFEST
 
 VIEWS = "views"
 VOLATILE = (
@@ -82,6 +84,9 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
         InputError: the dataset has nothing that the objective could learn from.
     """
     job = training_job(settings, inputs["dataset"].path / DATASET, out / VIEWS)
+    told = told_short(settings.trainer, tokens_of(inputs["dataset"].path / DATASET))
+    if told:
+        warn(told)
     with following(settings.tracker, out) as follow:
         result = run_training(job, chosen_backend(settings), out, follow)
     # Checkpoints have served once the adapter is written; kept, they would be most of the cache.
@@ -128,7 +133,8 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
     Raises:
         InputError: the dataset has nothing that the objective could learn from.
     """
-    trainer, files = settings.trainer, training_files(settings, dataset, views)
+    trainer = cut_short(settings.trainer, tokens_of(dataset))
+    files = training_files(settings, dataset, views)
     validates = files["validation_file"] is not None
     base = find_base_model(settings.model)
     return TrainJob(
@@ -141,6 +147,13 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
         load_best=validates and trainer.early_stopping_patience > 0,
         distributed=settings_of(settings.distributed),
     )
+
+
+def tokens_of(dataset: Path) -> int:
+    """Return the tokens of the training split, in the chat template of the model; 0 where nobody counted them."""
+    place = dataset / MANIFEST
+    splits = read_json(place).get("splits", {}) if place.is_file() else {}
+    return int(splits.get("train", {}).get("tokens", 0))
 
 
 def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -> dict[str, str | None]:

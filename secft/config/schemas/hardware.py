@@ -10,7 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from secft.config.setting import setting
-from secft.environment import cuda_devices
+from secft.environment import cpu_computes_bf16, cuda_devices
 
 LARGE_GPU = 60 * 2**30
 """Devices with more memory than this, in bytes, get the settings of cuda80."""
@@ -23,7 +23,7 @@ class HardwareConfig:
     The second half are defaults of the trainer: settings of ``trainer`` that nobody chose take them.
     """
 
-    name: str = setting(about="Which hardware is meant.", choices=("auto", "cpu", "cuda24", "cuda80"))
+    name: str = setting(about="Which hardware is meant.", choices=("auto", "cpu", "cpu_fp32", "cuda24", "cuda80"))
     device: str = setting("auto", about="auto is cuda where there is one.", choices=("auto", "cpu", "cuda"))
     devices: int | None = setting(None, about="Devices of one machine; null asks this machine.", low=1)
     memory_gib: float | None = setting(None, about="Memory of one device; null asks this machine.", above=0)
@@ -36,13 +36,14 @@ class HardwareConfig:
     attention: str = setting(
         "auto", about="Default of trainer.attention.", choices=("auto", "eager", "sdpa", "flash_attention_2")
     )
+    pass_tokens: int | None = setting(None, about="Default of trainer.pass_tokens.", low=1)
 
 
 def suited_option() -> str:
-    """Return the option that suits this machine: cpu, cuda24 or cuda80."""
+    """Return the option that suits this machine: cpu, cpu_fp32, cuda24 or cuda80."""
     devices = cuda_devices()
     if not devices:
-        return "cpu"
+        return "cpu" if cpu_computes_bf16() else "cpu_fp32"
     return "cuda80" if min(devices) > LARGE_GPU else "cuda24"
 
 

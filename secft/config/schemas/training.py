@@ -79,6 +79,11 @@ class TrainerConfig:
     weight_decay: float = setting(0.0, about="AdamW weight decay.", low=0, high=1)
     max_grad_norm: float = setting(1.0, about="Gradient clipping.", above=0)
     epochs: float = setting(1.0, about="Passes over the training split.", above=0)
+    pass_tokens: int | None = setting(
+        "${hardware.pass_tokens}",
+        about="A pass ends after about so many tokens, drawn by seed; null is the whole split.",
+        low=1,
+    )
     max_steps: int | None = setting(None, about="Stop after this many optimiser steps.", low=1)
     max_length: int = setting(512, about="Tokens in a packed row; longer examples are dropped.", low=16)
     micro_batch_size: int = setting("${hardware.micro_batch_size}", about="Rows per forward pass.", low=1)
