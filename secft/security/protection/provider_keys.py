@@ -206,8 +206,11 @@ _BESIDE = re.compile(
 )
 _VALUE = re.compile(r"(?<![\w-])(?:[A-Za-z0-9_-]{30,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])")
 
+FORMS: tuple[Rule, ...] = _table()
+"""Those whose form alone tells whose they are."""
+
 RULES: tuple[Rule, ...] = (
-    *_table(),
+    *FORMS,
     Rule("API_KEY", re.compile(rf"{_OPEN}sk-[A-Za-z0-9_-]{{20,200}}{_CLOSE}"), ("sk-",), _random),
     Rule("TWILIO_KEY", re.compile(rf"{_OPEN}(?:SK|AC)[0-9a-f]{{32}}{_CLOSE}"), ("sk", "ac"), _mixed),
     Rule("MAILGUN_KEY", re.compile(r"(?<![\w-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"), ("-",), _mixed),

@@ -66,7 +66,11 @@ _WORDED = _RuleSet((*web_credentials.RULES, *tools.RULES, *passwords.RULES))
 _MAILS = _RuleSet(contact.MAILS)
 _NUMBERED = _RuleSet((*payment.RULES, *national.RULES, *contact.PHONES))
 
-KINDS: frozenset[str] = _BLOCKS.kinds | _TOKENS.kinds | _WORDED.kinds | _MAILS.kinds | _NUMBERED.kinds
+PERSONAL: frozenset[str] = _MAILS.kinds | _NUMBERED.kinds
+"""Kinds of personal data."""
+TOKENS: frozenset[str] = _TOKENS.kinds
+"""Kinds of keys, tokens and hashes of passwords that are known by their form."""
+KINDS: frozenset[str] = _BLOCKS.kinds | TOKENS | _WORDED.kinds | PERSONAL
 """Every kind that is found."""
 
 

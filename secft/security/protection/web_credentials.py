@@ -71,6 +71,13 @@ def _cookie(value: str) -> bool:
 # A date, a version or a short word of an attribute of a cookie is no secret.
 _ATTRIBUTE = re.compile(r"(?i)^(?:lax|strict|none|/.*|\d{1,8}|[a-z]{2,3},?|\d+(?:\.\d+)+|\.?(?:[\w-]+\.)+[a-z]{2,})$")
 
+BEARER = Rule(
+    "BEARER_TOKEN",
+    re.compile(r"(?<![\w])(?i:bearer) (?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
+    ("bearer ",),
+    lambda value: _secret(value) and any(map(str.isdigit, value)),
+)
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "BASIC_AUTH",
@@ -98,12 +105,7 @@ RULES: tuple[Rule, ...] = (
         lambda value: _secret(value) and (any(map(str.isdigit, value)) or value[1:].lower() != value[1:]),
         within=re.compile(r"(?i)authorization[^\n]{1,4000}"),
     ),
-    Rule(
-        "BEARER_TOKEN",
-        re.compile(r"(?<![\w])(?i:bearer) (?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
-        ("bearer ",),
-        lambda value: _secret(value) and any(map(str.isdigit, value)),
-    ),
+    BEARER,
     Rule(
         "API_KEY",
         re.compile(
