@@ -13,6 +13,8 @@ from secft.security.protection.password_values import (
     assigned_token,
     line_value,
     long_token,
+    owned_word,
+    paired_password,
     pin,
     prose_password,
     quoted_password,
@@ -53,7 +55,8 @@ _WORD_STEMS = (
     "loginpw",
 )
 _TOKEN_STEMS = ("secret", "token", "key", "credential", "segredo", "clave", "chave", "llave", "pat")
-_SEPARATOR = r"\\?[\"'`\]]{0,2}\s{0,4}(?::=|=>|->|==?|:)\s{0,4}"
+# ``${NAME:?message}`` of a shell holds no value.
+_SEPARATOR = r"\\?[\"'`\]]{0,2}\s{0,4}(?::=|=>|->|==?|:(?!\?))\s{0,4}"
 # What ends a value without quotes: a space, a quote, a bracket, the next parameter; a stop at its end is no part of it.
 _BARE = r"(?P<value>[^\s\"'`<>]{3,200}?)(?=[.,;:)\]}]{0,3}(?:\s|$)|[&;,|][\w ]{1,40}[=:]|;|[\"'`<>]|\\[nrt\"'])"
 _QUOTED = r"\\?(?P<quote>[\"'`])(?P<value>[^\"'`\n\\]{3,200}?)\\?(?P=quote)"
@@ -67,12 +70,22 @@ _STATE = (
     r"|por defecto|padr[aã]o|wi-?fi|admin|root|default|new|old|temporary|initial|current|master)"
 )
 _WITH_DIGIT = r"(?=[^\s]{0,100}\d)"
+_TELLING = r"(?=[^\s]{0,100}[\d!#$%^*+=?])"
 _IS = r"(?:is(?: now| set to)?|(?:was|has been|been) set to|was|es(?: ahora)?|era|ser[áa]|fue|é|foi|to|a|por|para)"
 _NAMED = r"(?:\\?[\"'] {0,4}, {0,4}\s{0,40}\\?[\"']?value\\?[\"']?\s{0,4}[:=]\s{0,4}|[\"']\s{1,8}value=)"
 _IN_TAG = r"(?:[\"']?(?:\s[^<>]{0,80})?\s{0,8}>\s{0,20}(?:<value>)?)(?P<value>[^<>\s]{4,200})\s{0,20}</"
 _NEXT_LINE = r"[\"']?[ ]*\n[ ]*value:[ ]{1,4}[\"']?(?P<value>[^\s<>{}\"']{4,200})"
 _OPTION = re.compile(r"(?<![\w-])--?[\w-]{0,40}$")
 _LINE = re.compile(r"(?i)(?:^|\n)[ \t>+*#;-]{0,20}(?:export |set |env |\$env:|let |const |var )?[\w.\[\]\"'-]{0,40}$")
+
+
+# ``user: ana, password: luna`` and ``define('DB_PASSWORD', 'luna')``: what stands there is the password.
+_USER_BEFORE = re.compile(
+    r"(?i)(?<![a-z])(?:user(?:[ _-]?(?:name|id))?|login|usuario|usu[áa]rio|utilizador|uid|account|cuenta|conta|e-?mail"
+    r"|correo)\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?[^\s\"'<>{}()$\\]{2,60}\\?[\"']?(?:[\s,;/|&-]{1,12}|\\n)\\?[\"']?[\w.-]{0,12}$"
+)
+_SETTING = re.compile(r"(?i)(?:define|putenv|setenv|set|add|put|config|property|setProperty)\(\s{0,4}[\"'][\w.-]{0,40}$")
+_OWNER = re.compile(r"(?i)(?<![a-z])(?:my|our|mi|nuestra|minha|nossa)(?: [a-záéíóúñ-]{2,12}){0,2} $")
 
 
 def _tail(kind: str, form: str, real: Check, before: re.Pattern[str] | None = None) -> Tail:
@@ -83,14 +96,18 @@ _ASSIGNED: tuple[Tail, ...] = (
     _tail("PASSWORD", _SEPARATOR + _QUOTED, quoted_password),
     _tail("PASSWORD", _SEPARATOR + _WHOLE, line_value, _LINE),
     _tail("PASSWORD", _SEPARATOR + r"(?![\"'`])" + _BARE, assigned_password),
+    _tail("PASSWORD", _SEPARATOR + r"(?![\"'`])" + _BARE, paired_password, _USER_BEFORE),
+    _tail("PASSWORD", _SEPARATOR + _QUOTED, paired_password, _USER_BEFORE),
+    _tail("PASSWORD", r"[\"']\s{0,4},\s{0,4}" + _QUOTED, quoted_password, _SETTING),
     _tail("PASSWORD", _NAMED + _QUOTED, quoted_password),
     _tail("PASSWORD", _NEXT_LINE, assigned_password),
     _tail("PASSWORD", _IN_TAG, quoted_password),
     _tail("PASSWORD", r"(?:=|\s{1,2}|:)\\?[\"']?(?P<value>[^\s\"'<>\\]{4,100})", assigned_password, _OPTION),
 )
 _TOLD: tuple[Tail, ...] = (
-    _tail("PASSWORD", rf"{_GAP}(?: {_IS}|:|[ ]?→)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password),
+    _tail("PASSWORD", rf"{_GAP}(?: {_IS}|:|[ ]?→)[ :]{{1,2}}[\"'`“«]?{_TELLING}{_BARE}", prose_password),
     _tail("PASSWORD", rf"(?:,? {_STATE})?[ \t|,]{{1,8}}[\"'`“«(]?{_WITH_DIGIT}{_BARE}", prose_password),
+    _tail("PASSWORD", rf"{_GAP} {_IS} (?P<value>[^\W\d_]{{5,40}})(?=[.,;!]?(?:\s*$|\n)|[.,;] )", owned_word, _OWNER),
     _tail("PASSWORD", rf"{_GAP}(?:\b{_IS}|:) [\"'`“«](?P<value>[^\s\"'`”»]{{4,100}})[\"'`”»]", quoted_password),
 )
 
@@ -128,5 +145,33 @@ RULES: tuple[Finder, ...] = (
         ("pin",),
         pin,
         at_hints=True,
+    ),
+    # One-time passwords: their seed (RFC 6238, Base32), their digits, and the codes that stand in for them.
+    Rule(
+        "SECRET",
+        re.compile(
+            r"(?i)(?<![a-z])(?:t?otp|2fa|mfa|authenticator)[ _-](?:seed|secret|key|semilla|clave|chave|segredo)[ :=\"']{1,4}"
+            r"(?P<value>(?-i:[A-Z2-7]){16,64}=*|(?-i:[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,12}))(?![\w])"
+        ),
+        ("otp", "2fa", "mfa", "authenticator"),
+    ),
+    Rule(
+        "PIN",
+        re.compile(
+            r"(?i)(?<![a-z])(?:otp|2fa code|(?:verification|one[- ]time|sms|login) (?:code|password|pin)"
+            r"|c[óo]digo (?:de verificaci[óo]n|de verifica[çc][ãa]o|sms|de un solo uso|de acceso))(?: is| es| é)?[ :=]{1,3}"
+            r"(?P<value>\d{3}[ -]?\d{3}|\d{8})(?![\w.-])"
+        ),
+        ("otp", "2fa", "code", "digo", "one-time", "one time"),
+        pin,
+    ),
+    Rule(
+        "SECRET",
+        re.compile(r"(?<![\w-])(?=[a-zA-Z0-9-]*\d)[a-zA-Z0-9]{4,6}(?:-[a-zA-Z0-9]{4,6}){1,4}(?![\w-])"),
+        ("recovery code", "backup code", "digos de recupera", "digos de respaldo", "digo de recupera"),
+        within=re.compile(
+            r"(?i)(?:(?:recovery|backup) codes?|c[óo]digos? de (?:recuperaci[óo]n|recupera[çc][ãa]o|respaldo))[^\n:=]{0,20}[:=]"
+            r"[^\n]{1,300}"
+        ),
     ),
 )

@@ -79,6 +79,22 @@ BEARER = Rule(
 )
 
 RULES: tuple[Rule, ...] = (
+    # Digest authentication (RFC 7616): the response is a hash of the password.
+    Rule(
+        "PASSWORD_HASH",
+        re.compile(r"(?<![\w])(?:response|nonce)=\\?\"?(?P<value>[0-9a-f]{32,64})"),
+        ("digest ",),
+        within=re.compile(r"(?i)digest [^\n]{0,600}"),
+    ),
+    Rule(
+        "COOKIE",
+        re.compile(
+            r"(?i)(?<![a-z])(?:php|j|asp[.]net_?)?sess(?:ion)?[_-]?id\\?[\"']?\s{0,2}:\s{0,2}\\?[\"']?"
+            r"(?P<value>(?=[\w-]*\d)[a-z0-9_]{20,128})(?![\w-])"
+        ),
+        ("sessionid", "session_id", "session-id", "sessid"),
+        _secret,
+    ),
     Rule(
         "BASIC_AUTH",
         re.compile(r"(?i)\bbasic\s+(?P<value>[A-Za-z0-9+/]{8,400}={0,2})(?![\w+/=])"),
