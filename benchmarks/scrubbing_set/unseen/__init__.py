@@ -24,7 +24,7 @@ from pathlib import Path
 from scrubbing_set.keys import ALNUM, B64, CRYPT, HEX, LETTERS, LOWER, UPPER, URL, draw
 from scrubbing_set.numbers import IDENTIFIERS, card, digits, iban
 
-LISTS = ("first", "second")
+LISTS = ("first", "second", "third")
 """In the order in which they were written: the rules were mended between them."""
 
 _DRAWN = re.compile(r"⟨([^⟩]*)⟩")

@@ -52,9 +52,10 @@ _DATE = re.compile(
 # Written for people only: ``ana [at] banco.es``, ``ana (arroba) banco punto es``, ``ana at banco dot com``.
 _POINT = r"(?:\.| ?[\[({] ?(?:dot|punto|ponto|\.) ?[\])}] ?| (?:dot|punto|ponto) )"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+_TOP = r"(?:com|net|org|edu|gov|info|biz|eu|io|dev|ai|es|mx|ar|co|cl|pe|br|pt|uy|ec|ve|bo|py|cr|pa|gt|de|fr|it|uk|us|ca)"
 _SPELT = (
     rf"(?<![\w.@-])[A-Za-z0-9][A-Za-z0-9._+-]{{1,63}}(?: ?[\[({{] ?(?:at|arroba|@) ?[\])}}] ?{_NAME}(?:{_POINT}{_NAME})*{_POINT}"
-    rf"[A-Za-z]{{2,24}}| (?:at|arroba) {_NAME}(?: (?:dot|punto|ponto) {_NAME}){{0,3}} (?:dot|punto|ponto) [A-Za-z]{{2,24}})(?![\w-])"
+    rf"[A-Za-z]{{2,24}}| (?:at|arroba) {_NAME}(?: (?:dot|punto|ponto) {_NAME}){{0,3}} (?:dot|punto|ponto) {_TOP})(?![\w-])"
 )
 
 

@@ -257,7 +257,10 @@ def quoted_password(value: str) -> bool:
     """Accept a value in quotes or tags: one word that is neither code nor a term."""
     if " " in value.strip() or len(value) < 4:
         return False
-    if _ruled_out(value) or value[0] in "$<{%[(" or _CODE.match(value) or value.endswith((":", "()")):
+    if _ruled_out(value) or value[0] in "$<{%[(" or value.endswith((":", "()")):
+        return False
+    # ``config.password`` in quotes is a name; ``hoja.verde7`` ends in a digit as names hardly do.
+    if _CODE.match(value) and not (value[-1].isdigit() and value.count(".") == 1):
         return False
     if value.isdigit():
         return len(value) >= 5
@@ -275,7 +278,7 @@ def assigned_password(value: str) -> bool:
 
 def line_value(value: str) -> bool:
     """Accept a value that fills its line, as in files of settings; one word of letters is enough there."""
-    if assigned_password(value):
+    if assigned_password(value) or (_WORD_AND_NUMBER.match(value) and not _ruled_out(value) and not _TERM.match(value)):
         return True
     plain = (
         bool(_LETTERS.match(value))
@@ -326,6 +329,23 @@ _SIGN_INSIDE = re.compile(r"^(?=.{6,40}$)[^\W_]{2,}[!#$%^*+=?][^\W_]\S*$")
 _ADDRESS = re.compile(r"@[\w-]+\.\w")
 _NAME_WITH_NUMBER = re.compile(
     r"^[a-z]+(?:[-_.][a-z0-9]+)+$|^[A-Z]+(?:_[A-Z0-9]+)+$|^[a-z]{3,}[-_]?\d$|^[A-Z][a-z]+\d$|^[A-Z]{2,}[-_]\d+$"
+)
+
+
+_WORD_AND_NUMBER = re.compile(r"^[a-z]{4,}\d{1,4}$|^(?:[a-z]{2,}-){1,3}\d{2,4}$")
+"""A name of code, unless it fills the line behind the word for a password."""
+
+
+def phrase(value: str) -> bool:
+    """Accept three to twenty-four words none of which is a word of sentences."""
+    parts = re.split(r"[ -]", value.lower())
+    return (len(parts) <= 8 or len(parts) in (12, 15, 18, 21, 24)) and not (_SENTENCE | _WORDS).intersection(parts)
+
+
+_SENTENCE = frozenset(
+    "the and for with that this are was has have must may can not from you your its their which when used stored than"
+    " los las del por una uno que con sin sus esta este para debe puede ser son como más usada"
+    " uma dos das não por ser deve pode com sem sua seu são como foi".split()
 )
 
 

@@ -15,6 +15,7 @@ from secft.security.protection.password_values import (
     long_token,
     owned_word,
     paired_password,
+    phrase,
     pin,
     prose_password,
     quoted_password,
@@ -66,7 +67,7 @@ _GAP = (
     r" \w.@'\"()/áéíóúñãõç-]){0,60}?"
 )
 _STATE = (
-    r"(?:temporal|tempor[aá]ria|provisional|provis[oó]ria|inicial|nueva|nova|actual|atual|antigua|antiga|maestra|mestra"
+    r"(?:temporal|tempor[aá]ria|provisional|provis[oó]ria|inicial|nueva|nova|actual|atual|antigua|antiga|anterior|vieja|velha|filtrada|vazada|leaked|previous|maestra|mestra"
     r"|por defecto|padr[aã]o|wi-?fi|admin|root|default|new|old|temporary|initial|current|master)"
 )
 _WITH_DIGIT = r"(?=[^\s]{0,100}\d)"
@@ -120,7 +121,7 @@ RULES: tuple[Finder, ...] = (
             r"(?i)(?:(?<![a-z])|(?<=store)|(?<=key)|(?<=user)|(?<=db)|(?<=root)|(?<=admin))(?:pass"
             r"|pw)(?![a-z])(?:_?\d{1,2}(?!\d))?"
         ),
-        _ASSIGNED,
+        (*_ASSIGNED, _tail("PASSWORD", rf" (?:is|was|es|era|é)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password)),
     ),
     WordRule(
         _TOKEN_STEMS,
@@ -145,6 +146,28 @@ RULES: tuple[Finder, ...] = (
         ("pin",),
         pin,
         at_hints=True,
+    ),
+    # ``the old password X and the new one Y``: the word stands before the first one only.
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)(?<![a-z])(?:nueva|nova|new|actual|atual|current|antigua|antiga|anterior|vieja|old|previous)(?: one| es| é| is)?:? "
+            r"[\"'`“«]?(?P<value>[^\s\"'`<>,;”»]{6,60})(?=[\"'`”»]?[.,;)]?(?:\s|$))"
+        ),
+        ("contrase", "password", "senha", "clave"),
+        prose_password,
+        re.compile(r"(?i)contrase(?:ñ|n)a|password|senha|clave"),
+    ),
+    # Passphrases of several words; a wallet's has twelve to twenty-four (BIP 39).
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)(?:pass[ _-]?phrase|frase[ _-](?:de )?(?:contrase[ñn]a|paso|acceso|semilla|senha|secreta)|seed[ _-]phrase"
+            r"|mnemonic(?: phrase)?|recovery[ _-]phrase|frase de recupera\w+)[\"']?\s{0,3}(?:[:=]|is|es|é)\s{0,3}[\"'`]?"
+            r"(?P<value>[a-záéíóúñç]{3,12}(?:[ -][a-záéíóúñç]{3,12}){2,23})(?=[\"'`]?[.]?\s*(?:\n|$))"
+        ),
+        ("phrase", "frase", "mnemonic"),
+        phrase,
     ),
     # One-time passwords: their seed (RFC 6238, Base32), their digits, and the codes that stand in for them.
     Rule(

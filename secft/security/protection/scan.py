@@ -30,7 +30,9 @@ _WORDS = re.compile(r"[a-z+/_=.:$*{}-]*\Z")
 _NUMBER = re.compile(
     r"(?<![0-9])(?<!CVE-)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))(?:[0-9][ .()/-]{0,2}){6,}|/[0-9A-Z]{4}-[0-9]{2}"
 )
-_MAIL = re.compile(r"@|%40|＠|[\[({] ?(?:at|arroba) ?[\])}]| (?:dot|punto|ponto) ")
+_MAIL = re.compile(r"@|%40|＠")
+_SPELT_MAIL = re.compile(r"@|%40|＠|[\[({] ?(?:at|arroba) ?[\])}]| (?:dot|punto|ponto) ")
+_SPELT = ("[at", "[ at", "(at", "( at", "{at", "arroba", " dot ", " punto ", " ponto ")
 _BEFORE_RUN, _BEFORE_NUMBER, _BEFORE_MAIL, _AFTER = 80, 24, 72, 32
 """Characters that a value may have before what gives it away, and after it."""
 
@@ -89,7 +91,8 @@ def scan(text: str, keep: Collection[str] = ()) -> list[Finding]:
     if runs:
         _add(found, _TOKENS, text, lower, runs, keep)
     _add(found, _WORDED, text, lower, whole, keep)
-    mails = _parts(text, _MAIL, _BEFORE_MAIL, _BEFORE_MAIL)
+    mail = _SPELT_MAIL if any(sign in lower for sign in _SPELT) else _MAIL
+    mails = _parts(text, mail, _BEFORE_MAIL, _BEFORE_MAIL)
     if mails:
         _add(found, _MAILS, text, lower, mails, keep)
     numbers = _parts(text, _NUMBER, _BEFORE_NUMBER)

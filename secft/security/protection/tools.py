@@ -48,6 +48,13 @@ RULES: tuple[Finder, ...] = (
         also=" -p",
     ),
     _tool("ldapsearch ldapmodify ldapadd ldapwhoami ldapdelete ldappasswd", _REST + r"-w\s?" + _VALUE, also=" -w"),
+    Rule(
+        "PASSWORD",
+        re.compile(r"-D\s+[\"']?[\w.@\\=-]{2,60}[^\n|;]{0,120}?\s-w\s+" + _VALUE),
+        ("-d ",),
+        any_value,
+        at_hints=True,
+    ),
     _tool("redis-cli", _REST + r"-a\s?" + _VALUE),
     _tool("sqlcmd bcp osql zip unzip", _REST + r"-P\s?" + _VALUE, also=" -p"),
     _tool(
