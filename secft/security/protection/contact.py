@@ -14,8 +14,8 @@ _MAIL = (
     r"(?![\w@/-]|:[\w/~.])"
 )
 _INTERNATIONAL = r"(?<![\w.+/=-])\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}(?![\w-]|\.\d)"
-_NORTH_AMERICAN = (
-    r"(?<![\w.+/=-])(?:\(\d{3}\) ?\d{3}[-.]\d{4}"
+_WITH_AREA = (
+    r"(?<![\w.+/=-])(?:\(\d{2}\) ?9\d{4}-\d{4}|\(\d{3}\) ?\d{3}[-.]\d{4}"
     r"|(?i:(?<=tel: )|(?<=phone: )|(?<=call ))\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
 )
 _NATIONAL = (
@@ -42,6 +42,8 @@ _WORDS = (
     r"(?:mi|su|tu|meu|seu|my|his|her) n(?:[uú]mero|umber)(?: es| é| is):? ?$",
     "msisdn",
     "phone_?number",
+    r"(?:ligue|liga|ligar|disque)(?: para| ao?)?",
+    r"(?:llamar?|marcar?|marque) al",
     "ll[aá]m[ea](?:me|lo|la)? al",
 )
 _DATE = re.compile(
@@ -52,10 +54,14 @@ _DATE = re.compile(
 # Written for people only: ``ana [at] banco.es``, ``ana (arroba) banco punto es``, ``ana at banco dot com``.
 _POINT = r"(?:\.| ?[\[({] ?(?:dot|punto|ponto|\.) ?[\])}] ?| (?:dot|punto|ponto) )"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
-_TOP = r"(?:com|net|org|edu|gov|info|biz|eu|io|dev|ai|es|mx|ar|co|cl|pe|br|pt|uy|ec|ve|bo|py|cr|pa|gt|de|fr|it|uk|us|ca)"
+_TOP = (
+    r"(?:com|net|org|edu|gov|info|biz|eu|io|dev|ai|es|mx|ar|co|cl|pe|br|pt|uy|ec|ve|bo|py|cr|pa|gt|de|fr|it|uk|us|ca)"
+)
 _SPELT = (
-    rf"(?<![\w.@-])[A-Za-z0-9][A-Za-z0-9._+-]{{1,63}}(?: ?[\[({{] ?(?:at|arroba|@) ?[\])}}] ?{_NAME}(?:{_POINT}{_NAME})*{_POINT}"
-    rf"[A-Za-z]{{2,24}}| (?:at|arroba) {_NAME}(?: (?:dot|punto|ponto) {_NAME}){{0,3}} (?:dot|punto|ponto) {_TOP})(?![\w-])"
+    rf"(?<![\w.@-])[A-Za-z0-9][A-Za-z0-9._+-]{{1,63}}(?: ?[\[({{] ?(?:at|arroba|@) ?[\])}}]"
+    rf" ?{_NAME}(?:{_POINT}{_NAME})*{_POINT}"
+    rf"[A-Za-z]{{2,24}}| (?:at|arroba) {_NAME}"
+    rf"(?: (?:dot|punto|ponto) {_NAME}){{0,3}} (?:dot|punto|ponto) {_TOP})(?![\w-])"
 )
 
 
@@ -85,7 +91,7 @@ MAILS: tuple[Rule, ...] = (
 )
 PHONES: tuple[Rule, ...] = (
     Rule("PHONE", re.compile(_INTERNATIONAL), ("+",), _number),
-    Rule("PHONE", re.compile(_NORTH_AMERICAN), (), _number),
+    Rule("PHONE", re.compile(_WITH_AREA), (), _number),
     Rule(
         "PHONE",
         re.compile(_NATIONAL),
@@ -103,6 +109,9 @@ PHONES: tuple[Rule, ...] = (
             "sms",
             "msisdn",
             "llam",
+            "lig",
+            "disque",
+            "marc",
             "llám",
             "fone",
             "número",

@@ -291,17 +291,25 @@ def line_value(value: str) -> bool:
 
 
 def paired_password(value: str) -> bool:
-    """Accept a value right behind a name of a user: whatever is neither code, nor a term, nor a word about passwords."""
-    if len(value) < 4 or _ruled_out(value) or _CODE.search(value) or _TERM.match(value):
+    """Accept a value right behind a name of a user: neither code, nor a term, nor a word about passwords."""
+    if len(value) < 4 or _ruled_out(value) or _CODE.search(value) or _TERM.match(value) or _NAMES_ONE.search(value):
         return False
     return _mixed(value) or value.isdigit() or (bool(_LETTERS.match(value)) and "_" not in value and "." not in value)
 
 
+def environment_password(value: str) -> bool:
+    """Accept the value of a variable such as ``DB_PASSWORD``, unless it names a password itself."""
+    if len(value) < 4 or _ruled_out(value) or _CODE.search(value) or _NAMES_ONE.search(value):
+        return False
+    return _mixed(value) or value.isdigit() or bool(re.match(r"^[a-z]+(?:[-_][a-z0-9]+)*$", value) and len(value) >= 6)
+
+
+_NAMES_ONE = re.compile(r"(?i)pass|pwd|secret|token|key|senha|clave|contrase|value|placeholder|change")
+
+
 def owned_word(value: str) -> bool:
     """Accept a plain word behind ``my password is``, unless it says of what kind the password is."""
-    return (
-        len(value) >= 5 and bool(_LETTERS.match(value)) and not _ruled_out(value) and not _DESCRIBING.search(value)
-    )
+    return len(value) >= 5 and bool(_LETTERS.match(value)) and not _ruled_out(value) and not _DESCRIBING.search(value)
 
 
 _DESCRIBING = re.compile(
@@ -339,13 +347,15 @@ _WORD_AND_NUMBER = re.compile(r"^[a-z]{4,}\d{1,4}$|^(?:[a-z]{2,}-){1,3}\d{2,4}$"
 def phrase(value: str) -> bool:
     """Accept three to twenty-four words none of which is a word of sentences."""
     parts = re.split(r"[ -]", value.lower())
-    return (len(parts) <= 8 or len(parts) in (12, 15, 18, 21, 24)) and not (_SENTENCE | _WORDS).intersection(parts)
+    return (len(parts) <= 8 or len(parts) in (12, 15, 18, 21, 24)) and not any(
+        part in _WORDS or _SENTENCE.match(part) for part in parts
+    )
 
 
-_SENTENCE = frozenset(
-    "the and for with that this are was has have must may can not from you your its their which when used stored than"
-    " los las del por una uno que con sin sus esta este para debe puede ser son como más usada"
-    " uma dos das não por ser deve pode com sem sua seu são como foi".split()
+_SENTENCE = re.compile(
+    r"(?:the|and|for|with|that|this|are|was|has|have|must|may|can|not|from|you|your|its|their|which|when|used|stored|than"
+    r"|los|las|del|por|uno|sin|sus|esta|este|puede|ser|son|como|más|usada"
+    r"|dos|das|não|pode|sem|sua|seu|são|foi)\Z"
 )
 
 

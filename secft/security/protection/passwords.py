@@ -11,6 +11,7 @@ import re
 from secft.security.protection.password_values import (
     assigned_password,
     assigned_token,
+    environment_password,
     line_value,
     long_token,
     owned_word,
@@ -74,6 +75,7 @@ _WITH_DIGIT = r"(?=[^\s]{0,100}\d)"
 _TELLING = r"(?=[^\s]{0,100}[\d!#$%^*+=?])"
 _IS = r"(?:is(?: now| set to)?|(?:was|has been|been) set to|was|es(?: ahora)?|era|ser[áa]|fue|é|foi|to|a|por|para)"
 _NAMED = r"(?:\\?[\"'] {0,4}, {0,4}\s{0,40}\\?[\"']?value\\?[\"']?\s{0,4}[:=]\s{0,4}|[\"']\s{1,8}value=)"
+_NESTED = r"\\?[\"']\s{0,4}:\s{0,4}\{\s{0,20}\\?[\"']value\\?[\"']\s{0,4}:\s{0,4}"
 _IN_TAG = r"(?:[\"']?(?:\s[^<>]{0,80})?\s{0,8}>\s{0,20}(?:<value>)?)(?P<value>[^<>\s]{4,200})\s{0,20}</"
 _NEXT_LINE = r"[\"']?[ ]*\n[ ]*value:[ ]{1,4}[\"']?(?P<value>[^\s<>{}\"']{4,200})"
 _OPTION = re.compile(r"(?<![\w-])--?[\w-]{0,40}$")
@@ -85,7 +87,9 @@ _USER_BEFORE = re.compile(
     r"(?i)(?<![a-z])(?:user(?:[ _-]?(?:name|id))?|login|usuario|usu[áa]rio|utilizador|uid|account|cuenta|conta|e-?mail"
     r"|correo)\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?[^\s\"'<>{}()$\\]{2,60}\\?[\"']?(?:[\s,;/|&-]{1,12}|\\n)\\?[\"']?[\w.-]{0,12}$"
 )
-_SETTING = re.compile(r"(?i)(?:define|putenv|setenv|set|add|put|config|property|setProperty)\(\s{0,4}[\"'][\w.-]{0,40}$")
+_SETTING = re.compile(
+    r"(?i)(?:define|putenv|setenv|set|add|put|config|property|setProperty)\(\s{0,4}[\"'][\w.-]{0,40}$"
+)
 _OWNER = re.compile(r"(?i)(?<![a-z])(?:my|our|mi|nuestra|minha|nossa)(?: [a-záéíóúñ-]{2,12}){0,2} $")
 
 
@@ -101,6 +105,7 @@ _ASSIGNED: tuple[Tail, ...] = (
     _tail("PASSWORD", _SEPARATOR + _QUOTED, paired_password, _USER_BEFORE),
     _tail("PASSWORD", r"[\"']\s{0,4},\s{0,4}" + _QUOTED, quoted_password, _SETTING),
     _tail("PASSWORD", _NAMED + _QUOTED, quoted_password),
+    _tail("PASSWORD", _NESTED + _QUOTED, quoted_password),
     _tail("PASSWORD", _NEXT_LINE, assigned_password),
     _tail("PASSWORD", _IN_TAG, quoted_password),
     _tail("PASSWORD", r"(?:=|\s{1,2}|:)\\?[\"']?(?P<value>[^\s\"'<>\\]{4,100})", assigned_password, _OPTION),
@@ -121,7 +126,10 @@ RULES: tuple[Finder, ...] = (
             r"(?i)(?:(?<![a-z])|(?<=store)|(?<=key)|(?<=user)|(?<=db)|(?<=root)|(?<=admin))(?:pass"
             r"|pw)(?![a-z])(?:_?\d{1,2}(?!\d))?"
         ),
-        (*_ASSIGNED, _tail("PASSWORD", rf" (?:is|was|es|era|é)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password)),
+        (
+            *_ASSIGNED,
+            _tail("PASSWORD", rf" (?:is|was|es|era|é)[ :]{{1,2}}[\"'`“«]?{_WITH_DIGIT}{_BARE}", prose_password),
+        ),
     ),
     WordRule(
         _TOKEN_STEMS,
@@ -147,11 +155,22 @@ RULES: tuple[Finder, ...] = (
         pin,
         at_hints=True,
     ),
+    # A variable of an environment: what is no ``$NAME`` there is the value itself.
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?<![\w$.])(?:[A-Z][A-Z0-9]{0,20}_?){0,4}(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SENHA|CLAVE|CONTRASENA)="
+            r"[\"']?(?P<value>[^\s\"'`<>;&|]{4,100})(?=[\"';&|]|\s|$)"
+        ),
+        ("password=", "passwd=", "phrase=", "pass=", "pwd=", "senha=", "clave=", "contrasena="),
+        environment_password,
+    ),
     # ``the old password X and the new one Y``: the word stands before the first one only.
     Rule(
         "PASSWORD",
         re.compile(
-            r"(?i)(?<![a-z])(?:nueva|nova|new|actual|atual|current|antigua|antiga|anterior|vieja|old|previous)(?: one| es| é| is)?:? "
+            r"(?i)(?<![a-z])(?:nueva|nova|new|actual|atual|current|antigua|antiga|anterior|vieja|old|previous)"
+            r"(?: one| es| é| is)?:? "
             r"[\"'`“«]?(?P<value>[^\s\"'`<>,;”»]{6,60})(?=[\"'`”»]?[.,;)]?(?:\s|$))"
         ),
         ("contrase", "password", "senha", "clave"),
@@ -162,8 +181,9 @@ RULES: tuple[Finder, ...] = (
     Rule(
         "PASSWORD",
         re.compile(
-            r"(?i)(?:pass[ _-]?phrase|frase[ _-](?:de )?(?:contrase[ñn]a|paso|acceso|semilla|senha|secreta)|seed[ _-]phrase"
-            r"|mnemonic(?: phrase)?|recovery[ _-]phrase|frase de recupera\w+)[\"']?\s{0,3}(?:[:=]|is|es|é)\s{0,3}[\"'`]?"
+            r"(?i)(?:pass[ _-]?phrase|frase[ _-](?:de )?(?:contrase[ñn]a|paso|acceso|semilla|senha|secreta)"
+            r"|seed[ _-]phrase|mnemonic(?: phrase)?|recovery[ _-]phrase|frase de recupera\w+)"
+            r"[\"']?\s{0,3}(?:[:=]|is|es|é)\s{0,3}[\"'`]?"
             r"(?P<value>[a-záéíóúñç]{3,12}(?:[ -][a-záéíóúñç]{3,12}){2,23})(?=[\"'`]?[.]?\s*(?:\n|$))"
         ),
         ("phrase", "frase", "mnemonic"),
@@ -173,7 +193,8 @@ RULES: tuple[Finder, ...] = (
     Rule(
         "SECRET",
         re.compile(
-            r"(?i)(?<![a-z])(?:t?otp|2fa|mfa|authenticator)[ _-](?:seed|secret|key|semilla|clave|chave|segredo)[ :=\"']{1,4}"
+            r"(?i)(?<![a-z])(?:t?otp|2fa|mfa|authenticator)[ _-](?:seed|secret|key|semilla|clave|chave|segredo)"
+            r"[ :=\"']{1,4}"
             r"(?P<value>(?-i:[A-Z2-7]){16,64}=*|(?-i:[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,12}))(?![\w])"
         ),
         ("otp", "2fa", "mfa", "authenticator"),
@@ -182,7 +203,8 @@ RULES: tuple[Finder, ...] = (
         "PIN",
         re.compile(
             r"(?i)(?<![a-z])(?:otp|2fa code|(?:verification|one[- ]time|sms|login) (?:code|password|pin)"
-            r"|c[óo]digo (?:de verificaci[óo]n|de verifica[çc][ãa]o|sms|de un solo uso|de acceso))(?: is| es| é)?[ :=]{1,3}"
+            r"|c[óo]digo (?:de verificaci[óo]n|de verifica[çc][ãa]o|sms|de un solo uso|de acceso))"
+            r"(?: is| es| é)?[ :=]{1,3}"
             r"(?P<value>\d{3}[ -]?\d{3}|\d{8})(?![\w.-])"
         ),
         ("otp", "2fa", "code", "digo", "one-time", "one time"),
@@ -193,7 +215,8 @@ RULES: tuple[Finder, ...] = (
         re.compile(r"(?<![\w-])(?=[a-zA-Z0-9-]*\d)[a-zA-Z0-9]{4,6}(?:-[a-zA-Z0-9]{4,6}){1,4}(?![\w-])"),
         ("recovery code", "backup code", "digos de recupera", "digos de respaldo", "digo de recupera"),
         within=re.compile(
-            r"(?i)(?:(?:recovery|backup) codes?|c[óo]digos? de (?:recuperaci[óo]n|recupera[çc][ãa]o|respaldo))[^\n:=]{0,20}[:=]"
+            r"(?i)(?:(?:recovery|backup) codes?|c[óo]digos? de (?:recuperaci[óo]n|recupera[çc][ãa]o|respaldo))"
+            r"[^\n:=]{0,20}[:=]"
             r"[^\n]{1,300}"
         ),
     ),

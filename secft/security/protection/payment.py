@@ -94,7 +94,8 @@ CODE = Rule(
     re.compile(
         r"(?i)(?<![a-z])(?:cvv2?|cvc2?|cv2|cvn|card verification (?:code|value)|card security code"
         r"|c[óo]digo de (?:seguridad|segurança|seguranca) (?:de la tarjeta|da? cart[ãa]o|do cart[ãa]o))"
-        r"\\?[\"']?(?: ?(?:code|number|is|es|é|n[úu]mero))?[ \t:=#\"'\\(]{1,6}(?P<value>\d{3,4})(?![\w-]|[.,]\d| ?(?:dig|d[íi]g))"
+        r"\\?[\"']?(?: ?(?:code|number|is|es|é|n[úu]mero))?[ \t:=#\"'\\(]{1,6}"
+        r"(?P<value>\d{3,4})(?![\w-]|[.,]\d| ?(?:dig|d[íi]g))"
     ),
     ("cvv", "cvc", "cv2", "cvn", "card verification", "card security", "digo de segur"),
 )

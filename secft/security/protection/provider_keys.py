@@ -144,7 +144,8 @@ RENDER_KEY         rnd_                  rnd_[A-Za-z0-9]{28,40}
 SCALINGO_TOKEN     tk-us-                tk-us-[\w-]{48}
 SHIPPO_TOKEN       shippo_live_          shippo_live_[a-f0-9]{40}
 TYPEFORM_TOKEN     tfp_                  tfp_[\w.-]{59}
-YANDEX_TOKEN       aqvn y0_ t1.          (?:AQVN[\w-]{35,40}|y0_[\w-]{50,80}|t1\.[\w-]{80,400}={0,2}\.[\w-]{80,100}={0,2})
+YANDEX_TOKEN       aqvn y0_              (?:AQVN[\w-]{35,40}|y0_[\w-]{50,80})
+YANDEX_TOKEN       t1.                   (?:t1\.[\w-]{80,400}={0,2}\.[\w-]{80,100}={0,2})
 INFRACOST_KEY      ico-                  ico-[A-Za-z0-9]{32}
 FRAMEIO_TOKEN      fio-u-                fio-u-[\w=-]{64}
 XATA_KEY           xau_                  xau_[A-Za-z0-9]{30,60}
@@ -302,10 +303,26 @@ RULES: tuple[Rule, ...] = (
             r"(?<=[\w.])(?:Client|API|Api|Auth|Session|connect|init|login|auth|authenticate|from_token|configure)\("
             r"\s*(?:\w+\s*=\s*)?[\"'](?P<value>[A-Za-z0-9_-]{24,200})[\"']"
         ),
-        ("client(", "api(", "auth(", "session(", "connect(", "init(", "login(", "authenticate(", "_token(", "configure("),
+        (
+            "client(",
+            "api(",
+            "auth(",
+            "session(",
+            "connect(",
+            "init(",
+            "login(",
+            "authenticate(",
+            "_token(",
+            "configure(",
+        ),
         _drawn,
     ),
-    Rule("TWILIO_KEY", re.compile(r"(?:AC|SK)[0-9a-f]{32}[:,;|/ ]{1,2}(?P<value>[0-9a-f]{32})(?![\w])"), ("ac", "sk"), _mixed),
+    Rule(
+        "TWILIO_KEY",
+        re.compile(r"(?:AC|SK)[0-9a-f]{32}[:,;|/ ]{1,2}(?P<value>[0-9a-f]{32})(?![\w])"),
+        ("ac", "sk"),
+        _mixed,
+    ),
     # Forty hexadecimal digits are a key of Weights & Biases only beside the name.
     Rule(
         "WANDB_KEY",

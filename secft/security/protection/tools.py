@@ -123,7 +123,9 @@ RULES: tuple[Finder, ...] = (
     ),
     Rule(
         "PASSWORD",
-        re.compile(r"(?i)success(?:ful)?(?: login)?: [\"']?(?:[\w.-]{1,60}\\{1,2})?[\w.@$-]{1,60}:(?P<value>[^\s\"']{3,100})"),
+        re.compile(
+            r"(?i)success(?:ful)?(?: login)?: [\"']?(?:[\w.-]{1,60}\\{1,2})?[\w.@$-]{1,60}:(?P<value>[^\s\"']{3,100})"
+        ),
         ("success",),
         any_value,
         at_hints=True,
@@ -131,7 +133,8 @@ RULES: tuple[Finder, ...] = (
     Rule(
         "PASSWORD",
         re.compile(
-            r"(?i)(?<![\w:/])[\w.@$-]{1,60}:(?P<value>[^\s:\"'/]{3,100})(?= {1,4}(?:- |=> )?(?:valid credentials|account is valid"
+            r"(?i)(?<![\w:/])[\w.@$-]{1,60}:(?P<value>[^\s:\"'/]{3,100})(?= {1,4}(?:- |=> )?"
+            r"(?:valid credentials|account is valid"
             r"|login correct|credenciales v[áa]lidas|valid$))"
         ),
         ("valid", "correct"),

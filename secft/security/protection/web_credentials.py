@@ -73,8 +73,8 @@ _ATTRIBUTE = re.compile(r"(?i)^(?:lax|strict|none|/.*|\d{1,8}|[a-z]{2,3},?|\d+(?
 
 BEARER = Rule(
     "BEARER_TOKEN",
-    re.compile(r"(?<![\w])(?i:bearer) (?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
-    ("bearer ",),
+    re.compile(r"(?<![\w])(?i:bearer)(?: |%20|\+)(?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
+    ("bearer ", "bearer%20", "bearer+"),
     lambda value: _secret(value) and any(map(str.isdigit, value)),
 )
 

@@ -36,7 +36,7 @@ def secret(value: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Redact the credentials of a text: keys, tokens, cookies, headers, passwords; personal data is left to curation."""
+    """Redact the credentials of a text: keys, tokens, cookies, headers, passwords. Personal data is curation's."""
     return _redacted(text, report_findings(text))
 
 
