@@ -152,7 +152,8 @@ def _notices(manifest: Mapping[str, Any]) -> str:
 
 _BY_RULES = """\
 - Credentials and personal data are found by rules, so what has no known form is missed; names of people
-  are kept, as sources name authors and actors. Rows are dropped for their language only where the configuration lists some."""
+  are kept, as sources name authors and actors. Rows are dropped for their language only where the
+  configuration lists some."""
 _NOT_WRITTEN = frozenset({"chat", "agent_answer", "assist", "general", "refuse"})
 """Tasks whose rows are conversations as they came, or texts of secft."""
 
