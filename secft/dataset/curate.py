@@ -48,7 +48,7 @@ from secft.files import storage_errors
 from secft.reasons import Reason, reason_text
 from secft.records import Example
 
-CURATION_VERSION = 6
+CURATION_VERSION = 7
 """Raised when the same examples would give another dataset."""
 
 Splits = dict[str, Rows]
