@@ -2,6 +2,7 @@
 
     python benchmarks/scrubbing.py                     # the labelled set
     python benchmarks/scrubbing.py --show              # with what was missed and what was changed in error
+    python benchmarks/scrubbing.py --unseen first      # a list by somebody who had not seen the rules: first or second
     python benchmarks/scrubbing.py --documents FILE    # share of changed documents of a documents.jsonl, and speed
 
 The set is drawn by seed from specifications, by code that shares nothing with the rules it measures. A planted value
@@ -14,10 +15,12 @@ import argparse
 import json
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from scrubbing_set.look_alikes import look_alikes
 from scrubbing_set.planted import Planted, planted
+from scrubbing_set.unseen import LISTS, unseen_look_alikes, unseen_planted
 
 from secft.config.schemas.curation import SecretsConfig
 from secft.dataset.curation.secrets import PLACEHOLDER, Placeholders, findings, scrub_text
@@ -32,10 +35,10 @@ def _left(value: str, text: str) -> bool:
     return any(value[start : start + count] in text for start in range(len(value) - count + 1))
 
 
-def measure_planted(settings: SecretsConfig, seed: int, show: bool) -> None:
+def measure_planted(settings: SecretsConfig, given: Iterable[Planted], show: bool) -> None:
     """Print the share that is found, by group."""
     found: dict[str, Counter[bool]] = defaultdict(Counter)
-    for one in planted(seed):
+    for one in given:
         clean = scrub_text(one.text, settings, Placeholders())
         missed = _left(one.value, clean)
         found[one.group][not missed] += 1
@@ -55,10 +58,10 @@ def _row(name: str, part: int, whole: int) -> None:
     print(f"{name:36} {part:6,} {whole:5,} {100 * part / max(whole, 1):6.1f}")
 
 
-def measure_look_alikes(settings: SecretsConfig, seed: int, show: bool) -> None:
+def measure_look_alikes(settings: SecretsConfig, given: Iterable[tuple[str, str]], show: bool) -> None:
     """Print the share that is changed, by group."""
     changed: dict[str, Counter[bool]] = defaultdict(Counter)
-    for group, text in look_alikes(seed):
+    for group, text in given:
         clean = scrub_text(text, settings, Placeholders())
         changed[group][clean != text] += 1
         if clean != text and show:
@@ -96,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", action="store_true", help="print what was missed or changed in error")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--unseen", choices=LISTS, help="a list that the rules had not seen, instead of the set")
     parser.add_argument("--own", action="store_true", help="secft's own rules alone, without detect-secrets")
     parser.add_argument("--documents", type=Path, nargs="*", default=[], help="files documents.jsonl")
     given = parser.parse_args()
@@ -103,8 +107,13 @@ def main() -> None:
     if given.documents:
         measure_documents(settings, given.documents, given.show)
         return
-    measure_planted(settings, given.seed, given.show)
-    measure_look_alikes(settings, given.seed, given.show)
+    if given.unseen:
+        lines = (Planted(*one) for one in unseen_planted(given.unseen, given.seed))
+        measure_planted(settings, lines, given.show)
+        measure_look_alikes(settings, unseen_look_alikes(given.unseen, given.seed), given.show)
+        return
+    measure_planted(settings, planted(given.seed), given.show)
+    measure_look_alikes(settings, look_alikes(given.seed), given.show)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff]")
 """What could command a terminal, hide or reorder text, or is no character at all."""
@@ -44,3 +44,8 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def shares_text(shares: Mapping[str, float]) -> str:
+    """Return shares of 1 for people, such as ``en 94 %, es 4 %, unknown <1 %``."""
+    return ", ".join(f"{name} {f'{100 * share:.0f}' if share >= 0.01 else '<1'} %" for name, share in shares.items())

@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 
+from secft.columns import shares_text
 from secft.dataset.card_tables import short_tables
 from secft.dataset.contents import Contents
+from secft.dataset.languages import SAMPLE
 from secft.dataset.rows import features
 from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
@@ -64,7 +66,7 @@ def metadata(manifest: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
         tasks.append("multiple-choice")
     return {
         **hub_licenses(manifest["licenses"]),
-        "language": list(manifest["language"]),
+        **({"language": list(manifest["language"])} if manifest["language"] else {}),
         "task_categories": tasks,
         "size_categories": [next((name for limit, name in _SIZES if total < limit), "1M<n<10M")],
         "tags": ["cybersecurity", *sorted(manifest["sources"]), "secft"],
@@ -148,19 +150,57 @@ def _notices(manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "See the table above."
 
 
-_LIMITS = """- Answers of templates are sentences of the source, cut at a length; they are as good and current as it is.
-- Questions come from a limited number of phrasings, so they are less varied than what people ask.
-- The consequence class is the first technical impact that CWE lists; weaknesses often have more than one.
-- Entities do not cross splits, but relatives may: a sub-technique in test can have its parent in train. The column
-  `family` allows a stricter division.
-- Credentials and personal data are found by rules, so what has no known form is missed; names of people are kept, as
-  sources name authors and actors. Languages are judged only where the configuration lists them."""
+_BY_RULES = """\
+- Credentials and personal data are found by rules, so what has no known form is missed; names of people
+  are kept, as sources name authors and actors. Rows are dropped for their language only where the
+  configuration lists some."""
+_NOT_WRITTEN = frozenset({"chat", "agent_answer", "assist", "general", "refuse"})
+"""Tasks whose rows are conversations as they came, or texts of secft."""
+
+
+def _limits(manifest: Mapping[str, Any]) -> str:
+    """Return what a reader must know of these rows, by what is among them."""
+    tasks, lines = set(manifest["counts"]), []
+    if tasks - _NOT_WRITTEN:
+        lines += [
+            "- Answers of templates are sentences of the source, cut at a length; as good and current as it is.",
+            "- Questions come from a limited number of phrasings, so they are less varied than what people ask.",
+        ]
+    if tasks & {"chat", "agent_answer"}:
+        lines.append("- Conversations of records are taken as they are: nobody checked what they say.")
+    if "consequence" in tasks:
+        lines.append(
+            "- The consequence class is the first technical impact that CWE lists; weaknesses often have more than one."
+        )
+    relatives = ": a sub-technique in test can have its parent in train" if "attack" in manifest["sources"] else ""
+    lines.append(
+        f"- Entities do not cross splits, but relatives may{relatives}.\n"
+        "  The column `family` allows a stricter division."
+    )
+    return "\n".join([*lines, _BY_RULES])
+
+
+def _languages(manifest: Mapping[str, Any]) -> str:
+    shares = manifest["languages"]
+    if not shares:
+        return "Languages of the rows: not known (`pip install 'secft[curation]'` finds them)."
+    return f"Languages of the rows: {shares_text(shares)} (a sample of at most {SAMPLE} rows, by fastText's lid.176)."
 
 
 def _load_arguments(place: str, contents: Contents) -> str:
     # Splits without rows are left out, because datasets refuses to load them.
     files = {split: f"{place}/{split}.parquet" for split in SPLITS if contents.rows(split)}
     return f'"parquet", data_files={json.dumps(files, indent=4)}'
+
+
+def _origin(manifest: Mapping[str, Any]) -> str:
+    """Return what the rows are made of: published knowledge, files of the owner, or both."""
+    own = [name for name in manifest["sources"] if name in _OF_THE_OWNER]
+    published = ["published knowledge"] if len(own) < len(manifest["sources"]) or not own else []
+    return " and ".join([*published, *([f"files of its owner ({', '.join(own)})"] if own else [])])
+
+
+_OF_THE_OWNER = frozenset({"agent_runs", "jsonl", "parquet", "tool_logs", "pdf", "web"})
 
 
 def dataset_card(manifest: Mapping[str, Any], contents: Contents) -> str:
@@ -174,16 +214,16 @@ def dataset_card(manifest: Mapping[str, Any], contents: Contents) -> str:
     place = f"data/{manifest['provider']}/{manifest['name']}-vN"
     parts = [
         f"---\n{head}---\n\n# {manifest['name']}",
-        "Conversations for fine-tuning a security assistant, made by secft from published knowledge. Each row says "
+        f"Conversations for fine-tuning a security assistant, made by secft from {_origin(manifest)}. Each row says "
         "which document and which of its fields its answer comes from. `croissant.json` says the same to "
         "machines.",
         f"## Sources\n\n{_sources(manifest, contents)}\n\n{_notices(manifest)}",
-        f"## Contents\n\n{_counts(manifest)}",
+        f"## Contents\n\n{_counts(manifest)}\n\n{_languages(manifest)}",
         f"## How rows were dropped\n\n{_funnel(manifest)}",
         "Near duplicates: " + json.dumps(manifest["dedup"], ensure_ascii=False, sort_keys=True),
         *short_tables(manifest, table),
         f"## Samples\n\n{_samples(contents)}",
-        f"## Limits\n\n{_LIMITS}",
+        f"## Limits\n\n{_limits(manifest)}",
         "## How to load\n\nThe JSONL files hold the same rows as the Parquet files.\n\n```python\n"
         f"from datasets import load_dataset\n\ndataset = load_dataset({_load_arguments(place, contents)})\n```",
         f"## Identity\n\nContent digest (SHA-256): `{manifest['digest']}`. `manifest.json` holds the digest of every "

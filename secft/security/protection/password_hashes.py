@@ -29,7 +29,9 @@ _FORMS = (
     rf"\$S\${_B64}{{52}}",
     r"\$DCC2\$\d+#[^\s#]{1,64}#[0-9a-f]{32}",
     r"\$krb5(?:tgs|asrep|pa)\$[^\s\"']{60,6000}",
-    r"(?:0x)?0[12]00[0-9A-Fa-f]{52,140}(?=[\"'\s])",
+    r"(?:0x)?0[12]00[0-9A-Fa-f]{52,140}(?=[\"'\s,;]|\Z)",
+    r"S:[0-9A-F]{60}",
+    r"T:[0-9A-F]{160}",
     r"\$8\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}",
     r"\$9\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}",
     r"\$sha1\$\d+\$[./A-Za-z0-9]{8,64}\$[./A-Za-z0-9]{28}",
@@ -41,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         _KIND,
         re.compile(r"(?<![\w$])(?:" + "|".join(_FORMS) + r")(?![\w/+=])"),
-        ("$", "{s", "{m", "{c", "{p", "{a", "{x", "0x0"),
+        ("$", "{s", "{m", "{c", "{p", "{a", "{x", "0x0", "s:", "t:"),
     ),
     # Lines of pwdump, secretsdump and Responder; the hash of an empty LM password tells the rest.
     Rule(

@@ -204,10 +204,12 @@ _MASK = re.compile(
 _TERM = re.compile(
     r"(?i)^(?:sha|md|aes|des|3des|rsa|dsa|ec|ed|pbkdf|bcrypt|scrypt|argon|oauth|openid|http|tls|ssl|base|utf|cve|cwe"
     r"|capec|rfc|nist|sp|pci|iso|iec|ntlmv?|net-?ntlm|kerberos|"
-    r"ws|saml|jwt|hs|rs|es|ps|hmac|owasp|asvs|wstg|id|top|level|v|ver|version|windows|win|ipv|web|mfa|2fa|x|u2f|fido"
-    r"|pkcs|crc|rc|dh|p|l|ms|cis|iam|s|t|ta|m|g|ac|ia|sc|h|layer|type|"
+    r"ws|saml|jwt|hs|rs|es|ps|hmac|owasp|asvs|wstg|id|top|level|ver|version|windows|win|ipv|web|mfa|2fa|u2f|fido"
+    r"|pkcs|crc|rc|dh|ms|cis|iam|ta|ac|ia|sc|layer|type|"
     r"step|phase|tier|phase|figure|table|chapter|section|appendix|page|port|line|row|col|user|usuario|usuário|host"
-    r"|server|db|key|token|field|slot|day|week|month|year|q)[-_./ ]?v?\d[\w.:/-]{0,12}$"
+    r"|server|db|key|token|field|slot|day|week|month|year)[-_./ ]?v?\d[\w.:/-]{0,12}$"
+    # One letter is a version, a size or a technique only before a number.
+    r"|^[vxplstmghq][-_./ ]?\d[\d.:/_-]{0,12}[a-z]?$"
     r"|^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|^\d{1,2}:\d\d|^v?\d+(?:\.\d+)+|^\d+[-–]\d+$|^\d+(?:[.,]\d+)?(?:%"
     r"|[a-z]{1,10})$|^\d+-?(?:bit|char|byte|day|hour|minute|digit|round|step|factor)\w*|^\d+(?:st|nd|rd|th)$"
     r"|^(?:[0-9a-f]{1,4}:){3,}|^0x[0-9a-f]+$|^#\w+"
@@ -255,7 +257,10 @@ def quoted_password(value: str) -> bool:
     """Accept a value in quotes or tags: one word that is neither code nor a term."""
     if " " in value.strip() or len(value) < 4:
         return False
-    if _ruled_out(value) or value[0] in "$<{%[(" or _CODE.match(value) or value.endswith((":", "()")):
+    if _ruled_out(value) or value[0] in "$<{%[(" or value.endswith((":", "()")):
+        return False
+    # ``config.password`` in quotes is a name; ``hoja.verde7`` ends in a digit as names hardly do.
+    if _CODE.match(value) and not (value[-1].isdigit() and value.count(".") == 1):
         return False
     if value.isdigit():
         return len(value) >= 5
@@ -273,7 +278,7 @@ def assigned_password(value: str) -> bool:
 
 def line_value(value: str) -> bool:
     """Accept a value that fills its line, as in files of settings; one word of letters is enough there."""
-    if assigned_password(value):
+    if assigned_password(value) or (_WORD_AND_NUMBER.match(value) and not _ruled_out(value) and not _TERM.match(value)):
         return True
     plain = (
         bool(_LETTERS.match(value))
@@ -285,8 +290,39 @@ def line_value(value: str) -> bool:
     return plain and not _ruled_out(value) and not _CODE.search(value)
 
 
+def paired_password(value: str) -> bool:
+    """Accept a value right behind a name of a user: neither code, nor a term, nor a word about passwords."""
+    if len(value) < 4 or _ruled_out(value) or _CODE.search(value) or _TERM.match(value) or _NAMES_ONE.search(value):
+        return False
+    return _mixed(value) or value.isdigit() or (bool(_LETTERS.match(value)) and "_" not in value and "." not in value)
+
+
+def environment_password(value: str) -> bool:
+    """Accept the value of a variable such as ``DB_PASSWORD``, unless it names a password itself."""
+    if len(value) < 4 or _ruled_out(value) or _CODE.search(value) or _NAMES_ONE.search(value):
+        return False
+    return _mixed(value) or value.isdigit() or bool(re.match(r"^[a-z]+(?:[-_][a-z0-9]+)*$", value) and len(value) >= 6)
+
+
+_NAMES_ONE = re.compile(r"(?i)pass|pwd|secret|token|key|senha|clave|contrase|value|placeholder|change")
+
+
+def owned_word(value: str) -> bool:
+    """Accept a plain word behind ``my password is``, unless it says of what kind the password is."""
+    return len(value) >= 5 and bool(_LETTERS.match(value)) and not _ruled_out(value) and not _DESCRIBING.search(value)
+
+
+_DESCRIBING = re.compile(
+    r"(?i)(?:ed|ing|[ai]ble|ive|ous|ful|less|ly|al|ad[ao]s?|id[ao]s?|os[ao]|(?:[fi]ci|fer|ist|rt|nd)[ea]nte|mente"
+    r"|(?:rr?ec|ecre|pues|uel|ier|cor|scri|pron|per|xac)t[ao]s?|ct|ak|ong|ort|ure|own|new|ost|olen|aken|ere|ways?|early"
+    r"|mple|ique|ome|not?|rg[ao]|bil|ác?il|bre|úblic[ao]|[gs]ur[ao])$"
+)
+
+
 def prose_password(value: str) -> bool:
     """Accept a word in a sentence that looks like a password and like nothing else."""
+    if _SIGN_INSIDE.match(value):
+        return not (_ruled_out(value) or _CODE.search(value) or _ADDRESS.search(value))
     if len(value) < 6 or _ruled_out(value) or _CODE.search(value) or _TERM.match(value) or _ADDRESS.search(value):
         return False
     if not _has(value, str.isalpha):
@@ -296,9 +332,30 @@ def prose_password(value: str) -> bool:
     return (digits and (symbols or (upper and lower) or len(value) >= 8)) and not _name_with_number(value)
 
 
+# A sign between letters that no word has there.
+_SIGN_INSIDE = re.compile(r"^(?=.{6,40}$)[^\W_]{2,}[!#$%^*+=?][^\W_]\S*$")
 _ADDRESS = re.compile(r"@[\w-]+\.\w")
 _NAME_WITH_NUMBER = re.compile(
     r"^[a-z]+(?:[-_.][a-z0-9]+)+$|^[A-Z]+(?:_[A-Z0-9]+)+$|^[a-z]{3,}[-_]?\d$|^[A-Z][a-z]+\d$|^[A-Z]{2,}[-_]\d+$"
+)
+
+
+_WORD_AND_NUMBER = re.compile(r"^[a-z]{4,}\d{1,4}$|^(?:[a-z]{2,}-){1,3}\d{2,4}$")
+"""A name of code, unless it fills the line behind the word for a password."""
+
+
+def phrase(value: str) -> bool:
+    """Accept three to twenty-four words none of which is a word of sentences."""
+    parts = re.split(r"[ -]", value.lower())
+    return (len(parts) <= 8 or len(parts) in (12, 15, 18, 21, 24)) and not any(
+        part in _WORDS or _SENTENCE.match(part) for part in parts
+    )
+
+
+_SENTENCE = re.compile(
+    r"(?:the|and|for|with|that|this|are|was|has|have|must|may|can|not|from|you|your|its|their|which|when|used|stored|than"
+    r"|los|las|del|por|uno|sin|sus|esta|este|puede|ser|son|como|más|usada"
+    r"|dos|das|não|pode|sem|sua|seu|são|foi)\Z"
 )
 
 

@@ -89,6 +89,18 @@ def _ibans() -> str:
     return rf"(?<![\w-])(?=[A-Z]{{2}}\d\d)(?:{'|'.join(forms)})(?![\w-])"
 
 
+CODE = Rule(
+    "CARD_CODE",
+    re.compile(
+        r"(?i)(?<![a-z])(?:cvv2?|cvc2?|cv2|cvn|card verification (?:code|value)|card security code"
+        r"|c[óo]digo de (?:seguridad|segurança|seguranca) (?:de la tarjeta|da? cart[ãa]o|do cart[ãa]o))"
+        r"\\?[\"']?(?: ?(?:code|number|is|es|é|n[úu]mero))?[ \t:=#\"'\\(]{1,6}"
+        r"(?P<value>\d{3,4})(?![\w-]|[.,]\d| ?(?:dig|d[íi]g))"
+    ),
+    ("cvv", "cvc", "cv2", "cvn", "card verification", "card security", "digo de segur"),
+)
+"""The three or four digits on a card, beside their word."""
+
 RULES: tuple[Rule, ...] = (
     Rule("CREDIT_CARD", re.compile(f"{_OPEN}(?:{_GROUPED}){_CLOSE}"), (), card),
     Rule("CREDIT_CARD", re.compile(rf"{_OPEN}\d{{15,16}}{_CLOSE}"), (), card),

@@ -24,6 +24,16 @@ def _mixed(value: str) -> bool:
     return _real(value) and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
+_LEAST_OF_KIND = 3
+_DIGIT_RUNS = re.compile(r"\d+")
+
+
+def _drawn(value: str) -> bool:
+    """Tell whether a token was certainly drawn: capitals, small letters, and digits in several places of it."""
+    enough = all(sum(map(kind, value)) >= _LEAST_OF_KIND for kind in (str.islower, str.isupper))
+    return enough and _real(value) and len(_DIGIT_RUNS.findall(value)) >= _LEAST_OF_KIND
+
+
 _TABLE = r"""
 AWS_ACCESS_KEY     akia asia abia acca   (?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}
 AWS_SESSION_TOKEN  fwog iqoj             (?:FwoG|IQoJ)[A-Za-z0-9/+=%]{80,2000}
@@ -108,6 +118,39 @@ ALIBABA_KEY        ltai                  LTAI[A-Za-z0-9]{12,24}
 TENCENT_KEY        akid                  AKID[A-Za-z0-9]{32}
 MERCADOPAGO_TOKEN  app_usr-              APP_USR-\d{10,20}-\d{6}-[a-f0-9]{32}-\d{5,12}
 OKTA_TOKEN         ssws                  SSWS\s+(?P<value>[\w-]{40,50})
+API_KEY            pcsk_                 pcsk_[A-Za-z0-9]{5,8}_[A-Za-z0-9]{50,70}
+API_KEY            fc-                   fc-[0-9a-f]{32}
+API_KEY            -lf-                  [sp]k-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+API_KEY            lsv2_                 lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}
+API_KEY            tvly-                 tvly-(?:dev-|prod-)?[A-Za-z0-9-]{20,64}
+API_KEY            jina_ csk- tgp_v1_    (?:jina_[A-Za-z0-9_-]{40,70}|csk-[a-z0-9]{40,60}|tgp_v1_[\w-]{40,50})
+API_KEY            fw_ pa- rpa_ e2b_     (?:fw_[A-Za-z0-9]{22,40}|pa-[\w-]{43}|rpa_[A-Z0-9]{40,60}|e2b_[a-f0-9]{40})
+API_KEY            sk_                   sk_[0-9a-f]{48}
+API_KEY            :fx                   [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:fx
+API_KEY            bedrock-api-key-      bedrock-api-key-[A-Za-z0-9+/=]{40,2000}
+AZURE_SECRET       jqqj99                [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}
+GOOGLE_API_KEY     aq.                   AQ\.Ab[\w-]{40,80}
+FIREBASE_KEY       :apa91b               [\w-]{8,30}:APA91b[\w-]{100,200}
+DROPBOX_TOKEN      sl.                   sl\.(?:u\.)?[\w-]{100,1400}
+ADAFRUIT_KEY       aio_                  aio_[A-Za-z0-9]{28}
+CLOJARS_TOKEN      clojars_              CLOJARS_[a-z0-9]{60}
+EASYPOST_KEY       ezak                  EZ[AT]K[A-Za-z0-9]{54}
+FLUTTERWAVE_KEY    flwsec                FLWSECK-[0-9a-zA-Z]{32,40}-X
+PLAID_TOKEN        access-               access-(?:production|development)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+PREFECT_KEY        pnu_ pnb_             pn[ub]_[A-Za-z0-9]{36}
+POSTHOG_KEY        phx_                  phx_[A-Za-z0-9]{40,60}
+README_KEY         rdme_                 rdme_[a-z0-9]{70}
+RENDER_KEY         rnd_                  rnd_[A-Za-z0-9]{28,40}
+SCALINGO_TOKEN     tk-us-                tk-us-[\w-]{48}
+SHIPPO_TOKEN       shippo_live_          shippo_live_[a-f0-9]{40}
+TYPEFORM_TOKEN     tfp_                  tfp_[\w.-]{59}
+YANDEX_TOKEN       aqvn y0_              (?:AQVN[\w-]{35,40}|y0_[\w-]{50,80})
+YANDEX_TOKEN       t1.                   (?:t1\.[\w-]{80,400}={0,2}\.[\w-]{80,100}={0,2})
+INFRACOST_KEY      ico-                  ico-[A-Za-z0-9]{32}
+FRAMEIO_TOKEN      fio-u-                fio-u-[\w=-]{64}
+XATA_KEY           xau_                  xau_[A-Za-z0-9]{30,60}
+INNGEST_KEY        signkey-              signkey-(?:prod|branch|test)-[0-9a-f]{64}
+CLOUDINARY_URL     cloudinary://         cloudinary://(?P<value>\d{12,18}:[\w-]{20,40})@
 NPM_TOKEN          _authtoken            _authToken=(?P<value>[\w.+/=-]{20,200})
 """
 
@@ -204,10 +247,14 @@ _BESIDE = re.compile(
     rf"(?i)(?<![a-z0-9])(?:{'|'.join(_PROVIDERS)})(?![a-z0-9])[^\n]{{0,40}}?(?<![a-z]){_CALLED}(?![a-z])"
     r"(?:(?! (?:id|hash|sha)\b)[^\n\w-]|(?<=[ _])(?:is|es|é|for|de|da|do|del|para)(?= )){1,12}$"
 )
+_NAMED_BEFORE = re.compile(rf"(?i)(?<![a-z0-9])(?:{'|'.join(_PROVIDERS)})(?![a-z0-9])[^\n]{{0,24}}$")
 _VALUE = re.compile(r"(?<![\w-])(?:[A-Za-z0-9_-]{30,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])")
 
+FORMS: tuple[Rule, ...] = _table()
+"""Those whose form alone tells whose they are."""
+
 RULES: tuple[Rule, ...] = (
-    *_table(),
+    *FORMS,
     Rule("API_KEY", re.compile(rf"{_OPEN}sk-[A-Za-z0-9_-]{{20,200}}{_CLOSE}"), ("sk-",), _random),
     Rule("TWILIO_KEY", re.compile(rf"{_OPEN}(?:SK|AC)[0-9a-f]{{32}}{_CLOSE}"), ("sk", "ac"), _mixed),
     Rule("MAILGUN_KEY", re.compile(r"(?<![\w-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"), ("-",), _mixed),
@@ -240,6 +287,42 @@ RULES: tuple[Rule, ...] = (
         _mixed,
     ),
     Rule("API_KEY", _VALUE, (), _mixed, _BESIDE, reach=80),
+    # Without a word for a key, and of a provider that nobody listed: only what is certainly drawn.
+    Rule("API_KEY", _VALUE, (), _drawn, _NAMED_BEFORE, reach=40),
+    Rule(
+        "API_KEY",
+        re.compile(
+            rf"{_OPEN}(?!sha\d|md5|h1|blake|diff)[a-z][a-z0-9]{{1,9}}[-_](?:[a-z0-9]{{1,8}}[-_]){{0,2}}[A-Za-z0-9]{{24,250}}{_CLOSE}"
+        ),
+        ("_", "-"),
+        _drawn,
+    ),
+    Rule(
+        "API_KEY",
+        re.compile(
+            r"(?<=[\w.])(?:Client|API|Api|Auth|Session|connect|init|login|auth|authenticate|from_token|configure)\("
+            r"\s*(?:\w+\s*=\s*)?[\"'](?P<value>[A-Za-z0-9_-]{24,200})[\"']"
+        ),
+        (
+            "client(",
+            "api(",
+            "auth(",
+            "session(",
+            "connect(",
+            "init(",
+            "login(",
+            "authenticate(",
+            "_token(",
+            "configure(",
+        ),
+        _drawn,
+    ),
+    Rule(
+        "TWILIO_KEY",
+        re.compile(r"(?:AC|SK)[0-9a-f]{32}[:,;|/ ]{1,2}(?P<value>[0-9a-f]{32})(?![\w])"),
+        ("ac", "sk"),
+        _mixed,
+    ),
     # Forty hexadecimal digits are a key of Weights & Biases only beside the name.
     Rule(
         "WANDB_KEY",

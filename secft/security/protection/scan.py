@@ -30,7 +30,9 @@ _WORDS = re.compile(r"[a-z+/_=.:$*{}-]*\Z")
 _NUMBER = re.compile(
     r"(?<![0-9])(?<!CVE-)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))(?:[0-9][ .()/-]{0,2}){6,}|/[0-9A-Z]{4}-[0-9]{2}"
 )
-_MAIL = re.compile(r"@|%40")
+_MAIL = re.compile(r"@|%40|＠")
+_SPELT_MAIL = re.compile(r"@|%40|＠|[\[({] ?(?:at|arroba) ?[\])}]| (?:dot|punto|ponto) ")
+_SPELT = ("[at", "[ at", "(at", "( at", "{at", "arroba", " dot ", " punto ", " ponto ")
 _BEFORE_RUN, _BEFORE_NUMBER, _BEFORE_MAIL, _AFTER = 80, 24, 72, 32
 """Characters that a value may have before what gives it away, and after it."""
 
@@ -62,11 +64,15 @@ class _RuleSet:
 # In this order: where two findings overlap, the one of the earlier rule stays.
 _BLOCKS = _RuleSet(key_blocks.RULES)
 _TOKENS = _RuleSet((*provider_keys.RULES, key_blocks.JWT, *password_hashes.RULES), local=True)
-_WORDED = _RuleSet((*web_credentials.RULES, *tools.RULES, *passwords.RULES))
+_WORDED = _RuleSet((*web_credentials.RULES, *tools.RULES, *passwords.RULES, payment.CODE))
 _MAILS = _RuleSet(contact.MAILS)
 _NUMBERED = _RuleSet((*payment.RULES, *national.RULES, *contact.PHONES))
 
-KINDS: frozenset[str] = _BLOCKS.kinds | _TOKENS.kinds | _WORDED.kinds | _MAILS.kinds | _NUMBERED.kinds
+PERSONAL: frozenset[str] = _MAILS.kinds | _NUMBERED.kinds | payment.CODE.kinds
+"""Kinds of personal data."""
+TOKENS: frozenset[str] = _TOKENS.kinds
+"""Kinds of keys, tokens and hashes of passwords that are known by their form."""
+KINDS: frozenset[str] = _BLOCKS.kinds | TOKENS | _WORDED.kinds | PERSONAL
 """Every kind that is found."""
 
 
@@ -85,7 +91,8 @@ def scan(text: str, keep: Collection[str] = ()) -> list[Finding]:
     if runs:
         _add(found, _TOKENS, text, lower, runs, keep)
     _add(found, _WORDED, text, lower, whole, keep)
-    mails = _parts(text, _MAIL, _BEFORE_MAIL, _BEFORE_MAIL)
+    mail = _SPELT_MAIL if any(sign in lower for sign in _SPELT) else _MAIL
+    mails = _parts(text, mail, _BEFORE_MAIL, _BEFORE_MAIL)
     if mails:
         _add(found, _MAILS, text, lower, mails, keep)
     numbers = _parts(text, _NUMBER, _BEFORE_NUMBER)

@@ -48,6 +48,13 @@ RULES: tuple[Finder, ...] = (
         also=" -p",
     ),
     _tool("ldapsearch ldapmodify ldapadd ldapwhoami ldapdelete ldappasswd", _REST + r"-w\s?" + _VALUE, also=" -w"),
+    Rule(
+        "PASSWORD",
+        re.compile(r"-D\s+[\"']?[\w.@\\=-]{2,60}[^\n|;]{0,120}?\s-w\s+" + _VALUE),
+        ("-d ",),
+        any_value,
+        at_hints=True,
+    ),
     _tool("redis-cli", _REST + r"-a\s?" + _VALUE),
     _tool("sqlcmd bcp osql zip unzip", _REST + r"-P\s?" + _VALUE, also=" -p"),
     _tool(
@@ -106,12 +113,41 @@ RULES: tuple[Finder, ...] = (
     ),
     # The option alone, without a known program: only what looks like a password and like nothing else.
     Rule("PASSWORD", re.compile(r"(?<![\w-])-p\s?[\"']?" + _BARE), ("-p",), _mixed_case, at_hints=True),
+    # What tools that guess passwords print: netexec, Metasploit, the brute scripts of nmap, medusa.
     Rule(
         "PASSWORD",
-        re.compile(r"\[\+\] [\w.-]{1,60}\\{1,2}[\w.$-]{1,60}:(?P<value>\S{3,100})"),
+        re.compile(r"\[\+\] [^\n\\]{0,80}?[\w.-]{1,60}\\{1,2}[\w.$-]{1,60}:(?P<value>\S{3,100})"),
         ("[+] ",),
         any_value,
         at_hints=True,
+    ),
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)success(?:ful)?(?: login)?: [\"']?(?:[\w.-]{1,60}\\{1,2})?[\w.@$-]{1,60}:(?P<value>[^\s\"']{3,100})"
+        ),
+        ("success",),
+        any_value,
+        at_hints=True,
+    ),
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)(?<![\w:/])[\w.@$-]{1,60}:(?P<value>[^\s:\"'/]{3,100})(?= {1,4}(?:- |=> )?"
+            r"(?:valid credentials|account is valid"
+            r"|login correct|credenciales v[áa]lidas|valid$))"
+        ),
+        ("valid", "correct"),
+        any_value,
+    ),
+    Rule(
+        "PASSWORD",
+        re.compile(
+            r"(?i)community(?: strings?| name)?\\?[\"']?(?:\s{0,2}[:=]\s{0,2}| is | es )[\"']?"
+            r"(?P<value>(?!public|private)(?=[^\s\"']*[\dA-Z])[^\s\"',;]{4,60})"
+        ),
+        ("community",),
+        assigned_password,
     ),
     # Pairs of name and password.
     Rule(

@@ -71,7 +71,30 @@ def _cookie(value: str) -> bool:
 # A date, a version or a short word of an attribute of a cookie is no secret.
 _ATTRIBUTE = re.compile(r"(?i)^(?:lax|strict|none|/.*|\d{1,8}|[a-z]{2,3},?|\d+(?:\.\d+)+|\.?(?:[\w-]+\.)+[a-z]{2,})$")
 
+BEARER = Rule(
+    "BEARER_TOKEN",
+    re.compile(r"(?<![\w])(?i:bearer)(?: |%20|\+)(?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
+    ("bearer ", "bearer%20", "bearer+"),
+    lambda value: _secret(value) and any(map(str.isdigit, value)),
+)
+
 RULES: tuple[Rule, ...] = (
+    # Digest authentication (RFC 7616): the response is a hash of the password.
+    Rule(
+        "PASSWORD_HASH",
+        re.compile(r"(?<![\w])(?:response|nonce)=\\?\"?(?P<value>[0-9a-f]{32,64})"),
+        ("digest ",),
+        within=re.compile(r"(?i)digest [^\n]{0,600}"),
+    ),
+    Rule(
+        "COOKIE",
+        re.compile(
+            r"(?i)(?<![a-z])(?:php|j|asp[.]net_?)?sess(?:ion)?[_-]?id\\?[\"']?\s{0,2}:\s{0,2}\\?[\"']?"
+            r"(?P<value>(?=[\w-]*\d)[a-z0-9_]{20,128})(?![\w-])"
+        ),
+        ("sessionid", "session_id", "session-id", "sessid"),
+        _secret,
+    ),
     Rule(
         "BASIC_AUTH",
         re.compile(r"(?i)\bbasic\s+(?P<value>[A-Za-z0-9+/]{8,400}={0,2})(?![\w+/=])"),
@@ -98,12 +121,7 @@ RULES: tuple[Rule, ...] = (
         lambda value: _secret(value) and (any(map(str.isdigit, value)) or value[1:].lower() != value[1:]),
         within=re.compile(r"(?i)authorization[^\n]{1,4000}"),
     ),
-    Rule(
-        "BEARER_TOKEN",
-        re.compile(r"(?<![\w])(?i:bearer) (?P<value>[A-Za-z0-9._~+/=-]{16,4000})"),
-        ("bearer ",),
-        lambda value: _secret(value) and any(map(str.isdigit, value)),
-    ),
+    BEARER,
     Rule(
         "API_KEY",
         re.compile(

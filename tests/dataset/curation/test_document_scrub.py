@@ -10,6 +10,9 @@ from secft.config.schemas.curation import SecretsConfig
 from secft.dataset import collect
 from secft.dataset.curation.document_scrub import SCRUBBED, scrub_document
 from secft.dataset.sources.agent_runs import AgentRunsSource
+from secft.dataset.sources.source import ReadLog
+from secft.dataset.sources.tool_logs import ToolLogsSource
+from secft.dataset.sources.tool_logs.reader import READER
 from secft.files import read_jsonl
 from secft.records import Document
 
@@ -20,6 +23,23 @@ WORD = "Kx7!" + "vBq29zT"
 PLAIN = Document(
     "d1", "finding", "A finding", "Nothing to hide.", {"severity": "high"}, "tool_logs", "1", "unknown", ""
 )
+
+
+def test_personal_data_of_a_report_is_scrubbed_in_every_field(tmp_path: Path) -> None:
+    iban = "ES6621000418401234567891"
+    record = {
+        "title": f"Leak of {MAIL}", "severity": "high", "url": f"https://a.corp.net/{MAIL}/x",
+        "description": f"CPF 529.982.247-25, {MAIL}",
+        "evidence": f"IBAN {iban}", "remediation": "Ask +34 612 482 917", "references": [f"mailto:{MAIL}"],
+    }  # fmt: skip
+    (tmp_path / "report.json").write_text(json.dumps([record]))
+    config = ToolLogsSource(paths=[str(tmp_path / "report.json")])
+    (document,) = READER.read(config, ReadLog())
+    assert MAIL in json.dumps(document.fields)
+    clean, counts = scrub_document(document, SETTINGS)
+    written = json.dumps([clean.title, clean.text, clean.url, clean.fields])
+    assert not [value for value in (MAIL, "529.982", iban, "612 482") if value in written]
+    assert {"EMAIL", "BR_CPF", "IBAN", "PHONE"} <= set(counts)
 
 
 def test_a_document_without_secrets_is_the_same_object() -> None:

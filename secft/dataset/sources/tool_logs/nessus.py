@@ -1,4 +1,4 @@
-"""Findings of Nessus (``.nessus``, version 2 of its XML) and of what writes the same form."""
+"""Findings of Nessus: ``.nessus`` (version 2 of its XML), what writes the same form, and tables, also of Tenable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from secft.dataset.sources.reading.xml import text_at
-from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
+from secft.dataset.sources.tool_logs.finding import BrokenReport, Finding, Skipped, finding
 from secft.dataset.sources.tool_logs.network import output_of_test
 from secft.dataset.sources.tool_logs.redaction import without_payloads
 from secft.dataset.sources.tool_logs.report import Report
@@ -45,6 +45,62 @@ def _finding(item: Element, host: str) -> Finding:
         references=[line for text in _texts(item, "see_also") for line in text.splitlines()],
         payload_omitted=any(cut for _, cut in output),
     )  # fmt: skip
+
+
+_PLUGIN, _NAME = ("plugin id", "plugin"), ("name", "plugin name")
+_HOST, _OUTPUT = ("host", "ip address", "asset"), ("plugin output", "plugin text")
+_SCORES = ("cvss v3.0 base score", "cvss v4.0 base score", "cvss v2.0 base score", "cvss", "cvss base score")
+Row = dict[str, str]
+
+
+def is_nessus_csv(report: Report) -> bool:
+    """Recognise the table of Nessus or of Tenable's Security Center."""
+    columns = set(report.header)
+    return all(not columns.isdisjoint(names) for names in (_PLUGIN, _NAME, _HOST, ("risk", "severity"))) and (
+        columns >= {"synopsis", "solution"}
+    )
+
+
+def _cell(row: Row, names: tuple[str, ...]) -> str:
+    return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
+
+
+def _of_rows(rows: list[Row]) -> Finding:
+    """Build a finding from the rows that differ in nothing but the CVE."""
+    row = rows[0]
+    title, synopsis, port = _cell(row, _NAME), row.get("synopsis", "").strip(), row.get("port", "").strip()
+    output = [without_payloads(line) for line in _cell(row, _OUTPUT).splitlines() if line.strip()]
+    risk, score = _cell(row, ("risk", "severity")), _cell(row, _SCORES)
+    name, address = _cell(row, ("dns name", "fqdn")), _cell(row, _HOST)
+    host = f"{name} ({address})" if name and name != address else address
+    return finding(
+        "nessus", _cell(row, _PLUGIN), title,
+        severity="info" if risk.lower() == "none" else _SEVERITIES.get(risk) or severity_of(risk, score),
+        cves=[one.get("cve", "") for one in rows], cwes=[_cell(row, ("cross references", "xref"))],
+        target=f"{host}, port {port}/{row.get('protocol', '').lower()}" if port not in ("", "0") else host,
+        evidence=output_of_test(title, synopsis, "\n".join(line for line, _ in output)),
+        description="\n\n".join(filter(None, dict.fromkeys([synopsis, row.get("description", "").strip()]))),
+        remediation=row.get("solution", ""), references=row.get("see also", "").splitlines(),
+        payload_omitted=any(cut for _, cut in output),
+    )  # fmt: skip
+
+
+def parse_nessus_csv(report: Report) -> Iterator[Finding | Skipped]:
+    """Yield a finding for each plugin, host and port; the table has a row for each of its CVEs."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    broken: BrokenReport | None = None
+    try:
+        for row in report.rows():
+            if isinstance(row, Skipped):
+                yield row
+                continue
+            same = (_PLUGIN, _HOST, ("protocol",), ("port",), _OUTPUT)
+            found.setdefault(tuple(_cell(row, names) for names in same), []).append(row)
+    except BrokenReport as error:
+        broken = error
+    yield from map(_of_rows, found.values())
+    if broken:
+        raise broken
 
 
 def parse_nessus(report: Report) -> Iterator[Finding | Skipped]:

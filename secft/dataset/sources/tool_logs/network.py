@@ -82,10 +82,24 @@ def _listed(script: Element, target: str) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _quoted(script: Element, target: str) -> Iterator[Finding]:
+    """Yield the CVEs that the script vulscan finds by the name of a service in its databases; other ids are left."""
+    for name, text in dict(_VULSCAN_LINE.findall(script.get("output", ""))).items():
+        yield finding(
+            "nmap", f"vulscan:{name}", f"{name} by the name of the service", cves=[name], target=target,
+            evidence="script vulscan", description=f"{text.strip()}\n\n{_BY_VERSION}", remediation=_BY_VERSION_REMEDY,
+        )  # fmt: skip
+
+
+_VULSCAN_LINE = re.compile(r"^[ \t|_]*\[(CVE-\d{4}-\d{4,19})\][ \t]*(.*)$", re.MULTILINE)
+
+
 def _scripts(scope: Element, target: str) -> Iterator[Finding]:
     for script in [*scope.findall("script"), *scope.findall("hostscript/script")]:
         if script.get("id") == "vulners":
             yield from _listed(script, target)
+        if script.get("id") == "vulscan":
+            yield from _quoted(script, target)
         for table in script.iter("table"):
             state = next((item.text or "" for item in table.findall("elem") if item.get("key") == "state"), "")
             if state.strip() in _VULNERABLE:

@@ -1,4 +1,4 @@
-"""Findings of Prowler: JSON and CSV of versions 3 and 4, and OCSF (JSON), which other tools write, too.
+"""Findings of Prowler: JSON and CSV of versions 2 to 4, and OCSF (JSON), which other tools write, too.
 
 Source: OCSF 1.1 and later, classes "Detection Finding" and "Compliance Finding".
 """
@@ -6,7 +6,7 @@ Source: OCSF 1.1 and later, classes "Detection Finding" and "Compliance Finding"
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from secft.dataset.sources.reading.json_values import mapping, mappings, string, strings
 from secft.dataset.sources.tool_logs.finding import Finding, Skipped, finding
@@ -20,6 +20,17 @@ COLUMNS = ("check_id", "status", "severity", "check_title")
 def is_prowler(report: Report) -> bool:
     """Recognise a record of version 3."""
     return report.record().keys() >= {"CheckID", "CheckTitle", "Status"}
+
+
+def is_prowler_2(report: Report) -> bool:
+    """Recognise a record of version 2."""
+    return report.record().keys() >= {"Control", "Control ID", "Status", "Message"}
+
+
+def is_prowler_2_csv(report: Report) -> bool:
+    """Recognise the table of version 2, whose columns were renamed in 2.4."""
+    columns = set(report.header)
+    return columns >= {"title_id", "title_text"} and not columns.isdisjoint({"check_result", "result"})
 
 
 def is_ocsf(report: Report) -> bool:
@@ -58,6 +69,44 @@ def parse_prowler_csv(report: Report) -> Iterator[Finding | Skipped]:
     """Yield a finding for each failed check of a resource."""
     for row in report.rows():
         yield row if isinstance(row, Skipped) else _row(row)
+
+
+def _first(cells: Mapping[str, str], *names: str) -> str:
+    return next((cells[name].strip() for name in names if cells.get(name, "").strip()), "")
+
+
+def _row_2(cells: Mapping[str, str]) -> Finding | Skipped:
+    """Return the finding of a record of version 2, whose titles begin with the check, as in ``[check12] Ensure``."""
+    title = _first(cells, "title_text", "Control")
+    named = _CHECK.match(title)
+    check, title = (named[1], named[2]) if named else (_first(cells, "title_id", "Control ID"), title)
+    place = [_first(cells, *names) for names in (
+        ("account_num", "Account Number"), ("region", "Region"), ("check_resource_id", "Resource ID"))]  # fmt: skip
+    status = _first(cells, "check_result", "result", "Status").upper()
+    said = _first(cells, "check_result_extended", "notes", "Message")
+    return _judged(status, status == "WARNING", check) or finding(
+        "prowler", check, title,
+        severity=severity_of(_first(cells, "check_severity", "Severity"), None),
+        target=" ".join(filter(None, place)), evidence=said,
+        description=_description("", _first(cells, "check_risk", "Risk")),
+        remediation=_first(cells, "check_remediation", "Remediation"),
+        references=[_first(cells, "check_doc", "Doc link")],
+    )  # fmt: skip
+
+
+_CHECK = re.compile(r"\[((?:check|extra)_?\w+)\]\s*(.+)", re.DOTALL)
+
+
+def parse_prowler_2_csv(report: Report) -> Iterator[Finding | Skipped]:
+    """Yield a finding for each failed check; a warning is a check that was put on a list of exceptions."""
+    for row in report.rows():
+        yield row if isinstance(row, Skipped) else _row_2(row)
+
+
+def parse_prowler_2_json(report: Report) -> Iterator[Finding | Skipped]:
+    """Yield the finding of a failed check; see parse_prowler_2_csv."""
+    record = report.record()
+    yield _row_2({key: string(record, key) for key in record})
 
 
 def parse_prowler_json(report: Report) -> Iterator[Finding | Skipped]:

@@ -1,4 +1,7 @@
-"""Findings of Qualys: scan results and asset reports as XML, and the report as CSV, which begins with other tables."""
+"""Findings of Qualys: scan results, asset reports and detections of hosts as XML, and the report as CSV.
+
+Source: Qualys API (VM/PC) user guide, the DTDs of the host list detection and of the knowledge base.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +94,37 @@ def parse_qualys_assets(report: Report) -> Iterator[Finding | Skipped]:
                 yield Skipped(Reason("tool_log.resolved"), facts["qid"])
             else:
                 yield _finding({**facts, **own}, name, cves)
+
+
+_KNOWLEDGE = {"title": "TITLE", "threat": "DIAGNOSIS", "impact": "CONSEQUENCE", "solution": "SOLUTION"}
+
+
+def _known(one: Element) -> tuple[Facts, list[str]]:
+    """Return what the fields of the knowledge base say, wherever they stand."""
+    facts = {key: text for key, path in _KNOWLEDGE.items() if (text := text_at(one, path))}
+    return facts, [text_at(cve, "ID") for cve in one.findall("CVE_LIST/CVE")]
+
+
+def parse_qualys_detections(report: Report) -> Iterator[Finding | Skipped]:
+    """Yield a finding for each detection of each host, with what entries of the knowledge base in the file say of it.
+
+    Fixed detections are left, and those that are ignored or disabled. A detection names its QID only.
+    """
+    knowledge = {text_at(one, "QID"): _known(one) for one in report.elements(["VULN"])}
+    for host in report.elements(["HOST"]):
+        name = _named(text_at(host, "DNS") or text_at(host, "NETBIOS"), text_at(host, "IP") or text_at(host, "IPV6"))
+        for one in host.findall("DETECTION_LIST/DETECTION"):
+            qid = text_at(one, "QID")
+            facts, cves = knowledge.get(qid, ({}, []))
+            own, more = _known(one)
+            if text_at(one, "STATUS").lower() == "fixed":
+                yield Skipped(Reason("tool_log.resolved"), qid)
+            elif "1" in (text_at(one, "IS_IGNORED"), text_at(one, "IS_DISABLED")):
+                yield Skipped(Reason("tool_log.suppressed"), qid)
+            else:
+                seen = {"qid": qid, "severity": text_at(one, "SEVERITY"), "port": text_at(one, "PORT"),
+                        "protocol": text_at(one, "PROTOCOL"), "results": text_at(one, "RESULTS")}  # fmt: skip
+                yield _finding({"title": f"QID {qid}", **facts, **own, **seen}, name, [*cves, *more])
 
 
 def parse_qualys_csv(report: Report) -> Iterator[Finding | Skipped]:

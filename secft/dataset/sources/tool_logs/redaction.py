@@ -1,7 +1,8 @@
 """Leave secrets and attack payloads out of findings, and keep what says where a finding is.
 
 Reports hold credentials (leaked keys, cookies, passwords that a scanner guessed) and the strings that a scanner sent.
-Both are left out when a report is parsed, before anything else sees them.
+Both are left out when a report is parsed, before anything else sees them. What a credential looks like is known to
+``security.protection``; personal data is replaced when documents are scrubbed, as that of all sources.
 """
 
 from __future__ import annotations
@@ -9,38 +10,16 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from secft.security.protection.reports import TRACED, report_findings
+from secft.security.protection.rule import Finding
+
 REDACTED, OMITTED = "[redacted]", "[payload omitted]"
 _SHOWN = 4
 """Most characters of a secret that are shown."""
 _LONG_ENOUGH = 12
 """Shorter secrets are not shown at all: four characters would be too much of them."""
 
-_PRIVATE_KEY = re.compile(r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY.*?(?:-----END[^-]{0,60}-----|\Z)", re.DOTALL)
-_TOKENS = re.compile(
-    r"\b(?:(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AIDA|AROA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,255}"
-    r"|github_pat_\w{20,255}|glpat-[\w-]{20,64}|xox[abprs]-[\w-]{10,255}|AIza[\w-]{35}|sk_(?:live|test)_\w{16,255}"
-    r"|eyJ[\w-]{8,4000}\.[\w-]{8,4000}(?:\.[\w-]{0,4000})?)"
-)
 _USER_INFO = re.compile(r"(?<=://)[^\s/@\"'<>]{1,200}@")
-_AUTHORIZATION = re.compile(
-    r"(?i)\b((?:proxy-)?authorization|x-(?:api-key|auth-token)|api-key)(\s*[:=]\s*)[^\r\n]{1,4000}"
-)
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.+/=~-]{16,4000}")
-_COOKIE = re.compile(r"(?i)\b((?:set-)?cookie2?\s*:\s*)([^=;\s]{1,200})\s*=[^\r\n]{0,4000}")
-_SESSION = re.compile(
-    r"(?i)\b([\w.-]{0,40}(?:sess(?:ion)?(?:_?id)?|sid|csrf\w{0,20}|token|auth))=(?!\[redacted\])[^\s;&\"'<>]{1,4000}"
-)
-_QUOTED_PASSWORD = re.compile(
-    r"(?i)\b(pass(?:word|phrase|wd)?|pwd|secret|credentials?)(\s*(?:[:=]|\bis\b|\bwas\b)?\s*)(['\"])(?!\[redacted\])"
-    r"[^'\"\r\n]{1,200}\3"
-)
-_PASSWORD = re.compile(
-    r"(?i)((?:pass(?:word|phrase|wd)?|pwd|secret|token|api_?-?key|access_?-?key|credentials?)\w{0,20}[\"']?\s{0,4}[:=]\s{0,40}"
-    r"[\"']?)(?![\[({])[^\s\"'&;,<>]{3,4000}"
-)
-_RUN = re.compile(r"[A-Za-z0-9_+=-]{24,4000}")
-_HEX = re.compile(r"(?i)[0-9a-f]{32,}")
-
 _SUSPECT_IN_PATH = re.compile(r"[<>'\"`;|$\\(){}^\x00-\x1f]|\.\.")
 _PARAMETER = re.compile(r"[\w.\-\[\]: ]{1,64}")
 _PAYLOAD = re.compile(
@@ -57,29 +36,21 @@ def secret(value: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Redact what is a secret by its form: keys, tokens, cookies, authorization headers, quoted passwords."""
-    text = _PRIVATE_KEY.sub(REDACTED, text)
-    text = _TOKENS.sub(lambda match: secret(match.group()), text)
-    text = _USER_INFO.sub(f"{REDACTED}@", text)
-    text = _AUTHORIZATION.sub(rf"\1\2{REDACTED}", text)
-    text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    text = _COOKIE.sub(rf"\1\2={REDACTED}", text)
-    if "=" in text:
-        text = _SESSION.sub(rf"\1={REDACTED}", text)
-    return _QUOTED_PASSWORD.sub(rf"\1\2{REDACTED}", text)
-
-
-def _looks_random(run: str) -> bool:
-    if run.startswith(("TLS_", "SSL_")):  # Names of cipher suites are long and mixed, too.
-        return False
-    mixed = any(map(str.isdigit, run)) and any(map(str.islower, run)) and any(map(str.isupper, run))
-    return mixed or _HEX.search(run) is not None
+    """Redact the credentials of a text: keys, tokens, cookies, headers, passwords. Personal data is curation's."""
+    return _redacted(text, report_findings(text))
 
 
 def clean_evidence(text: str) -> str:
     """Redact like clean, and also values of anything named like a password, and long random strings."""
-    text = _PASSWORD.sub(rf"\1{REDACTED}", clean(text))
-    return _RUN.sub(lambda match: secret(match.group()) if _looks_random(match.group()) else match.group(), text)
+    return _redacted(text, report_findings(text, evidence=True))
+
+
+def _redacted(text: str, found: list[Finding]) -> str:
+    parts, last = [], 0
+    for start, end, kind in found:
+        parts += [text[last:start], secret(text[start:end]) if kind in TRACED else REDACTED]
+        last = end
+    return "".join([*parts, text[last:]])
 
 
 def parameter_names(query: str) -> list[str]:
