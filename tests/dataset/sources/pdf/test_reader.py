@@ -468,7 +468,7 @@ def test_the_result_depends_on_nothing_but_the_files(tmp_path: Path) -> None:
 @needs_owasp
 def test_owasp_documents() -> None:
     documents, log = read(OWASP, license="CC-BY-SA-4.0")
-    assert log.tally.dropped == {"pdf.margin": 4}
+    assert log.tally.dropped == {"pdf.margin": 2}
     assert "Application Security Verification Standard (119 of 120 pages)" in {row["detail"] for row in log.refused}
     files = {document.fields["file"].rsplit("/", 1)[-1]: document.fields["file"] for document in documents}
     assert len(files) == 4
