@@ -192,11 +192,11 @@ def _without_scraps(
     kept: list[_Section] = []
     for section in sections:
         if kept and _words(kept[-1]) < least:
-            kept[-1:] = _repacked(kept[-1], section, limit, count)
+            kept[-1:] = _repacked(kept[-1], section, least, limit, count)
         else:
             kept.append(section)
     if len(kept) > 1 and _words(kept[-1]) < least:
-        kept[-2:] = _repacked(kept[-2], kept[-1], limit, count)
+        kept[-2:] = _repacked(kept[-2], kept[-1], least, limit, count)
     return kept
 
 
@@ -204,22 +204,33 @@ def _words(section: _Section) -> int:
     return len(join(section.units).split())
 
 
-def _repacked(left: _Section, right: _Section, limit: int, count: Callable[[str], int]) -> list[_Section]:
-    """Return two neighbours as one section under the headings they share, or as several where they are too long."""
+def _repacked(left: _Section, right: _Section, least: int, limit: int, count: Callable[[str], int]) -> list[_Section]:
+    """Return two neighbours as one section under the headings they share.
+
+    What is too long together is divided anew, so that no part is a scrap; if that cannot be, they stay as they are.
+    """
     shared = 0
     while shared < min(len(left.path), len(right.path)) and left.path[shared] == right.path[shared]:
         shared += 1
-    units: list[Unit] = []
-    for section in (left, right):
-        headings = () if section is right and right.path == left.path else section.path[shared:]
-        units += [Unit(name, count(name) + 1, section.page, "\n\n") for name in headings]
-        units += section.units
-    named = (*(left.named or left.path[shared:]), *(right.named or right.path[shared:]))
-    first, *others = pack(units, limit, count)
-    if others and right.units and len(join(first).split()) <= _words(left) + sum(len(name.split()) for name in named):
-        return [left, right]
-    joined = _Section(left.path[:shared], tuple(first), left.page, named)
-    return [joined, *(_Section(right.path, tuple(piece), right.page) for piece in others)]
+    path, named = left.path[:shared], (*(left.named or left.path[shared:]), *(right.named or right.path[shared:]))
+    before, after = _named_units(left, shared, count), _named_units(right, shared, count)
+    pieces = pack([*before, *after], limit, count)
+    if len(pieces) == 1:
+        return [_Section(path, tuple(pieces[0]), left.page, named)]
+    if _words(left) < least:
+        parts = [_Section(path, tuple(pieces[0]), left.page, named)]
+        parts += [_Section(right.path, tuple(piece), right.page) for piece in pieces[1:]]
+    else:
+        *whole, last = pack([*left.units, *after], limit, count)
+        parts = [_Section(left.path, tuple(piece), left.page) for piece in whole]
+        parts.append(_Section(path, tuple(last), left.page, named))
+    return parts if min(map(_words, parts)) >= least else [left, right]
+
+
+def _named_units(section: _Section, shared: int, count: Callable[[str], int]) -> list[Unit]:
+    """Return the content of a section below its headings but the first few."""
+    headings = [Unit(name, count(name) + 1, section.page, "\n\n") for name in section.path[shared:]]
+    return [*headings, *section.units]
 
 
 def _heading(section: _Section, count: Callable[[str], int]) -> Unit:

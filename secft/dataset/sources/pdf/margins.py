@@ -43,6 +43,7 @@ _NOTICE = re.compile(
 )
 _NUMBER = re.compile(r"(?<![^\W\d_])\d+")
 """Digits that may differ from page to page; those of ``A1`` and ``V2`` say what a page is about."""
+_ALONE = re.compile(rf"{_AROUND}([0-9]{{1,4}}){_AROUND}")
 _CLOSE, _NEAR = 2.0, 8.0
 """Heights of a line, within which the rows of a table follow each other, and begin."""
 _ALIGNED = 4.0
@@ -76,13 +77,19 @@ def drop_margins(pages: Sequence[PdfPage]) -> Counter[str]:
     depth = _OUTERMOST if len(pages) >= _REPEATS else 2
     margins = [_marginal(page, depth) for page in pages]
     seen = Counter(place for marginal in margins for place in {place for _, places, _ in marginal for place in places})
+    shifts = Counter(
+        shift
+        for page, marginal in zip(pages, margins, strict=True)
+        for shift in {_shift(segment, page) for segment, _, _ in marginal} - {math.inf}
+    )
     gone: Counter[str] = Counter()
     for page, marginal in zip(pages, margins, strict=True):
         drop = _named_numbers(page)
         gone["#"] += len(drop)
         for segment, places, cell in marginal:
             on = max(seen[place] for place in places)
-            number = _is_number(segment.text, places, on, len(pages)) and (not cell or on > _MOST * len(pages))
+            follows = len(pages) > 1 and shifts[_shift(segment, page)] > _MOST * len(pages)
+            number = follows or (not cell and _is_number(segment.text, places, on, len(pages)))
             notice = len(pages) == 1 and places[0][2] and _NOTICE.fullmatch(segment.text)
             runs = not cell and on >= _needed(segment, places, len(pages))
             if id(segment) not in drop and (number or notice or runs):
@@ -97,6 +104,12 @@ def _named_numbers(page: PdfPage) -> set[int]:
     rows = rows_of(page.segments)
     ends = [*rows[:_OUTERMOST], *rows[-_OUTERMOST:]]
     return {id(row[0]) for row in ends if len(row) == 1 and _NAMED_NUMBER.fullmatch(row[0].text)}
+
+
+def _shift(segment: Segment, page: PdfPage) -> float:
+    """Return by how much a number differs from that of its page; infinity for other texts."""
+    alone = _ALONE.fullmatch(segment.text)
+    return int(alone[1]) - page.number if alone else math.inf
 
 
 def _is_number(text: str, places: Sequence[Place], on: int, pages: int) -> bool:
