@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from secft.dataset.sources.pdf.grids import Grid
@@ -16,6 +16,8 @@ from secft.dataset.sources.pdf.segments import Segment
 from secft.dataset.sources.pdf.shapes import Color
 from secft.dataset.sources.pdf.tables import table_lines
 
+_SLIM = 8.0
+"""Points; an empty row that is lower is the space between two lines."""
 _REPEATED = 120
 """Characters of a cell over several rows, up to which each of them gets its text."""
 _HUES = ((15, "red"), (45, "orange"), (70, "yellow"), (170, "green"), (260, "blue"), (330, "purple"), (361, "red"))
@@ -65,22 +67,23 @@ class ColumnEdges:
 class Rows:
     """Rows of a table: lines across all of it that stand first, then rows; whether the first names the columns."""
 
-    captions: list[str]
+    captions: list[Line]
     lines: list[Line]
     head: bool
 
 
 def rows_of_bands(bands: Sequence[Band], columns: ColumnEdges) -> Rows:
     """Return the rows of a table from the bands between its edges."""
-    grouped = [(band, _lines(band, columns)) for band in bands if band.segments or band.ruled]
+    grouped = [(band, _lines(band, columns)) for band in bands if band.segments or band.high - band.low > _SLIM]
     grouped = [(band, lines) for band, lines in grouped if lines]
     _spread_down(grouped, columns)
     heads = _heads(grouped, columns)
     _mark_cells(grouped[max(heads, 1) :], columns)
     rows = [(band, line) for band, lines in grouped for line in lines if any(line.cells)]
-    captions = []
+    captions: list[Line] = []
     while len(rows) > 2 and rows[0][0].whole and _spans_all(rows[0][0], columns):
-        captions.append(" ".join(filter(None, dict.fromkeys(rows.pop(0)[1].cells))))
+        line = rows.pop(0)[1]
+        captions.append(replace(line, text=line.cells[0], cells=()))
     lines = [line for _, line in rows]
     heads = min(heads, len(lines) - 1)
     if heads > 1:
@@ -200,12 +203,18 @@ def _heads(grouped: Sequence[tuple[Band, list[Line]]], columns: ColumnEdges) -> 
     while first < len(grouped) and _spans_all(grouped[first][0], columns):
         first += 1
     count = 0
-    for band, _ in grouped[first : first + 3]:
+    for (band, lines), (_, following) in pairwise(grouped[first : first + 4]):
         spans = _spans(band, columns) if band.whole else []
-        if not any(last > start for start, last in spans):
+        single = [start for start, last in spans if last == start]
+        if len(spans) == len(single) or len(following) != 1 or not _heads_together(lines[0], following[0], single):
             break
         count += 1
     return count + 1 if count else 0
+
+
+def _heads_together(above: Line, below: Line, single: Sequence[int]) -> bool:
+    """Whether the row below cells over several columns names these, and is no row of its own in the other columns."""
+    return all(above.cells[at] == below.cells[at] or not (above.cells[at] and below.cells[at]) for at in single)
 
 
 def _one_head(lines: Sequence[Line]) -> Line:

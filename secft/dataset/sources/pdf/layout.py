@@ -56,12 +56,8 @@ def areas_of(segments: Sequence[Segment], tables: Sequence[RuledTable] = (), dep
 
 
 def _ruled(table: RuledTable) -> list[Area]:
-    captions = [
-        Line(text, table.left, table.right, line.top, line.top + 1, line.size, bold=False, mono=False)
-        for text, line in zip(table.captions, table.lines, strict=False)
-    ]
     area = Area("table", table.lines, table.columns, table.head)
-    return [Area("text", captions), area] if captions else [area]
+    return [*(Area("text", [line]) for line in table.captions), area]
 
 
 def _by_distance(segments: Sequence[Segment], tables: Sequence[RuledTable], depth: int) -> list[Area]:

@@ -163,9 +163,17 @@ def _cells(page: PdfPage, rows: Sequence[Row]) -> set[int]:
     }
     for way, side in ((1, rows), (-1, rows[::-1])):
         for index, row in enumerate(side[: 2 * _OUTERMOST]):
-            if len(row) > 2 and _in_line(row, side[index + 1 : index + 1 + int(_NEAR)], way):
+            before = side[index - 1] if index else []
+            goes_on = before and id(before[0]) in found and _rest_of(before, row)
+            if goes_on or (len(row) > 2 and _in_line(row, side[index + 1 : index + 1 + int(_NEAR)], way)):
                 found.update(id(segment) for segment in row)
     return found
+
+
+def _rest_of(before: Row, row: Row) -> bool:
+    """Whether a row holds further lines of cells of the row next to it."""
+    apart = max(before[0].bottom - row[0].top, row[0].bottom - before[0].top)
+    return apart < row[0].height and all(any(_aligned(one, cell) for cell in before) for one in row)
 
 
 def _in_line(row: Row, following: Sequence[Row], way: int) -> bool:

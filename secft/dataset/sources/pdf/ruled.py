@@ -29,6 +29,8 @@ _NAME = 60
 """Characters of the first cells of a table, as a rule."""
 _HIGH = 2.2
 """A row of more than this multiple of the usual height may be several."""
+_FILLED = 0.4
+"""Part of the rows of a table that fill two columns or more."""
 _FEW_ROWS, _LAYOUT_ROWS = 3, 6
 
 
@@ -52,7 +54,7 @@ class RuledTable:
     members: set[int]
     lines: list[Line]
     columns: list[tuple[float, float]]
-    captions: list[str]
+    captions: list[Line]
     head: bool
 
 
@@ -223,7 +225,7 @@ def _has_rows(segments: Sequence[Segment], xs: Sequence[float]) -> bool:
     full = 0
     for row in rows:
         columns = {sum(1 for x in xs if x < piece.left + 1) for segment in row for piece in segment.cut(xs)}
-        full += len(columns) > 1 and min(columns) <= 1
+        full += len(columns) > 1 and min(columns) <= 1 and not _crosses(row, xs[1:-1])
     return len(rows) >= 3 and full > 0.7 * len(rows)
 
 
@@ -247,7 +249,7 @@ def _is_table(lines: Sequence[Line]) -> bool:
     filled = [cell for line in lines for cell in line.cells if cell]
     columns = {index for line in lines for index, cell in enumerate(line.cells) if cell}
     rows = sum(1 for line in lines if sum(map(bool, line.cells)) > 1)
-    if len(lines) < 2 or len(columns) < 2 or rows < 2:
+    if len(columns) < 2 or rows < max(2, _FILLED * len(lines)):
         return False
     long = sum(len(cell) for cell in filled if len(cell) > _PROSE)
     named = median(len(line.cells[0]) for line in lines) <= _NAME and len(lines) > _LAYOUT_ROWS
