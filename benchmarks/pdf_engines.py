@@ -28,8 +28,7 @@ def _load(name: str) -> Any:
 def rows_of_markdown(text: str) -> list[list[str]]:
     """Return the rows of the tables of a Markdown text."""
     rows = []
-    for line in text.splitlines():
-        line = line.strip()
+    for line in map(str.strip, text.splitlines()):
         if line.startswith("|") and line.endswith("|") and not _RULE.fullmatch(line):
             cells = re.split(r"(?<!\\)\|", line[1:-1])
             rows.append([re.sub(r"<br ?/?>|\*\*|\\", " ", cell).strip() for cell in cells])
@@ -67,7 +66,9 @@ def pdfplumber(path: str) -> Found:
     with _load("pdfplumber").open(path) as document:
         texts = [page.extract_text() for page in document.pages]
         for page in document.pages:
-            rows += [[" ".join((cell or "").split()) for cell in row] for table in page.extract_tables() for row in table]
+            rows += [
+                [" ".join((cell or "").split()) for cell in row] for table in page.extract_tables() for row in table
+            ]
         return "\n".join(texts), rows, len(texts)
 
 
@@ -105,8 +106,7 @@ def docling(path: str) -> Found:
 
 
 ENGINES: dict[str, Callable[[str], Found]] = {
-    engine.__name__: engine
-    for engine in (secft, pdfium, pdfplumber, pymupdf4llm, pdf_oxide, pypdf, pdfminer, docling)
+    engine.__name__: engine for engine in (secft, pdfium, pdfplumber, pymupdf4llm, pdf_oxide, pypdf, pdfminer, docling)
 }
 
 

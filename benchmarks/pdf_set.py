@@ -17,7 +17,12 @@ GREY, BLUE = (228, 228, 228), (40, 60, 120)
 HEAD = ("#", "Description", "L1", "L2", "L3", "CWE")
 WIDTHS = (40.0, 280.0, 20.0, 20.0, 20.0, 36.0)
 ROWS = (
-    ("1.1", "Verify that sessions end on the server when a person signs out of the application in any way.", "xxx", "613"),
+    (
+        "1.1",
+        "Verify that sessions end on the server when a person signs out of the application in any way.",
+        "xxx",
+        "613",
+    ),
     ("1.2", "Verify that the threat model is kept.", " xx", "1053"),
     ("1.3", "Verify that two operators approve a change before it reaches the machines of the customers.", "  x", ""),
     ("1.4", "Verify that the password is never written to a log file.", "x x", "532"),
@@ -102,7 +107,8 @@ class _Sheet:
 
 def _requirements(mark: str = TICK, prefix: str = "") -> list[tuple[str, ...]]:
     return [
-        (prefix + number, text, *(mark if sign == "x" else "" for sign in signs), cwe) for number, text, signs, cwe in ROWS
+        (prefix + number, text, *(mark if sign == "x" else "" for sign in signs), cwe)
+        for number, text, signs, cwe in ROWS
     ]
 
 
@@ -135,8 +141,8 @@ def _long(folder: Path, name: str, style: str, again: bool) -> MadeDocument:
             sheet.page()
         if page == 0 or again:
             sheet.row(HEAD, style)
-        for row in _requirements(prefix=f"{page + 1}."):
-            row = row if page == 0 else (*row[:2], "", *row[3:])
+        for whole in _requirements(prefix=f"{page + 1}."):
+            row = whole if page == 0 else (*whole[:2], "", *whole[3:])
             sheet.row(row, "" if style == "under" else style)
             made.rows.append(row)
     sheet.pdf.output(str(folder / f"{name}.pdf"))

@@ -15,7 +15,7 @@ _PLAIN = str.maketrans({"\u2010": "-", "\u2011": "-", "\u00a0": " ", "\u200b": N
 _SIGNS = {0xA8: "☐", 0x6C: "●", 0x6E: "■", 0x6F: "☐", 0xA1: "○", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑"}
 SYMBOLS = {code + base: sign for code, sign in _SIGNS.items() for base in (0, 0xF000)}
 """What the font Wingdings shows in the place of letters, as its characters or in the area of private use."""
-_PRIVATE = {code: sign for code, sign in SYMBOLS.items() if code >= 0xF000 and sign in "✓✗☒☑"}
+_PLAIN.update({code: sign for code, sign in SYMBOLS.items() if code >= 0xF000 and sign in "✓✗☒☑"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PREFIX = 3
 """Shorter parts of a word, such as ``re`` and ``in``, say nothing about a hyphen."""
@@ -27,7 +27,7 @@ def plain(text: str) -> str:
         return _CONTROL.sub("", text)
     if text.endswith("\u00ad"):
         text = f"{text[:-1]}-"
-    text = text.replace("\u00ad", "").translate(_PLAIN).translate(_PRIVATE)
+    text = text.replace("\u00ad", "").translate(_PLAIN)
     text = _LIGATURE.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     return _CONTROL.sub("", unicodedata.normalize("NFC", text))
 
