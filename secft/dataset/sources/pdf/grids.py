@@ -85,7 +85,8 @@ def grids_of(shapes: Sequence[Drawn], width: float, height: float) -> list[Grid]
         return []
     edges = _visible(edges)
     drawings = [shape for shape in shapes if shape.kind == "drawing"]
-    grids = [grid for group in _groups(edges) if len(group) > 1 for grid in [_grid(group)] if len(grid.xs) > 2]
+    found = [_grid(group) for group in _groups(edges) if len(group) > 1]
+    grids = [grid for grid in found if len(grid.xs) > 2 and grid.ys]
     for grid in grids:
         grid.drawings = [
             shape

@@ -82,7 +82,7 @@ def _by_distance(segments: Sequence[Segment], tables: Sequence[RuledTable], dept
             end = table_end(rows, at, end)
             begin = table_start(rows, at, gutters, len(across))
             del across[len(across) - (at - begin) :]
-            cells = mark_columns_of(columns_of(apart[begin:end], gutters))
+            cells = mark_columns_of([column for column in columns_of(apart[begin:end], gutters) if column])
             places = [(min(s.left for s in cell), max(s.right for s in cell)) for cell in cells]
             areas.append(Area("table", table_lines(cells), places))
         across, at = [], end

@@ -92,7 +92,7 @@ def _table(grid: Grid, page: PdfPage) -> RuledTable | None:
     bands = _bands(alike, above, below, [*inside, *turned])
     segments = [*(segment for row in (*above, *below) for segment in row), *inside]
     columns = ColumnEdges(xs, alike)
-    if not bands or not _fits(segments, xs) or _is_layout(bands, columns):
+    if not bands or not segments or not _fits(segments, xs) or _is_layout(bands, columns):
         return None
     rows = rows_of_bands(bands, columns)
     if not _is_table(rows.lines):
