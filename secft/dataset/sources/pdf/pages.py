@@ -99,6 +99,9 @@ class Pages:
         turn = self._turn(text, first)
         begins, closes = self._box(text, first), self._box(text, last)
         left, bottom, right, top = upright(begins, closes, turn)
+        # The first character of a word that is read from right to left stands on its right.
+        last, _, opening, _ = upright(closes, begins, turn)
+        left, right = np.minimum(left, last), np.maximum(right, opening)
         along, up = origin(turn, page)
         left, right, bottom, top = left + along, right + along, bottom + up, top + up
         cuts = cuts_of(left, bottom, right, top)
@@ -113,9 +116,9 @@ class Pages:
                 continue
             if symbols:
                 words = [word.translate(SYMBOLS) for word in words]
-            opening = begin + 1 if len(words[0]) == 1 and begin + 1 < end else begin
-            bold = bold and self._font(text, first[end - 1])[2] and self._font(text, first[opening])[2]
-            box = lefts[begin], rights[end - 1], floors[order], ceilings[order]
+            named = begin + 1 if len(words[0]) == 1 and begin + 1 < end else begin
+            bold = bold and self._font(text, first[end - 1])[2] and self._font(text, first[named])[2]
+            box = lefts[begin], max(rights[end - 1], rights[begin]), floors[order], ceilings[order]
             places = tuple(zip(lefts[begin:end], rights[begin:end], strict=True)) if len(words) == end - begin else ()
             segment = Segment(" ".join(words), *box, size, bold, mono, order, places)
             if angle == turn:

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pikepdf
+import pypdfium2
 import pytest
 from fpdf import FPDF
 
 from secft.dataset.sources.pdf.layout import areas_of
+from secft.dataset.sources.pdf.pages import Pages
 from secft.dataset.sources.pdf.segments import Segment
 from tests.dataset.sources.pdf.papers import PROSE, columns, headline, paper, prose, read, text_of
 
@@ -118,3 +120,23 @@ def test_columns_of_unlevel_lines_and_narrow_tables() -> None:
              for n in range(4) for index, name in enumerate("abc")]  # fmt: skip
     (area,) = areas_of(cells)
     assert (area.kind, [line.text for line in area.lines]) == ("table", [f"a{n} | b{n} | c{n}" for n in range(4)])
+
+
+def test_text_from_right_to_left_has_places_too(tmp_path: Path) -> None:
+    """Characters that each stand on the left of the one before, as programs write Arabic and Hebrew."""
+    document = FPDF(unit="pt", format="A4")
+    document.add_page()
+    document.set_font("Courier", size=10)
+    for line in range(12):
+        x = 520.0
+        for word in ("olleh", "dlrow", "siht", "si", "a", "tset", "fo", "egap", "redro") * 2:
+            for character in word:
+                document.text(x, 80 + 16 * line, character)
+                x -= 6
+            x -= 6
+    path = tmp_path / "rtl.pdf"
+    document.output(str(path))
+    (page,) = [Pages(file.raw).read(0) for file in [pypdfium2.PdfDocument(path)]]
+    assert page
+    assert all(segment.left < segment.right for segment in page.segments)
+    assert areas_of(page.segments)
