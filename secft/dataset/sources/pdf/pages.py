@@ -99,9 +99,6 @@ class Pages:
         turn = self._turn(text, first)
         begins, closes = self._box(text, first), self._box(text, last)
         left, bottom, right, top = upright(begins, closes, turn)
-        # The first character of a word that is read from right to left stands on its right.
-        last, _, opening, _ = upright(closes, begins, turn)
-        left, right = np.minimum(left, last), np.maximum(right, opening)
         along, up = origin(turn, page)
         left, right, bottom, top = left + along, right + along, bottom + up, top + up
         cuts = cuts_of(left, bottom, right, top)

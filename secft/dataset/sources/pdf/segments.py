@@ -115,8 +115,10 @@ def upright(first: NDArray[np.float32], last: NDArray[np.float32], turn: int) ->
     signs = {0: (1, 1, 1, 1), 1: (1, -1, 1, -1), 2: (-1, -1, -1, -1), 3: (-1, 1, -1, 1)}[max(turn, 0)]
     turned = names[max(turn, 0) :] + names[: max(turn, 0)] if turn > 0 else names
     edges = [sides[name] for name in turned]
-    left, bottom, _, top = (sign * first[:, edge] for sign, edge in zip(signs, edges, strict=True))
-    return left, bottom, signs[2] * last[:, edges[2]], top
+    left, bottom, right, top = (sign * first[:, edge] for sign, edge in zip(signs, edges, strict=True))
+    # The first character of a word that is read from right to left stands on its right.
+    left, right = np.minimum(left, signs[0] * last[:, edges[0]]), np.maximum(right, signs[2] * last[:, edges[2]])
+    return left, bottom, right, top
 
 
 def cuts_of(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pikepdf
-import pypdfium2
 import pytest
 from fpdf import FPDF
 
 from secft.dataset.sources.pdf.layout import areas_of
-from secft.dataset.sources.pdf.pages import Pages
-from secft.dataset.sources.pdf.segments import Segment
+from secft.dataset.sources.pdf.segments import Segment, upright
 from tests.dataset.sources.pdf.papers import PROSE, columns, headline, paper, prose, read, text_of
 
 
@@ -122,21 +121,10 @@ def test_columns_of_unlevel_lines_and_narrow_tables() -> None:
     assert (area.kind, [line.text for line in area.lines]) == ("table", [f"a{n} | b{n} | c{n}" for n in range(4)])
 
 
-def test_text_from_right_to_left_has_places_too(tmp_path: Path) -> None:
-    """Characters that each stand on the left of the one before, as programs write Arabic and Hebrew."""
-    document = FPDF(unit="pt", format="A4")
-    document.add_page()
-    document.set_font("Courier", size=10)
-    for line in range(12):
-        x = 520.0
-        for word in ("olleh", "dlrow", "siht", "si", "a", "tset", "fo", "egap", "redro") * 2:
-            for character in word:
-                document.text(x, 80 + 16 * line, character)
-                x -= 6
-            x -= 6
-    path = tmp_path / "rtl.pdf"
-    document.output(str(path))
-    (page,) = [Pages(file.raw).read(0) for file in [pypdfium2.PdfDocument(path)]]
-    assert page
-    assert all(segment.left < segment.right for segment in page.segments)
-    assert areas_of(page.segments)
+def test_words_from_right_to_left_have_places_too() -> None:
+    """The first character stands on the right of the last; sides of characters are left, top, right, bottom."""
+    first = np.array([[90, 30, 96, 20], [10, 30, 16, 20]], dtype=np.float32)
+    last = np.array([[60, 30, 66, 20], [40, 30, 46, 20]], dtype=np.float32)
+    left, bottom, right, top = upright(first, last, 0)
+    assert (left.tolist(), right.tolist()) == ([60, 10], [96, 46])
+    assert (bottom.tolist(), top.tolist()) == ([20, 20], [30, 30])
