@@ -108,13 +108,15 @@ def token_counter(directory: Path | None = None) -> Callable[[str], int]:
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def chunk_blocks(blocks: Iterable[TextBlock], limit: int, count: Callable[[str], int]) -> list[Chunk]:
+def chunk_blocks(blocks: Iterable[TextBlock], limit: int, count: Callable[[str], int], least: int = 0) -> list[Chunk]:
     """Cut a document into chunks of at most ``limit`` tokens.
 
     Args:
         blocks: the document in reading order.
         limit: most tokens of a chunk's text (its title is not counted), at least 8.
         count: number of tokens of a text, see token_counter.
+        least: a section of fewer words, such as a heading alone, goes to the one behind it, the last one to the one
+            before it, whatever their headings.
 
     Returns:
         Chunks in reading order; none is empty. A heading with nothing below it becomes text under its parent.
@@ -129,7 +131,8 @@ def chunk_blocks(blocks: Iterable[TextBlock], limit: int, count: Callable[[str],
         units = [unit for block in content for unit in units_of_block(block.kind, block.text, block.page, limit, count)]
         pieces = pack(units, limit, count) or [[]]
         sections += [_Section(path, tuple(piece), page) for piece in pieces]
-    return [_chunk(section) for section in _merge(sections, limit, count)]
+    merged = _merge(sections, limit, count)
+    return [_chunk(section) for section in (_without_scraps(merged, least, limit, count) if least else merged)]
 
 
 def _outline(blocks: Iterable[TextBlock]) -> list[tuple[tuple[str, ...], int, list[TextBlock]]]:
@@ -180,6 +183,54 @@ def _together(left: _Section, right: _Section, limit: int, count: Callable[[str]
     named = (*(left.named or left.path[-1:]), right.path[-1])
     together = _Section(parent, (*opening, _heading(right, count), *right.units), left.page, named)
     return together if together.size <= limit else None
+
+
+def _without_scraps(
+    sections: Sequence[_Section], least: int, limit: int, count: Callable[[str], int]
+) -> list[_Section]:
+    """Join sections of fewer than ``least`` words with the one behind them, or else with the one before."""
+    kept: list[_Section] = []
+    for section in sections:
+        if kept and _words(kept[-1]) < least:
+            kept[-1:] = _repacked(kept[-1], section, least, limit, count)
+        else:
+            kept.append(section)
+    if len(kept) > 1 and _words(kept[-1]) < least:
+        kept[-2:] = _repacked(kept[-2], kept[-1], least, limit, count)
+    return kept
+
+
+def _words(section: _Section) -> int:
+    return len(join(section.units).split())
+
+
+def _repacked(left: _Section, right: _Section, least: int, limit: int, count: Callable[[str], int]) -> list[_Section]:
+    """Return two neighbours as one section under the headings they share.
+
+    What is too long together is divided anew, so that no part is a scrap; if that cannot be, they stay as they are.
+    """
+    shared = 0
+    while shared < min(len(left.path), len(right.path)) and left.path[shared] == right.path[shared]:
+        shared += 1
+    path, named = left.path[:shared], (*(left.named or left.path[shared:]), *(right.named or right.path[shared:]))
+    before, after = _named_units(left, shared, count), _named_units(right, shared, count)
+    pieces = pack([*before, *after], limit, count)
+    if len(pieces) == 1:
+        return [_Section(path, tuple(pieces[0]), left.page, named)]
+    if _words(left) < least:
+        parts = [_Section(path, tuple(pieces[0]), left.page, named)]
+        parts += [_Section(right.path, tuple(piece), right.page) for piece in pieces[1:]]
+    else:
+        *whole, last = pack([*left.units, *after], limit, count)
+        parts = [_Section(left.path, tuple(piece), left.page) for piece in whole]
+        parts.append(_Section(path, tuple(last), left.page, named))
+    return parts if min(map(_words, parts)) >= least else [left, right]
+
+
+def _named_units(section: _Section, shared: int, count: Callable[[str], int]) -> list[Unit]:
+    """Return the content of a section below its headings but the first few."""
+    headings = [Unit(name, count(name) + 1, section.page, "\n\n") for name in section.path[shared:]]
+    return [*headings, *section.units]
 
 
 def _heading(section: _Section, count: Callable[[str], int]) -> Unit:

@@ -36,6 +36,6 @@ def _reader() -> Reader:
 SOURCE = Source(
     PdfSource,
     kinds=("guide",),
-    version=2,
+    version=3,
     reader=_reader,
 )

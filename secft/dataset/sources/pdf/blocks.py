@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.pdf.lines import MARKER
+from secft.dataset.sources.pdf.margins import is_furniture
 from secft.dataset.sources.pdf.paragraphs import Paragraph
 from secft.dataset.sources.pdf.words import DocumentWords
 
@@ -76,7 +77,7 @@ def _merged(sizes: Sequence[float]) -> list[float]:
 def _heading_size(paragraph: Paragraph, body: float) -> float:
     """Return the size of a heading, 0 for everything else; a bold heading counts as a little above the body."""
     text, first = " ".join(paragraph.lines), paragraph.first
-    if paragraph.table or first.mono or not any(character.isalpha() for character in text):
+    if paragraph.table or first.mono or not any(character.isalpha() for character in text) or is_furniture(text):
         return 0.0
     marked = paragraph.item and not _NUMBERED.match(text)
     if first.size >= _LARGER * body and len(text) <= _LONG_HEADING and len(paragraph.lines) <= 3 and not marked:
@@ -91,7 +92,7 @@ def _block(paragraph: Paragraph, level: int, vocabulary: DocumentWords) -> TextB
     page = paragraph.page
     if paragraph.table:
         # A list is cut between lines too, but its first one is not repeated.
-        return TextBlock("table" if paragraph.head else "list", "\n".join(paragraph.lines), page=page)
+        return TextBlock("table" if paragraph.table.head else "list", "\n".join(paragraph.lines), page=page)
     if paragraph.first.mono:
         return TextBlock("code", "\n".join(paragraph.lines), page=page)
     text = vocabulary.paragraph(paragraph.lines)

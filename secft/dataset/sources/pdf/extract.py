@@ -9,9 +9,11 @@ from typing import Any
 from secft.dataset.chunk import TextBlock
 from secft.dataset.sources.pdf.blocks import blocks_of, without_title
 from secft.dataset.sources.pdf.layout import areas_of
+from secft.dataset.sources.pdf.margins import drop_margins
 from secft.dataset.sources.pdf.pages import Pages
 from secft.dataset.sources.pdf.paragraphs import body_size, paragraphs_of
-from secft.dataset.sources.pdf.rows import drop_contents, drop_margins
+from secft.dataset.sources.pdf.rows import drop_contents
+from secft.dataset.sources.pdf.ruled import ruled_tables
 from secft.dataset.sources.pdf.segments import PdfPage
 from secft.dataset.sources.pdf.words import DocumentWords, plain
 from secft.reasons import Reason
@@ -106,7 +108,7 @@ def _pages(document: Any, max_pages: int) -> list[PdfPage]:
 
 def _blocks(pages: list[PdfPage]) -> list[TextBlock]:
     drop_contents(pages)
-    arranged = [(page.number, areas_of(page.segments)) for page in pages]
+    arranged = [(page.number, areas_of(page.segments, ruled_tables(page))) for page in pages]
     body = body_size(areas for _, areas in arranged)
     vocabulary = DocumentWords(plain(line.text) for _, areas in arranged for area in areas for line in area.lines)
     blocks = blocks_of(paragraphs_of(arranged), body, vocabulary)

@@ -10,9 +10,9 @@ from statistics import median
 
 from secft.dataset.sources.pdf.layout import Area
 from secft.dataset.sources.pdf.lines import MARKER, Line
+from secft.dataset.sources.pdf.table_text import Table, mark_like_others, table_of
 from secft.dataset.sources.pdf.words import plain
 
-_LONG_HEAD = 40
 _SAME_SIZE = 0.08
 _LOOSE = 1.25
 """A distance of lines above this multiple of the usual one separates paragraphs."""
@@ -31,17 +31,15 @@ class Paragraph:
         lines: cleaned texts.
         first: the first line with its place.
         page: number of the page on which it starts.
-        table: it is a table; its lines are rows.
         item: it starts with the marker of a list item.
-        head: the first row of a table names its columns.
+        table: the table that it is, one row a line.
     """
 
     lines: list[str]
     first: Line
     page: int
-    table: bool = False
     item: bool = False
-    head: bool = False
+    table: Table | None = None
 
 
 def body_size(pages: Iterable[Sequence[Area]]) -> float:
@@ -64,35 +62,20 @@ def paragraphs_of(pages: Sequence[tuple[int, Sequence[Area]]]) -> list[Paragraph
     for number, areas in pages:
         for area in areas:
             if area.kind == "table":
-                found.append(_table(area, number, found))
+                table = table_of(area, number, found[-1].table if found else None)
+                if table.rows:
+                    found.append(Paragraph([], area.lines[0], number, table=table))
                 continue
             starts = _area_paragraphs(area, number)
             if found and starts and _goes_on(found[-1], starts[0]):
                 found[-1].lines += starts.pop(0).lines
             found += starts
+    tables = [paragraph.table for paragraph in found if paragraph.table]
+    mark_like_others(tables)
+    for paragraph in found:
+        if paragraph.table:
+            paragraph.lines = paragraph.table.said()
     return [paragraph for paragraph in found if any(line.strip() for line in paragraph.lines)]
-
-
-def _table(area: Area, page: int, found: list[Paragraph]) -> Paragraph:
-    """Return a table; one that goes on from the page before gets the head of that one."""
-    rows = [" | ".join(plain(cell) for cell in line.cells) for line in area.lines]
-    last = found[-1] if found else None
-    head = _has_head(area.lines)
-    follows = last is not None and last.head and last.page == page - 1
-    if last and follows and not head and len(last.first.cells) == len(area.lines[0].cells):
-        rows, head = [last.lines[0], *rows], True
-    return Paragraph(rows, area.lines[0], page, table=True, head=head)
-
-
-def _has_head(lines: Sequence[Line]) -> bool:
-    """Whether the first row of a table names its columns: it alone is bold, or it is short and complete."""
-    first, others = lines[0], lines[1:]
-    if not others or not all(cell and not cell.isdigit() for cell in first.cells):
-        return False
-    if first.bold and not others[0].bold:
-        return True
-    short = max(len(cell) for cell in first.cells) <= _LONG_HEAD
-    return short and 2 * len(first.text) < max(len(line.text) for line in others)
 
 
 def _area_paragraphs(area: Area, page: int) -> list[Paragraph]:

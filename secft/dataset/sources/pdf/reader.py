@@ -1,9 +1,11 @@
 """PDF documents, cut into sections at their headings.
 
 Text is read in the order of columns; running headers and footers, page numbers and tables of contents are left out;
-divided words are whole; tables have one row a line, cells apart by `` | ``. Each file is read in a process of its own
-with a time limit and a memory limit. Encrypted, broken, huge and image-only files are counted refusals. Addresses in
-``paths`` are fetched before a run is named after its inputs, once, and kept under ``cache``.
+divided words are whole; tables have one row a line, cells apart by `` | ``, and marks are told with the head that they
+stand under (``L2: ✓``), on every page that a table reaches. Sections of a few words are joined with a neighbour. Each
+file is read in a process of its own with a time limit and a memory limit. Encrypted, broken, huge and image-only files
+are counted refusals. Addresses in ``paths`` are fetched before a run is named after its inputs, once, and kept under
+``cache``.
 
 Fields of a document (kind ``guide``): ``section`` (headings above the text, ``Storage > Argon2``), ``headings`` (the
 same as a list), ``pages`` [first, last], ``document`` (title of the PDF, or its file name), ``file``, ``chunk`` (its
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".pdf",)
 EXPECTED = "PDF documents"
+_LEAST = 12
+"""Words of a section that reads alone."""
 _UNTITLED = ("untitled", "microsoft word", "microsoft powerpoint", "powerpoint presentation", "document")
 _FILE_ENDINGS = (".pdf", ".doc", ".docx", ".odt", ".indd", ".ppt", ".pptx", ".tex", ".dvi", ".md")
 
@@ -77,7 +81,7 @@ def _documents(
         return
     version = f"sha256:{sha256_file(file)[:12]}"
     title = _title(found.titles, name)
-    chunks = chunk_blocks(found.blocks, config.chunk_tokens, log.count_tokens)
+    chunks = chunk_blocks(found.blocks, config.chunk_tokens, log.count_tokens, least=_LEAST)
     for number, chunk in enumerate(chunks, start=1):
         yield Document(
             id=f"pdf:{name}#{number}",

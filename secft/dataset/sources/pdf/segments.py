@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from secft.dataset.sources.pdf.grids import Grid
 
 _SPACES = np.array([0x09, 0x0A, 0x0D, 0x20, 0xA0], dtype=np.uint16)
 _BREAKS = np.array([0x02, 0xFFFE], dtype=np.uint16)
@@ -28,6 +32,7 @@ class Segment:
         bold: the first, the middle and the last word are bold.
         mono: the font has a fixed pitch.
         order: position in the page's content, as the program that made the file wrote it.
+        words: left and right end of each word of the text; empty where they are not known.
     """
 
     text: str
@@ -39,11 +44,35 @@ class Segment:
     bold: bool
     mono: bool
     order: int
+    words: tuple[tuple[float, float], ...] = ()
 
     @property
     def height(self) -> float:
         """Height of the box."""
         return self.top - self.bottom
+
+    @property
+    def middle(self) -> float:
+        """Height of its middle on the page."""
+        return (self.top + self.bottom) / 2
+
+    def cut(self, places: Sequence[float]) -> list[Segment]:
+        """Return the segment cut at places across the page, each word on the side where its middle is."""
+        if len(self.words) < 2 or not any(self.left < place < self.right for place in places):
+            return [self]
+        texts = self.text.split(" ")
+        slots = [sum(1 for place in places if (left + right) / 2 > place) for left, right in self.words]
+        starts = [0, *(at for at in range(1, len(slots)) if slots[at] != slots[at - 1]), len(slots)]
+        return [
+            replace(
+                self,
+                text=" ".join(texts[a:b]),
+                left=self.words[a][0],
+                right=self.words[b - 1][1],
+                words=self.words[a:b],
+            )
+            for a, b in pairwise(starts)
+        ]
 
 
 @dataclass(slots=True)
@@ -54,12 +83,16 @@ class PdfPage:
         number: from 1.
         width, height: in points, as it is read.
         segments: in the order of the content.
+        turned: text that stands upright where the page lies, such as the heads of narrow columns.
+        grids: where lines and boxes divide the page into columns, from top to bottom.
     """
 
     number: int
     width: float
     height: float
     segments: list[Segment]
+    turned: list[Segment] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
 
 
 def whole(text: str) -> str:
@@ -82,8 +115,10 @@ def upright(first: NDArray[np.float32], last: NDArray[np.float32], turn: int) ->
     signs = {0: (1, 1, 1, 1), 1: (1, -1, 1, -1), 2: (-1, -1, -1, -1), 3: (-1, 1, -1, 1)}[max(turn, 0)]
     turned = names[max(turn, 0) :] + names[: max(turn, 0)] if turn > 0 else names
     edges = [sides[name] for name in turned]
-    left, bottom, _, top = (sign * first[:, edge] for sign, edge in zip(signs, edges, strict=True))
-    return left, bottom, signs[2] * last[:, edges[2]], top
+    left, bottom, right, top = (sign * first[:, edge] for sign, edge in zip(signs, edges, strict=True))
+    # The first character of a word that is read from right to left stands on its right.
+    left, right = np.minimum(left, signs[0] * last[:, edges[0]]), np.maximum(right, signs[2] * last[:, edges[2]])
+    return left, bottom, right, top
 
 
 def cuts_of(
@@ -96,15 +131,10 @@ def cuts_of(
     return np.concatenate(([0], np.flatnonzero(moved | (gap > _GAP) | (gap < -_GAP)) + 1))
 
 
-def move(segments: list[Segment], turn: int, box: Any) -> None:
-    """Put the lower left corner of the page, as it is read, at the origin."""
-    right, up = {
+def origin(turn: int, box: Any) -> tuple[float, float]:
+    """Return by how much upright boxes move right and up, so that the page's lower left corner is the origin."""
+    return {
         1: (-box.bottom, box.right),
         2: (box.right, box.top),
         3: (box.top, -box.left),
     }.get(turn, (-box.left, -box.bottom))
-    for segment in segments:
-        segment.left += right
-        segment.right += right
-        segment.bottom += up
-        segment.top += up

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from secft.dataset.sources.pdf.columns import Gap
 from secft.dataset.sources.pdf.lines import FAR, Line
-from secft.dataset.sources.pdf.rows import Row, level
+from secft.dataset.sources.pdf.marks import is_mark
+from secft.dataset.sources.pdf.rows import Row, level, rows_of
 from secft.dataset.sources.pdf.segments import Segment
+
+_STRIP = 0.25
+"""Least width of a free strip between columns of marks, in heights of a line."""
+_SHORT_CELL = 12
 
 
 def table_start(rows: Sequence[Row], start: int, gutters: Sequence[Gap], lines: int) -> int:
@@ -32,6 +37,33 @@ def table_end(rows: Sequence[Row], start: int, end: int) -> int:
             break
         end -= 1
     return end
+
+
+def mark_columns_of(columns: Sequence[Sequence[Segment]]) -> list[list[Segment]]:
+    """Return the columns of a table, those of marks apart that stand too close to be told by distance alone."""
+    return [part for column in columns for part in _divided(column)]
+
+
+def _divided(column: Sequence[Segment]) -> list[list[Segment]]:
+    """Divide a column along strips that no word reaches into, if all parts are short and marks stand in most rows."""
+    rows = rows_of(column)
+    words = sorted(place for segment in column for place in segment.words or ((segment.left, segment.right),))
+    places: list[float] = []
+    edge = words[0][1] if words else 0.0
+    for left, right in words:
+        if left - edge > _STRIP * column[0].height:
+            places.append((edge + left) / 2)
+        edge = max(edge, right)
+    parts: list[list[Segment]] = [[] for _ in range(len(places) + 1)]
+    marks = 0
+    for row in rows:
+        pieces = [piece for segment in row for piece in segment.cut(places)]
+        for piece in pieces:
+            parts[sum(1 for place in places if piece.left > place)].append(piece)
+        marks += any(is_mark(piece.text) for piece in pieces)
+    short = all(len(segment.text) <= _SHORT_CELL for part in parts for segment in part)
+    alone = all(len(row) == 1 for part in parts for row in rows_of(part))
+    return parts if places and short and alone and 2 * marks > len(rows) else [list(column)]
 
 
 def table_lines(columns: Sequence[Sequence[Segment]]) -> list[Line]:

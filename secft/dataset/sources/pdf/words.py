@@ -12,6 +12,10 @@ _DIVIDED = re.compile(r"([^\W\d_]+)-$")
 _FIRST = re.compile(r"[^\W\d_]+")
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
 _PLAIN = str.maketrans({"\u2010": "-", "\u2011": "-", "\u00a0": " ", "\u200b": None, "\ufeff": None, "\u2060": None})
+_SIGNS = {0xA8: "☐", 0x6C: "●", 0x6E: "■", 0x6F: "☐", 0xA1: "○", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑"}
+SYMBOLS = {code + base: sign for code, sign in _SIGNS.items() for base in (0, 0xF000)}
+"""What the font Wingdings shows in the place of letters, as its characters or in the area of private use."""
+_PLAIN.update({code: sign for code, sign in SYMBOLS.items() if code >= 0xF000 and sign in "✓✗☒☑"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PREFIX = 3
 """Shorter parts of a word, such as ``re`` and ``in``, say nothing about a hyphen."""
