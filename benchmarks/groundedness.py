@@ -3,11 +3,15 @@
     python benchmarks/groundedness.py ../shared/cases/data/25-grounded-pairs/pairs.jsonl
     python benchmarks/groundedness.py PAIRS --judge llm=openai llm.base_url=http://127.0.0.1:8000/v1 llm.model=qwen3
     python benchmarks/groundedness.py PAIRS --judge llm=llama_cpp
+    python benchmarks/groundedness.py benchmarks/teacher_questions.jsonl
 
-A row of PAIRS has ``subject``, ``passage``, ``question``, ``answer``, ``right`` (true or false) and ``kind``. The first
-table is that of the rules alone; with --judge the model of the overrides that follow reads every passage and claim.
-``--show`` prints what was decided wrongly. Wanted of a judge: at most 5 % of the wrong ones, at least 80 % of the right
-ones of every kind.
+A row of PAIRS has ``subject``, ``passage``, ``question``, ``answer``, ``right`` (true or false) and ``kind``; the
+answer may be ``quoted``, and ``aspect`` and ``about`` tell what a passage is about. benchmarks/teacher_questions.jsonl
+holds questions that the embedded model wrote about passages of CWE and ATT&CK, drawn by chance from accepted and
+rejected ones; right are those that a person would ask and that the passage answers: natural, about its subject, not
+given away. The first table is that of the rules alone; with --judge the model of the overrides that follow reads every
+passage and claim. ``--show`` prints what was decided wrongly. Wanted of a judge: at most 5 % of the wrong ones, at
+least 80 % of the right ones of every kind.
 """
 
 from __future__ import annotations
@@ -43,8 +47,13 @@ def passage_of(row: Row) -> Passage:
     official, _, title = row["subject"].partition(" ")
     if not re.fullmatch(r"[A-Z]+-?\d[\w.()-]*", official):
         official, title = "labelled", row["subject"]
-    document = Document(official, "guide", title, row["passage"], {}, "labelled", "1", "", "")
-    return Passage(document, "description", 0, ("text",), tuple(sentences(row["passage"])))
+    document = Document(official, row.get("about", "guide"), title, row["passage"], {}, "labelled", "1", "", "")
+    return Passage(document, row.get("aspect", "description"), 0, ("text",), tuple(sentences(row["passage"])))
+
+
+def pair_of(row: Row) -> Pair:
+    """Return question and answer of a row."""
+    return Pair(row["question"], row["answer"], quoted=row.get("quoted", False))
 
 
 def by_rules(rows: Sequence[Row], grounded: float, judged: bool) -> Verdicts:
@@ -56,7 +65,7 @@ def by_rules(rows: Sequence[Row], grounded: float, judged: bool) -> Verdicts:
         judged: only rules that are certain; a model decides about the rest.
     """
     rules = Rules(grounded, frozenset(), frozenset(), judged)
-    return [reject(Pair(row["question"], row["answer"], quoted=False), passage_of(row), rules) for row in rows]
+    return [reject(pair_of(row), passage_of(row), rules) for row in rows]
 
 
 def by_judge(rows: Sequence[Row], overrides: Sequence[str]) -> Verdicts:
@@ -67,7 +76,7 @@ def by_judge(rows: Sequence[Row], overrides: Sequence[str]) -> Verdicts:
         (place, question)
         for place, row in enumerate(rows)
         if found[place] is None
-        for question in judge.questions((Pair(row["question"], row["answer"], quoted=False),), "", passage_of(row))
+        for question in judge.questions((pair_of(row),), "", passage_of(row))
     ]
     config = read_config(list(overrides)).llm
     with tempfile.TemporaryDirectory(prefix="secft-replies-") as cache, open_llm(config, Path(cache)) as llm:

@@ -70,6 +70,18 @@ TEACHER: Words = {
         "answerability: asks how to prevent what its passage recommends",
         "respondibilidad: pregunta cómo evitar lo que su pasaje recomienda",
     ),
+    "answerability.reader": (
+        "answerability: asks what the reader does",
+        "respondibilidad: pregunta qué hace el lector",
+    ),
+    "answerability.ranked": (
+        "answerability: asks for a ranking or a difference, which its passage does not tell",
+        "respondibilidad: pide una jerarquía o una diferencia que su pasaje no explica",
+    ),
+    "answerability.denied": (
+        "answerability: its passage begins with what does not help",
+        "respondibilidad: su pasaje empieza por lo que no ayuda",
+    ),
     "answerability.prevention": (
         "answerability: asks for prevention, which its passage does not tell",
         "respondibilidad: pregunta por la prevención, que su pasaje no explica",

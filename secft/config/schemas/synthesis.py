@@ -73,7 +73,7 @@ class WritingConfig:
         about="Which kinds are asked for.",
         choices=LLM_TASKS,
     )
-    passages: int | None = setting(400, about="Passages asked about, spread over the sources; null is all.", low=1)
+    passages: int | None = setting(460, about="Passages asked about, spread over the sources; null is all.", low=1)
     passage_characters: int = setting(600, about="Longest passage shown; whole sentences only.", low=100)
     answers: str = setting(
         "quoted",

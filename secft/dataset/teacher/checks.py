@@ -59,7 +59,7 @@ _FRAME = frozenset(
     content_words(
         "developer defender analyst administrator operator organization team attacker adversary prevent avoid mitigate "
         "protect detect monitor identify find fix reduce defend secure harden limit help risk best practice "
-        "recommended step measure way happen wrong look review test important"
+        "recommended step measure way happen wrong look review test important focus attempt"
     )
 )
 """Words that belong to asking, not to what is asked about."""
@@ -68,6 +68,23 @@ _PREVENTS = re.compile(
 )
 _DETECTS = re.compile(r"\b(?:detect|monitor|discover|notic|spot)", re.IGNORECASE)
 _BROKEN = re.compile(r"^how (?:do|does|did)\b.*\bbe \w+ed\b", re.IGNORECASE)
+_RANKED = re.compile(
+    r"\b(?:(?:the|your) (?:most|least|best|worst|main|primary|biggest|first)|difference between|differs? from)\b",
+    re.IGNORECASE,
+)
+_RANKS = re.compile(
+    r"\b(?:most|least|best|worst|main(?:ly)?|primar\w+|chief\w*|biggest|largest|first|differ\w*|unlike|whereas|contrast\w*|"
+    r"compared)\b",
+    re.IGNORECASE,
+)
+_ASKS_THE_READER = re.compile(
+    r"\b(?:are|were|have) you\b|\b(?:which|what)\b.*\b(?:do|did) you\b|\byour (?:opinion|favou?rite)\b", re.IGNORECASE
+)
+_DENIES = re.compile(
+    r"\b(?:not|never|cannot|can't|no|hardly|rarely)\b(?:\W+\w+){0,4}?\W+(?:prevent|avoid|mitigat|protect|fix|stop|detect|"
+    r"suffic|adequate|effective|complete)",
+    re.IGNORECASE,
+)
 _HOW_NOT = re.compile(r"^how\b.*\b(?:not|without|cannot|never)\b", re.IGNORECASE)
 
 
@@ -230,6 +247,15 @@ def _intent(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
     return None
 
 
+def _told(pair: Pair, passage: Passage, rules: Rules) -> Reason | None:
+    if _ASKS_THE_READER.search(pair.question):
+        return Reason("answerability.reader")
+    if _RANKED.search(pair.question) and not _RANKS.search(passage.text):
+        return Reason("answerability.ranked")
+    denied = passage.aspect == "mitigation" and _DENIES.search(passage.sentences[0])
+    return Reason("answerability.denied") if pair.quoted and denied and not negated(pair.question) else None
+
+
 def _wants_the_good_prevented(pair: Pair, passage: Passage) -> bool:
     """Tell whether a question asks to prevent something that is neither the subject nor said to be bad."""
     match = _PREVENTS.search(pair.question)
@@ -262,6 +288,7 @@ CHECKS: Mapping[str, Check] = {
     "question grounded": _question_grounded,
     "answer grounded": _answer_grounded,
     "intent": _intent,
+    "told": _told,
     "tells something": _tells_something,
 }
 """In this order; the first rule that is broken gives the reason."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from secft.dataset.teacher.checks import CHECKS, Pair, Rules, reject
+from secft.dataset.teacher.checks import CHECKS, Pair, Rules, can_be_quoted, reject
 from secft.dataset.teacher.identifiers import catalogue, unfounded
 from secft.dataset.teacher.passages import passages
 from secft.dataset.teacher.words import content_words, coverage, names, numbers
@@ -101,7 +103,7 @@ def test_questions_of_the_prompt_are_not_accepted_again(documents: dict[str, Doc
 
 
 def test_every_rule_is_in_the_table() -> None:
-    assert len(CHECKS) == 10
+    assert len(CHECKS) == 11
 
 
 @pytest.mark.parametrize(
@@ -128,3 +130,46 @@ def test_words_are_compared_by_their_stems() -> None:
     assert coverage("prepared statements prevent injection", "a prepared statement") == 0.5
     assert numbers("port 443 of TLS1.2, CWE-79, 3.5 and 1,000") == {"443", "3.5", "1,000"}
     assert names("Use Windows here. Then AppLocker. Really") == {"windows", "applocker"}
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Which is the best way to prevent SQL injection with prepared statements?", "answerability.ranked"),
+        ("Which is the main statement that keeps a query apart to prevent SQL injection?", "answerability.ranked"),
+        ("Which prepared statements are you using to prevent SQL injection?", "answerability.reader"),
+        ("Which statements do you use to prevent SQL injection of values?", "answerability.reader"),
+        ("How do you prevent SQL injection with prepared statements?", None),
+        ("What should defenders use to prevent SQL injection?", None),
+    ],
+)
+def test_what_a_passage_does_not_tell_is_not_asked(
+    documents: dict[str, Document], question: str, reason: str | None
+) -> None:
+    passage = passage_of(documents, "mitigation")
+    found = reject(Pair(question, passage.text, quoted=True), passage, Rules(0.9, frozenset(), frozenset()))
+    assert (found.code if found else None) == reason
+
+
+def test_a_passage_that_tells_what_does_not_help_is_no_answer(documents: dict[str, Document]) -> None:
+    sentences = (
+        "Input validation will not always prevent SQL injection.",
+        "Names may hold a quotation mark of their own.",
+    )
+    passage = replace(passage_of(documents, "mitigation"), sentences=sentences)
+    pair = Pair("How can developers prevent SQL injection?", passage.text, quoted=True)
+    found = reject(pair, passage, Rules(0.9, frozenset(), frozenset()))
+    assert found == Reason("answerability.denied")
+
+
+def test_defenders_in_a_question_do_not_ask_for_defence(documents: dict[str, Document]) -> None:
+    passage = passage_of(documents, "detection")
+    pair = Pair("What should defenders look for in automated static analysis of SQL?", passage.text, quoted=True)
+    assert reject(pair, passage, Rules(0.9, frozenset(), frozenset())) != Reason("answerability.recommended")
+
+
+def test_a_passage_that_breaks_off_or_says_little_is_not_quoted(documents: dict[str, Document]) -> None:
+    passage = passage_of(documents, "mitigation")
+    assert can_be_quoted(passage)
+    assert not can_be_quoted(replace(passage, sentences=(passage.text.rstrip("."),)))
+    assert not can_be_quoted(replace(passage, sentences=("Use prepared statements.",)))

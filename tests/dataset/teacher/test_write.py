@@ -312,3 +312,24 @@ def test_a_limit_chooses_the_first_of_all(documents: dict[str, Document]) -> Non
     assert len(every) > 400
     for limit in (0, 1, 7, 150):
         assert choose(iter(many), tasks, limit, 600, 7) == every[:limit]
+
+
+def test_sentences_of_held_out_documents_are_not_asked_about(documents: dict[str, Document]) -> None:
+    """What repeats them would be left out of training later: it is not paid for."""
+    shared = (
+        "The service runs under an administrative account, so that attackers who control the parser read secrets, "
+        "change configuration files and install further modules on the machine."
+    )
+    held_out = document("CWE-999", title="Other", description=f"Something else goes wrong here. {shared}")
+    repeats = document("CWE-998", title="Repeats", description=shared)
+    everything = {**documents, held_out.id: held_out, repeats.id: repeats}
+    settings = WritingConfig(tasks=["question_answer"], passages=None)
+    taught = plan_requests(everything, settings, 7, taught=lambda one: one.id != held_out.id)
+    assert {passage.document.id for _, passage, _ in taught} == {"CWE-89", "CWE-22"}
+    assert "CWE-998" in {passage.document.id for _, passage, _ in plan_requests(everything, settings, 7)}
+
+
+def test_requests_with_the_same_examples_follow_each_other(documents: dict[str, Document]) -> None:
+    planned = plan_requests(documents, WritingConfig(tasks=["question_answer", "remediation"], passages=None), 7)
+    kinds = [(task, passage.aspect) for task, passage, _ in planned]
+    assert kinds == sorted(kinds)
