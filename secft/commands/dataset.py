@@ -290,7 +290,7 @@ def export_dataset(config: PlacesConfig, arguments: argparse.Namespace) -> int:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=NAMES)
-    parser.add_argument("--form", required=True, metavar="FORM", help="llama_factory, axolotl or hub")
+    parser.add_argument("--form", required=True, metavar="FORM", help="llama_factory, axolotl, hub or ollama")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty directory")
 
 
@@ -330,7 +330,7 @@ COMMAND = Command(
         "preview": Verb(
             "examples as a model reads them, trained tokens marked", preview_dataset, _preview_arguments, RUN
         ),
-        "export": Verb("the form of LLaMA-Factory, Axolotl or the Hub", export_dataset, _export_arguments),
+        "export": Verb("the form of LLaMA-Factory, Axolotl, the Hub or Ollama", export_dataset, _export_arguments),
         "list": Verb("all versions with rows, tokens, size and digest", list_datasets, _arguments()),
         "show": Verb("contents, funnel, sources, licences, samples", show_dataset, _arguments("name")),
         "diff": Verb("settings, sources, counts and rows that differ", diff_datasets, _arguments("old", "new")),

@@ -1,14 +1,21 @@
-"""A frozen dataset in the form that other programs read: LLaMA-Factory, Axolotl, the Hugging Face Hub.
+"""A frozen dataset in the form that other programs read: LLaMA-Factory, Axolotl, the Hugging Face Hub, Ollama.
+
+Ollama trains nothing and has no form for datasets; what it reads are conversations in a Modelfile, which a model is
+shown before each question. So its form is a Modelfile with a few of them.
 
 Sources: LLaMA-Factory, data/README.md (``dataset_info.json``, OpenAI format, preference pairs); Axolotl, dataset
-formats ``chat_template`` and ``chat_template.default``; Hugging Face Hub, dataset cards and ``data/<split>-*.parquet``.
+formats ``chat_template`` and ``chat_template.default``; Hugging Face Hub, dataset cards and ``data/<split>-*.parquet``;
+Ollama, docs/modelfile.md (``FROM``, ``SYSTEM``, ``MESSAGE``).
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +28,8 @@ from secft.files import read_jsonl, storage_errors, write_json, write_jsonl, wri
 
 Row = Mapping[str, Any]
 PAIRS = "pairs"
+SHOWN, MOST_CHARACTERS = 8, 1_500
+"""Conversations in a Modelfile, and how long each may be: they are read again before every question."""
 _CHATS = {"type": "chat_template", "roles_to_train": ["assistant"]}
 _PAIRS = {"type": "chat_template.default", "field_messages": "messages", "field_chosen": "chosen",
           "field_rejected": "rejected"}  # fmt: skip
@@ -133,9 +142,48 @@ def _hub(directory: Path, out: Path, name: str) -> None:
     write_text(out / "README.md", f"---\n{yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)}---\n{body}")
 
 
+def _ollama(directory: Path, out: Path, name: str) -> None:
+    def shown() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        return (found for row in _rows(directory / "train.jsonl", False) if (found := _shown(row)) is not None)
+
+    heads = Counter(system for system, _ in shown())
+    if not heads:
+        raise InputError(
+            f"{name}: no conversation of the training split fits into a Modelfile (system, user and assistant, in "
+            f"turn, of at most {MOST_CHARACTERS:,} characters, without tools)."
+        )
+    system = heads.most_common(1)[0][0]
+    fitting = nsmallest(SHOWN, (turns for head, turns in shown() if head == system), key=_key)
+    lines = [
+        f"# {name}: {len(fitting)} conversations of the training split, shown to a model before each question.",
+        f"# Nothing is trained by this. Put your model behind FROM, then: ollama create {name} -f Modelfile",
+        "FROM MODEL",
+        *([f'SYSTEM """{system}"""'] if system else []),
+        *(f'MESSAGE {role} """{content}"""' for turns in fitting for role, content in turns),
+    ]
+    write_text(out / "Modelfile", "\n".join(lines) + "\n")
+
+
+def _shown(row: Row) -> tuple[str, list[tuple[str, str]]] | None:
+    """Return system message and turns of a conversation, or None where a Modelfile cannot hold it."""
+    turns = [(turn["role"], turn["content"]) for turn in row["messages"]]
+    system = turns.pop(0)[1] if turns[0][0] == "system" else ""
+    alternating = [role for role, _ in turns] == ["user", "assistant"] * (len(turns) // 2)
+    plain = not row.get("tools") and not any(turn.keys() - {"role", "content"} for turn in row["messages"])
+    # Three quotation marks end a text there, and nothing escapes them.
+    whole = all('"""' not in text and not text.endswith('"') for text in (system, *(content for _, content in turns)))
+    short = sum(len(content) for _, content in turns) <= MOST_CHARACTERS
+    return (system, turns) if alternating and plain and whole and short else None
+
+
+def _key(turns: Sequence[tuple[str, str]]) -> str:
+    return hashlib.sha256("\x1f".join(content for _, content in turns).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 FORMS: Mapping[str, Callable[[Path, Path, str], None]] = {
     "llama_factory": _llama_factory,
     "axolotl": _axolotl,
     "hub": _hub,
+    "ollama": _ollama,
 }
 """Form -> (frozen dataset, directory, name) -> writes it."""

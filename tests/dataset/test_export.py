@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,42 @@ def test_nothing_is_overwritten(frozen: Path, tmp_path: Path, form: str) -> None
 
 
 def test_the_command_names_forms_and_files(frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["dataset", "export", str(frozen), "--form", "ollama", "--out", str(tmp_path / "a")]) == 2
-    assert "llama_factory, axolotl, hub" in capsys.readouterr().err
+    assert main(["dataset", "export", str(frozen), "--form", "sqlite", "--out", str(tmp_path / "a")]) == 2
+    assert "llama_factory, axolotl, hub, ollama" in capsys.readouterr().err
     assert main(["dataset", "export", str(frozen), "--form", "hub", "--out", str(tmp_path / "a")]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith("README.md")
+
+
+def parsed(modelfile: str) -> list[tuple[str, str]]:
+    """Read a Modelfile as Ollama's parser does: a command, for messages a role, and a text that quotes may surround."""
+    pattern = re.compile(
+        r'^(FROM|SYSTEM|MESSAGE (?:user|assistant)) (?:"""(.*?)"""|([^\n"]*))$', re.MULTILINE | re.DOTALL
+    )
+    return [(match[1], match[2] if match[2] is not None else match[3]) for match in pattern.finditer(modelfile)]
+
+
+def test_a_modelfile_shows_some_conversations(frozen: Path, tmp_path: Path) -> None:
+    export(frozen, "ollama", tmp_path / "out", "parts")
+    read = parsed((tmp_path / "out" / "Modelfile").read_text())
+    assert read[0] == ("FROM", "MODEL")
+    messages = [entry for entry in read if entry[0].startswith("MESSAGE")]
+    assert [command for command, _ in messages] == ["MESSAGE user", "MESSAGE assistant"] * 8
+    asked = {row["messages"][0]["content"]: row["messages"][1]["content"] for row in read_jsonl(frozen / "train.jsonl")
+             if not row["rejected"] and not row["tools"]}  # fmt: skip
+    pairs = list(zip(messages[::2], messages[1::2], strict=True))
+    assert all(asked[question] == answer for (_, question), (_, answer) in pairs)
+
+
+@pytest.mark.parametrize("text", ['She said """no""" to it.', 'It ends in "quotes"', "long " * 400])
+def test_what_a_modelfile_cannot_hold_is_left_out(tmp_path: Path, text: str) -> None:
+    """Nothing escapes three quotation marks there."""
+    odd = {"messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": text}]}
+    rows = [{**odd, "rejected": ""}, {**conversation("this"), "rejected": ""}]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    export(tmp_path, "ollama", tmp_path / "out", "parts")
+    assert [text for command, text in parsed((tmp_path / "out" / "Modelfile").read_text()) if "user" in command] == [
+        "What is this?"
+    ]
+    (tmp_path / "train.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(InputError, match="no conversation of the training split fits"):
+        export(tmp_path, "ollama", tmp_path / "other", "parts")
