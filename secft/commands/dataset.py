@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,28 @@ def build_dataset(config: RunConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def import_dataset(config: RunConfig, arguments: argparse.Namespace) -> int:
+    """Freeze a dataset of another program: its conversations are curated as one's own are, and divided anew."""
+    from secft.config.schemas.synthesis import NoSynthesis
+    from secft.dataset.imports import IMPORTED, imported
+    from secft.dataset.sources.own_records.chat_record import brings_records
+
+    if arguments.form not in IMPORTED:
+        raise InputError(str(Problem("--form", "is no form", arguments.form, ", ".join(IMPORTED))))
+    source = imported(arguments.form, Path(arguments.place), arguments.entry)
+    if arguments.license:
+        source.license = arguments.license
+    synthesis = NoSynthesis() if brings_records(source) else config.synthesis
+    return build_dataset(replace(config, source={source.name: source}, synthesis=synthesis), arguments)
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("place", metavar="PLACE", help="dataset_info.json, Axolotl's configuration, or a directory")
+    parser.add_argument("--form", required=True, metavar="FORM", help="llama_factory, axolotl or hub")
+    parser.add_argument("--entry", metavar="NAME", help="one dataset of several that are named there (all)")
+    parser.add_argument("--license", metavar="ID", help="licence of the records, for the dataset card")
+
+
 def _build_problems(config: RunConfig) -> list[Problem]:
     from secft.config.compose import read_config
     from secft.pipelines import NOT_READ_BY_BUILD, READ_BY_BUILD
@@ -321,7 +344,7 @@ def _arguments(*names: str, several: bool = False) -> Callable[[argparse.Argumen
 
 COMMAND = Command(
     name="dataset",
-    about="build, list, show, preview, export, diff or verify frozen datasets",
+    about="build, import, list, show, preview, export, diff or verify frozen datasets",
     root=Root("dataset", PlacesConfig),
     verbs={
         "build": Verb(
@@ -331,6 +354,7 @@ COMMAND = Command(
             "examples as a model reads them, trained tokens marked", preview_dataset, _preview_arguments, RUN
         ),
         "export": Verb("the form of LLaMA-Factory, Axolotl, the Hub or Ollama", export_dataset, _export_arguments),
+        "import": Verb("of LLaMA-Factory, Axolotl or the Hub, frozen", import_dataset, _import_arguments, RUN),
         "list": Verb("all versions with rows, tokens, size and digest", list_datasets, _arguments()),
         "show": Verb("contents, funnel, sources, licences, samples", show_dataset, _arguments("name")),
         "diff": Verb("settings, sources, counts and rows that differ", diff_datasets, _arguments("old", "new")),

@@ -376,7 +376,7 @@ def test_wrong_use_shows_the_usage(capsys: pytest.CaptureFixture[str], tmp_path:
     assert main(["dataset", "list", "paths.dta=x"]) == 2
     assert "Did you mean 'paths.data'?" in capsys.readouterr().err
     assert main(["--help"]) == 0
-    assert "build, list, show, preview, export, diff or verify frozen datasets" in capsys.readouterr().out
+    assert "build, import, list, show, preview, export, diff or verify frozen datasets" in capsys.readouterr().out
 
 
 def test_nothing_heavy_is_imported(published: Path) -> None:
