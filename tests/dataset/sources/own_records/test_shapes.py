@@ -231,7 +231,7 @@ ROW = json.dumps({"user": "Why?", "assistant": "So."})
         ROW.encode("utf-16"),
         f"[\n{ROW}]".encode("utf-16-le"),
         f"{ROW}\n".encode("utf-32"),
-        gzip.compress(f"[{ROW}]".encode()),
+        gzip.compress(f"[{ROW}]".encode(), mtime=0),
         f"{ROW}\nnull\n{{}}\n".encode(),
     ],
 )
