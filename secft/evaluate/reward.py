@@ -62,7 +62,7 @@ def evaluate_reward(
     """
     go_offline()
     hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
-    pairs = sample_pairs(pairs_file, dataset_dir, settings.max_items.get(TASK.name, TASK.most), seed)
+    pairs = sample_pairs(pairs_file, dataset_dir, settings.limits.get(TASK.name, TASK.most), seed)
     prompts = [tokenised(tokenizer, pair) for pair in pairs]
     flat = [ids for both in prompts for ids in both]
     model = load_scorer(base_dir, candidate_dir, hardware, tokenizer)

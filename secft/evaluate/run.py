@@ -138,7 +138,7 @@ def ask(
     Raises:
         InputError: no task has an item.
     """
-    items = build_items(settings.tasks, test, settings.max_items, seed)
+    items = build_items(settings.tasks, test, settings.limits, seed)
     skipped = {task: "the dataset holds out no example of it" for task, chosen in items.items() if not chosen}
     tasks = {task: [prepare(tokenizer, item) for item in chosen] for task, chosen in items.items() if chosen}
     if not tasks:

@@ -79,7 +79,7 @@ class Situation:
         config, dataset = self.config, self.dataset
         if dataset is None or objective_of(config.trainer).scores or not (dataset / "test.jsonl").is_file():
             return None
-        items = build_items(config.eval.tasks, read_test_split(dataset), config.eval.max_items, config.seed)
+        items = build_items(config.eval.tasks, read_test_split(dataset), config.eval.limits, config.seed)
         counts = counts_of(dataset) or {}
         return {
             task: Held(

@@ -24,7 +24,7 @@ from secft.train.job import TrainJob
 from secft.train.launch import run_training
 from secft.train.metrics import mean_rewards, read_metrics
 from secft.train.objectives import objective_of
-from secft.train.passes import cut_short, told_short
+from secft.train.passes import cut_short, short_split, told_short
 from secft.train.views import NothingToLearnError, write_view
 from secft.versions import MANIFEST
 
@@ -93,7 +93,7 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     shutil.rmtree(out / VIEWS, ignore_errors=True)
     rows = read_metrics(out / "metrics.jsonl")
-    rewards, warnings = mean_rewards(rows), []
+    rewards, warnings = mean_rewards(rows), [told] if told else []
     if rewards and not any(row.get("reward") for row in rows):
         warnings.append(UNREWARDED)
         warn(UNREWARDED)
@@ -133,8 +133,7 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
     Raises:
         InputError: the dataset has nothing that the objective could learn from.
     """
-    trainer = cut_short(settings.trainer, tokens_of(dataset))
-    files = training_files(settings, dataset, views)
+    trainer, files = replace(settings.trainer, pass_tokens=None), training_files(settings, dataset, views)
     validates = files["validation_file"] is not None
     base = find_base_model(settings.model)
     return TrainJob(
@@ -171,4 +170,8 @@ def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -
             validation_file = view(validation)
         except NothingToLearnError:
             validation_file = None
-    return {"train_file": view(dataset / "train.jsonl"), "validation_file": validation_file}
+    train, part = dataset / "train.jsonl", cut_short(trainer, tokens_of(dataset)).epochs / trainer.epochs
+    if part < 1 and views is not None:
+        views.mkdir(parents=True, exist_ok=True)
+        train = short_split(train, views / "train.short.jsonl", part, settings.seed)
+    return {"train_file": view(train), "validation_file": validation_file}

@@ -20,7 +20,7 @@ LARGE_GPU = 60 * 2**30
 class HardwareConfig:
     """A machine to train on, this one or another that is planned for.
 
-    The second half are defaults of the trainer: settings of ``trainer`` that nobody chose take them.
+    The second half are defaults: settings of ``trainer`` and ``eval`` that nobody chose take them.
     """
 
     name: str = setting(about="Which hardware is meant.", choices=("auto", "cpu", "cpu_fp32", "cuda24", "cuda80"))
@@ -37,6 +37,7 @@ class HardwareConfig:
         "auto", about="Default of trainer.attention.", choices=("auto", "eager", "sdpa", "flash_attention_2")
     )
     pass_tokens: int | None = setting(None, about="Default of trainer.pass_tokens.", low=1)
+    eval_items: int | None = setting(None, about="Default of eval.most_items.", low=1)
 
 
 def suited_option() -> str:
