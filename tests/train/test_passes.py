@@ -41,7 +41,7 @@ def test_a_processor_without_bf16_cuts_passes_short(
     assert read_config([]).trainer.pass_tokens == tokens
     limits = read_config([]).eval.limits
     assert limits.get("general_knowledge", 150) == (150 if bf16 else 100)
-    assert limits.get("refusal", 60) == 60
+    assert limits.get("answer_matching", 60) == 60
     assert read_config(["trainer.pass_tokens=null"]).trainer.pass_tokens is None
     assert read_config(["hardware=cpu_fp32"]).trainer.pass_tokens == 100_000
 
