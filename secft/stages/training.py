@@ -12,6 +12,7 @@ from secft.config.roots import RunConfig
 from secft.config.schemas.distributed import DistributedConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
+from secft.dataset.excerpt import excerpt
 from secft.documents.train_result import TrainingRecord
 from secft.files import plain, read_json
 from secft.log import warn
@@ -24,7 +25,7 @@ from secft.train.job import TrainJob
 from secft.train.launch import run_training
 from secft.train.metrics import mean_rewards, read_metrics
 from secft.train.objectives import objective_of
-from secft.train.passes import cut_short, short_split, told_short
+from secft.train.passes import cut_short, told_short
 from secft.train.views import NothingToLearnError, write_view
 from secft.versions import MANIFEST
 
@@ -173,5 +174,5 @@ def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -
     train, part = dataset / "train.jsonl", cut_short(trainer, tokens_of(dataset)).epochs / trainer.epochs
     if part < 1 and views is not None:
         views.mkdir(parents=True, exist_ok=True)
-        train = short_split(train, views / "train.short.jsonl", part, settings.seed)
+        train = excerpt(train, views / "train.short.jsonl", part, settings.seed)
     return {"train_file": view(train), "validation_file": validation_file}

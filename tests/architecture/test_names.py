@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
@@ -16,7 +17,7 @@ from secft.config.roots import RUN
 from secft.config.store import SCHEMAS, SOURCES
 from secft.pipelines import PRETRAIN
 from secft.train.objectives.pretrain import PretrainTrainer
-from tests.architecture.layers import modules, within
+from tests.architecture.layers import ROOT, modules, within
 
 
 def test_every_class_has_a_name_of_its_own() -> None:
@@ -49,8 +50,13 @@ def _inside(item: Field[Any]) -> Iterator[type]:
 
 @cache
 def read_names() -> frozenset[str]:
-    """Return every attribute that the package reads, and every plain string: settings are taken by ``getattr``, too."""
+    """Return every attribute that the package reads, and every plain string: settings are taken by ``getattr``, too.
+
+    Settings of the hardware are defaults of others, in schemas or in the options' files.
+    """
     names: set[str] = set()
+    for option in ROOT.glob("conf/*/*.yaml"):
+        names.update(re.findall(r"\$\{hardware\.(\w+)\}", option.read_text(encoding="utf-8")))
     for path in modules().values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from secft.config.compose import read_config
 from secft.config.schemas import hardware
 from secft.config.schemas.training import TrainerConfig
-from secft.files import read_jsonl, write_jsonl
-from secft.train.passes import cut_short, short_split, told_short
+from secft.train.passes import cut_short, told_short
 
 TRAINER = TrainerConfig(name="lora", pass_tokens=90_000)
 
@@ -44,31 +42,3 @@ def test_a_processor_without_bf16_cuts_passes_short(
     assert limits.get("answer_matching", 60) == 60
     assert read_config(["trainer.pass_tokens=null"]).trainer.pass_tokens is None
     assert read_config(["hardware=cpu_fp32"]).trainer.pass_tokens == 100_000
-
-
-def split_of(place: Path, own: int, others: int) -> Path:
-    rows = [
-        {"id": f"r{number}", "source": "secft" if number < own else "chats",
-         "messages": [{"role": "user", "content": "Question?"}, {"role": "assistant", "content": "Answer. " * 5}]}
-        for number in range(own + others)
-    ]  # fmt: skip
-    write_jsonl(place / "train.jsonl", rows)
-    return place / "train.jsonl"
-
-
-@pytest.mark.parametrize(
-    ("own", "others", "part", "kept"), [(20, 80, 0.5, (16, 34)), (10, 90, 0.5, (10, 40)), (0, 9, 0.5, (0, 4))]
-)
-def test_a_short_pass_takes_what_secft_adds_first(
-    tmp_path: Path, own: int, others: int, part: float, kept: tuple[int, int]
-) -> None:
-    split = split_of(tmp_path, own, others)
-    rows = list(read_jsonl(short_split(split, tmp_path / "short.jsonl", part, 7)))
-    added = sum(row["source"] == "secft" for row in rows)
-    assert (added, len(rows) - added) == kept
-    ids = [int(row["id"][1:]) for row in rows]
-    assert ids == sorted(ids)
-    again = list(read_jsonl(short_split(split, tmp_path / "again.jsonl", part, 7)))
-    other = list(read_jsonl(short_split(split, tmp_path / "other.jsonl", part, 8)))
-    assert rows == again
-    assert rows != other
