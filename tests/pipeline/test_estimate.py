@@ -24,10 +24,14 @@ def test_lora_parameters_are_those_of_peft() -> None:
 
 
 def test_time_grows_with_tokens_and_epochs() -> None:
-    once = estimate(Situation(read_config([])).setup, 100_000).seconds or 0
-    assert estimate(Situation(read_config(["trainer.epochs=3"])).setup, 100_000).seconds == pytest.approx(3 * once)
-    assert estimate(Situation(read_config([])).setup, 200_000).seconds == pytest.approx(2 * once)
-    assert estimate(Situation(read_config([])).setup, None).seconds is None
+    def seconds(tokens: int | None, *overrides: str) -> float | None:
+        return estimate(Situation(read_config(["hardware=cpu", *overrides])).setup, tokens).seconds
+
+    once = seconds(100_000) or 0
+    assert seconds(100_000, "trainer.epochs=3") == pytest.approx(3 * once)
+    assert seconds(200_000) == pytest.approx(2 * once)
+    assert seconds(200_000, "trainer.pass_tokens=100000") == pytest.approx(once)
+    assert seconds(None) is None
 
 
 def test_max_steps_bound_the_time() -> None:
