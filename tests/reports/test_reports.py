@@ -131,6 +131,12 @@ def test_hub_reads_the_card(facts: RunFacts, failed_facts: RunFacts) -> None:
         assert again.data.to_dict() == card.data.to_dict()
 
 
+def test_card_tells_what_a_training_warns_of() -> None:
+    warning = "a pass takes 100,000 of 297,708 tokens"
+    card = model_card(make_facts(train=replace(make_facts().train, warnings=[warning])))
+    assert "\nA pass takes 100,000 of 297,708 tokens.\n" in card
+
+
 def test_metadata_of_a_full_fine_tune_and_an_unknown_licence() -> None:
     facts = make_facts()
     facts = make_facts(
