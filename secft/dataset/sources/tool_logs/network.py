@@ -24,6 +24,7 @@ _BY_VERSION = (
     "fix flaws without a new version number."
 )
 _BY_VERSION_REMEDY = "Check whether the installed package has the fix, and update it otherwise."
+_VULSCAN_LINE = re.compile(r"^[ \t|_]*\[([A-Z]+-[\d-]+)\][ \t]*(.*)$", re.MULTILINE)
 _VULNERS_LINE = re.compile(rf"({either('cve')})\s+(\d{{1,2}}(?:\.\d+)?)")
 _GUESSED = re.compile(r"(?i)credential|passw|brute.?force|login|unauthenticated")
 _VULNERABLE = ("VULNERABLE", "LIKELY VULNERABLE", "VULNERABLE (Exploitable)", "VULNERABLE (DoS)")
@@ -84,14 +85,12 @@ def _listed(script: Element, target: str) -> Iterator[Finding]:
 
 def _quoted(script: Element, target: str) -> Iterator[Finding]:
     """Yield the CVEs that the script vulscan finds by the name of a service in its databases; other ids are left."""
-    for name, text in dict(_VULSCAN_LINE.findall(script.get("output", ""))).items():
+    lines = dict(_VULSCAN_LINE.findall(script.get("output", "")))
+    for name, text in ((name, text) for name, text in lines.items() if is_id(name, "cve")):
         yield finding(
             "nmap", f"vulscan:{name}", f"{name} by the name of the service", cves=[name], target=target,
             evidence="script vulscan", description=f"{text.strip()}\n\n{_BY_VERSION}", remediation=_BY_VERSION_REMEDY,
         )  # fmt: skip
-
-
-_VULSCAN_LINE = re.compile(r"^[ \t|_]*\[(CVE-\d{4}-\d{4,19})\][ \t]*(.*)$", re.MULTILINE)
 
 
 def _scripts(scope: Element, target: str) -> Iterator[Finding]:
