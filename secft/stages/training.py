@@ -13,8 +13,9 @@ from secft.config.schemas.distributed import DistributedConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
 from secft.dataset.excerpt import excerpt
+from secft.documents.dataset_manifest import read_dataset_manifest
 from secft.documents.train_result import TrainingRecord
-from secft.files import plain, read_json
+from secft.files import plain
 from secft.log import warn
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
@@ -151,9 +152,8 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
 
 def tokens_of(dataset: Path) -> int:
     """Return the tokens of the training split, in the chat template of the model; 0 where nobody counted them."""
-    place = dataset / MANIFEST
-    splits = read_json(place).get("splits", {}) if place.is_file() else {}
-    return int(splits.get("train", {}).get("tokens", 0))
+    frozen = (dataset / MANIFEST).is_file()
+    return read_dataset_manifest(dataset).splits["train"].tokens if frozen else 0
 
 
 def training_files(settings: TrainSettings, dataset: Path, views: Path | None) -> dict[str, str | None]:

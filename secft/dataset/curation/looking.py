@@ -23,7 +23,7 @@ from secft.dataset.decontaminate import (
     watch,
 )
 from secft.dataset.dedup.common import Common
-from secft.dataset.dedup.words import Rows
+from secft.dataset.dedup.words import Hashes, Rows
 from secft.executor import Workplace
 from secft.files import storage_errors
 
@@ -75,8 +75,10 @@ class Looking:
     def _written(self, limit: float, sets: GuardSets) -> Watch:
         """Write down the runs of held-out answers."""
         words, parts = self.settings.decontamination_words, self.table.parts(self.held_out.rows, self.place.shard_size)
-        look = partial(answer_runs, words=words, common=self._common(limit), held_out=self.held_out)
-        found = list(self.place.executor.map(look, parts)) if words else []
+        found: list[tuple[Hashes, Rows]] = []
+        if words:
+            look = partial(answer_runs, words=words, common=self._common(limit), held_out=self.held_out)
+            found = list(self.place.executor.map(look, parts))
         runs, places = lowest_places(
             np.concatenate([np.zeros(0, np.uint64), *(hashes for hashes, _ in found)]),
             np.concatenate([np.zeros(0, np.int64), *(of for _, of in found)]),
