@@ -113,7 +113,7 @@ def explain_end(attempt: RunnerEnd, directory: Path) -> None:
     if attempt.code == InputError.exit_code:
         message = next((line for line in reversed(lines) if line.startswith("error: ")), "error: see the log")
         raise InputError(f"{message.removeprefix('error: ')} (log: {log})")
-    if _disk_is_full(attempt.text, directory):
+    if _disk_is_full(attempt, directory):
         raise StorageError(
             f"{directory}: cannot be written: no space is left on the disk. Free some space or choose another place; "
             f"the same command continues {_from_where(directory)} (log: {log})"
@@ -138,10 +138,13 @@ def _likely_cause(attempt: RunnerEnd) -> str:
     return next((cause for marker, cause in LIKELY_CAUSES if marker in attempt.text), "")
 
 
-def _disk_is_full(text: str, directory: Path) -> bool:
-    if any(marker in text for marker in FULL_DISK):
+def _disk_is_full(attempt: RunnerEnd, directory: Path) -> bool:
+    """Tell a full disk by what the runner wrote or, where its log had no room either, by its silence."""
+    if any(marker in attempt.text for marker in FULL_DISK):
         return True
-    return any(marker in text for marker in FAILED_WRITES) and shutil.disk_usage(directory).free < FULL_BELOW
+    silent = attempt.code > 0 and not attempt.text.strip()
+    failed_write = any(marker in attempt.text for marker in FAILED_WRITES)
+    return (silent or failed_write) and shutil.disk_usage(directory).free < FULL_BELOW
 
 
 def _from_where(directory: Path) -> str:

@@ -18,7 +18,9 @@ from secft.config.schemas.training import RecoveryConfig
 from secft.errors import StorageError, TrainingError
 from secft.files import sha256_file
 from secft.train import TrainJob, TrainResult, backend_named, run_training
+from secft.train.attempt import RunnerEnd
 from secft.train.checkpoints import MARKER
+from secft.train.launch import explain_end
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, memory_reason, smaller_micro_batch
@@ -209,6 +211,16 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
     resumed = train(job, small_disk / "run")
     assert resumed.status == "completed"
     assert adapter_digest(resumed) == adapter_digest(whole)
+
+
+def test_a_disk_without_room_for_the_message_either_is_said_to_be_full(small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(b"x" * shutil.disk_usage(small_disk).free)
+    silent = RunnerEnd(["python"], code=1, text="", killed_for_memory=False)
+    with pytest.raises(StorageError, match="no space is left on the disk"):
+        explain_end(silent, small_disk)
+    (small_disk / "filler").unlink()
+    with pytest.raises(TrainingError, match="exit code 1"):
+        explain_end(silent, small_disk)
 
 
 def test_an_engine_that_is_killed_is_not_taken_for_one_without_memory(make_job: Make, tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_adapter_loads_with_peft_and_gives_the_reported_loss(make_job: Make, tin
 
     job = make_job(precision="fp32")
     result = train_here(job, tmp_path / "run")
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny.path), str(result.adapter_dir))
+    # The files of the base hold bf16, in which it would be computed by default.
+    base = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32)
+    model = PeftModel.from_pretrained(base, str(result.adapter_dir))
     examples = load_examples(Path(str(job.validation_file)), AutoTokenizer.from_pretrained(tiny.path), job)
     batch = collate(build_rows(examples.examples, job.trainer.max_length, packing=False, seed=0))
     with torch.no_grad():
