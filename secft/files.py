@@ -28,6 +28,11 @@ _STORAGE_ERRORS = {
     errno.EROFS: "the file system is read-only",
 }
 
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+_MODE = 0o666 & ~_UMASK
+"""Rights of a new file, as the user's umask wants them; a file made beside its place is private at first."""
+
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LINES = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -119,7 +124,7 @@ def write_text(path: Path, text: str) -> None:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(_MODE)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -192,7 +197,10 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def replace_directory(source: Path, target: Path) -> None:
-    """Rename a finished directory into its place; an older one there is moved aside first and removed after."""
+    """Rename a finished directory into its place; an older one there is moved aside first and removed after.
+
+    The new name is on the disk when this returns; the files are, if the caller flushed them.
+    """
     old = target.with_name(f".{target.name}.old")
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +208,36 @@ def replace_directory(source: Path, target: Path) -> None:
         with suppress(FileNotFoundError):
             target.rename(old)
         source.rename(target)
+        flush(target.parent)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def share(directory: Path) -> None:
+    """Give a directory that was made private at first the rights that the user's umask wants."""
+    directory.chmod(0o777 & ~_UMASK)
+
+
+def make_read_only(directory: Path) -> None:
+    """Make the files of a directory read-only, for those whom the user's umask lets read them."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444 & ~_UMASK)
+
+
+def flush(path: Path) -> None:
+    """Push a file, or the names in a directory, to the disk, so that a loss of power cannot undo them."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_tree(directory: Path) -> None:
+    """Push all files and directories below a directory to the disk, and the directory itself."""
+    for path in [*directory.rglob("*"), directory]:
+        if path.is_file() or path.is_dir():
+            flush(path)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

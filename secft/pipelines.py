@@ -41,6 +41,7 @@ DOCUMENTS = Stage(
     work=documents.read_documents,
     external=documents.source_digests,
     resumable=True,
+    intermediate=True,
 )
 
 FINETUNE_STAGES: tuple[Stage[Any], ...] = (
@@ -53,6 +54,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
         work=examples.write_examples,
         external=examples.teacher_digests,
         resumable=True,
+        intermediate=True,
     ),
     Stage(
         "dataset",

@@ -85,7 +85,8 @@ class RunDirectory:
         self._lock.release()
 
     def show(self, result: StageResult) -> None:
-        """Record a finished stage and copy what people read of it."""
+        """Record a finished stage and copy what people read of it; one that was made again replaces the first."""
+        self.record.stages = [other for other in self.record.stages if other.stage != result.stage]
         self.record.stages.append(
             StageRecord(
                 stage=result.stage,
@@ -96,7 +97,8 @@ class RunDirectory:
                 seconds=round(result.seconds, 3),
             )
         )
-        self.record.warnings += result.artifact.summary.get("warnings") or []
+        warnings = result.artifact.summary.get("warnings") or []
+        self.record.warnings += [text for text in warnings if text not in self.record.warnings]
         self._copy(result.stage, result.artifact)
         self._save()
 

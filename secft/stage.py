@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.config.roots import RunConfig
+from secft.errors import SecftError
 from secft.files import digest, plain, storage_errors
 from secft.log import RunLog
 
@@ -40,6 +41,8 @@ class Stage(Generic[S]):
         external: digests of what it reads from outside: label -> SHA-256.
         volatile: patterns of files that do not belong to its digest (logs, timings).
         resumable: an interrupted attempt's directory is kept for the next one.
+        intermediate: only later stages read what it makes, and its files are read and compared when one of them has
+            work to do; of any other stage they are in every run, because reports and the registry take them, too.
     """
 
     name: str
@@ -50,6 +53,15 @@ class Stage(Generic[S]):
     external: Callable[[S], dict[str, str]] = lambda settings: {}
     volatile: tuple[str, ...] = ()
     resumable: bool = False
+    intermediate: bool = False
+
+
+class DamagedInputError(SecftError):
+    """An artifact that a stage was about to read is not what was written."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        super().__init__(f"{artifact.path} is damaged; it is made again by the same command.")
+        self.artifact = artifact
 
 
 @dataclass(frozen=True)
@@ -104,19 +116,25 @@ def run_stage(
         before: called before the work begins, if there is any to do; returns warnings that belong to the result.
 
     Raises:
+        DamagedInputError: an input has work to be done with and is not what its manifest says.
         SecftError: what the stage's work raises; nothing half-written is left where artifacts stand.
     """
     start = time.monotonic()
     settings = stage.settings(config)
     facts = stage_facts(stage, settings, inputs, config.seed)
     fingerprint = facts["fingerprint"]
-    found = store.find(stage.name, fingerprint)
+    content = not stage.intermediate
+    found = store.find(stage.name, fingerprint, content=content)
     if found:
         return StageResult(stage.name, found, True, time.monotonic() - start)
     with store.lock(stage.name, fingerprint, on_wait):
-        found = store.find(stage.name, fingerprint)  # somebody may have finished it while we waited
+        # Somebody may have finished it while we waited.
+        found = store.find(stage.name, fingerprint, content=content)
         if found:
             return StageResult(stage.name, found, True, time.monotonic() - start)
+        for name in stage.needs:
+            if not store.check(inputs[name]):
+                raise DamagedInputError(inputs[name])
         warnings = before()
         directory = store.workplace(stage.name, fingerprint, keep=stage.resumable)
         summary = stage.work(settings, inputs, directory)
@@ -145,12 +163,30 @@ def run_stages(
         on_stage: called after each stage.
         before: (stage, finished artifacts) -> warnings; called before the work of a stage begins.
 
+    A damaged artifact is made again, and with it what was made of it, unless the new one is the same.
+
     Returns:
         Stage -> artifact.
 
     Raises:
         SecftError: the first thing that goes wrong; earlier stages stay finished.
     """
+    while True:
+        try:
+            return _run_each(stages, config, store, log, on_stage, before)
+        except DamagedInputError as damaged:
+            # Told by the store. What was made of it meanwhile is found again if the new one is the same.
+            store.discard(damaged.artifact)
+
+
+def _run_each(
+    stages: Sequence[Stage[Any]],
+    config: RunConfig,
+    store: ArtifactStore,
+    log: RunLog,
+    on_stage: Callable[[StageResult], None],
+    before: Callable[[str, Inputs], list[str]],
+) -> dict[str, Artifact]:
     artifacts: dict[str, Artifact] = {}
     for number, stage in enumerate(stages, start=1):
         title = f"{number}/{len(stages)} {stage.name}"

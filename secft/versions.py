@@ -10,7 +10,6 @@ again, and what a killed process left behind is removed by the next.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from secft.errors import InputError
-from secft.files import read_json, storage_errors, tree_digests
+from secft.files import flush, flush_tree, make_read_only, read_json, storage_errors, tree_digests
 
 ARCHIVE = ".archive"
 MANIFEST = "manifest.json"
@@ -104,8 +103,10 @@ def publish_version(
                     return path
             target = parent / f"{name}-v{max(versions, default=0) + 1}"
             if move:
-                _seal(directory)
+                make_read_only(directory)
+                flush_tree(directory)
                 directory.rename(target)
+                flush(parent)
             else:
                 _copy(directory, [*manifest["files"], MANIFEST], target)
     return target
@@ -140,8 +141,10 @@ def publish_newest(target: Path, form: str | int, manifest: str, build: Callable
                 build(building)
                 if not _is_intact(target, form, manifest, check_files(building, form, manifest)["digest"]):
                     _archive(target)
-                    _seal(building)
+                    make_read_only(building)
+                    flush_tree(building)
                     building.rename(target)
+                    flush(target.parent)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
     return target
@@ -161,13 +164,6 @@ def _is_intact(directory: Path, form: str | int, manifest: str, wanted: str) -> 
         return bool(check_files(directory, form, manifest)["digest"] == wanted)
     except InputError:
         return False
-
-
-def _seal(directory: Path) -> None:
-    """Make the files of a directory read-only."""
-    for path in directory.rglob("*"):
-        if path.is_file():
-            path.chmod(0o444)
 
 
 def _versions(parent: Path, name: str) -> dict[int, Path]:
@@ -192,10 +188,10 @@ def _copy(source: Path, names: Iterable[str], target: Path) -> None:
         for name in names:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, temporary / name)
-            with (temporary / name).open("rb") as stream:
-                os.fsync(stream.fileno())
-            (temporary / name).chmod(0o444)
+        make_read_only(temporary)
+        flush_tree(temporary)
         temporary.rename(target)
+        flush(target.parent)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

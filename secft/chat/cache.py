@@ -3,7 +3,7 @@
 One file per reply, named by the SHA-256 of everything that decides about it: who is asked (client, model, digest of
 weights, parameters) and what (messages, schema, length). It is written beside its place and renamed into it, so that a
 killed process leaves a whole entry or none, and several processes may share a directory. An entry that cannot be read,
-or whose checksum is wrong, counts as absent. Neither keys nor prompts are written.
+or whose checksum is wrong, counts as absent, and that is told. Neither keys nor prompts are written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from secft.chat.protocol import Reply, Request
 from secft.errors import InputError
 from secft.files import digest, storage_errors, write_text
+from secft.log import warn
 
 FORMAT = 1
 
@@ -60,14 +61,18 @@ class ReplyCache:
 
     def get(self, key: str) -> Reply | None:
         """Return a kept reply, marked as cached, or None."""
+        path = self._path(key)
         try:
-            entry = json.loads(self._path(key).read_text(encoding="utf-8"))
+            entry = json.loads(path.read_text(encoding="utf-8"))
             fields = entry["reply"]
-            if entry["check"] != digest([key, fields]):
-                return None
-            return replace(Reply(**fields), cached=True)
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            if entry["check"] == digest([key, fields]):
+                return replace(Reply(**fields), cached=True)
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            pass
+        warn(f"{path} is damaged: it changed since it was written; the model is asked again")
+        return None
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply.

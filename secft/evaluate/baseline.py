@@ -7,8 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from secft.errors import InputError
 from secft.files import digest, read_json, sha256_file, write_json
+from secft.log import warn
 
+FORMAT = 2
 _CODE = {
     "secft.chat.local": ("model.py", "trees.py", "prompts.py"),
     "secft.evaluate": ("lm_eval_model.py", "prompts.py", "measure.py", "refusals.py", "requests.py"),
@@ -46,14 +49,23 @@ class Baseline:
         self._facts = {**facts, "code": code_version()}
 
     def _path(self, task: str, question_digest: str) -> Path:
-        key = digest({**self._facts, "task": task, "questions": question_digest})
+        key = digest({**self._facts, "format": FORMAT, "task": task, "questions": question_digest})
         return self._directory / f"{task}-{key[:32]}.json"
 
     def get(self, task: str, question_digest: str) -> list[dict[str, Any]] | None:
-        """Return kept answers, or None."""
+        """Return kept answers, or None where there are none or they are damaged, which is told."""
         path = self._path(task, question_digest)
-        return list(read_json(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            kept = read_json(path)
+            if kept["check"] == digest(kept["answers"]):
+                return list(kept["answers"])
+        except (InputError, KeyError, TypeError):
+            pass
+        warn(f"{path} is damaged: it changed since it was written; the base model is asked again")
+        return None
 
     def put(self, task: str, question_digest: str, answers: list[dict[str, Any]]) -> None:
         """Keep answers."""
-        write_json(self._path(task, question_digest), answers)
+        write_json(self._path(task, question_digest), {"check": digest(answers), "answers": answers})

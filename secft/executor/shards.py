@@ -17,6 +17,8 @@ from typing import Any
 from secft.errors import InputError
 from secft.executor import Executor
 from secft.files import digest, plain, read_json, sha256_file, storage_errors, write_json
+from secft.integrity import SEAL, seal_holds, sealed
+from secft.log import warn
 
 _NAME_LENGTH = 32
 
@@ -107,7 +109,8 @@ def _make(job: _Job) -> Shard:
         temporary.replace(path)
     told = dict(plain(summary()))
     write_json(
-        directory / f"{job.name}.json", {"file": path.name, "rows": count, "sha256": file_digest, "summary": told}
+        directory / f"{job.name}.json",
+        sealed({"file": path.name, "rows": count, "sha256": file_digest, "summary": told}),
     )
     return Shard(path, count, file_digest, told)
 
@@ -125,12 +128,16 @@ def _write(path: Path, rows: Iterable[Any]) -> int:
 
 
 def _find(directory: Path, name: str) -> Shard | None:
-    """Return a shard whose marker and file are there and agree."""
+    """Return a shard whose marker and file are there and agree; damage is told."""
+    if not (directory / f"{name}.json").is_file():
+        return None
     try:
         marker = read_json(directory / f"{name}.json")
         path = directory / str(marker["file"])
-        if path.parent != directory or sha256_file(path) != marker["sha256"]:
-            return None
-        return Shard(path, int(marker["rows"]), str(marker["sha256"]), dict(marker["summary"]), found=True)
+        whole = SEAL in marker and seal_holds(marker)
+        if whole and path.parent == directory and sha256_file(path) == marker["sha256"]:
+            return Shard(path, int(marker["rows"]), str(marker["sha256"]), dict(marker["summary"]), found=True)
     except (InputError, OSError, KeyError, TypeError, ValueError):
-        return None
+        pass
+    warn(f"{directory / name} is damaged: it changed since it was written; it is not used and made again")
+    return None

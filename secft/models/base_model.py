@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from secft.files import sha256_file
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
 TEMPLATE_FILE = "chat_template.jinja"
+CONFIG_FILES = ("config.json", "generation_config.json")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class BaseModel:
         digest: SHA-256 over the digests of the weight files.
         tokenizer_digest: SHA-256 over the tokenizer files, without the chat template.
         chat_template_digest: SHA-256 of the chat template's text.
+        config_digest: SHA-256 over the files that say how the weights are computed with.
         parameters: number of weights stored in the files (tied weights count once).
         license: SPDX-like identifier, or ``unknown``.
         hub_id: repository on the Hugging Face hub that the weights come from, or "".
@@ -37,6 +40,7 @@ class BaseModel:
     digest: str
     tokenizer_digest: str
     chat_template_digest: str
+    config_digest: str
     parameters: int
     license: str
     hub_id: str
@@ -51,9 +55,14 @@ def weight_files(directory: Path) -> list[Path]:
     return sorted(p for p in directory.glob("*.safetensors") if not p.name.startswith("adapter"))
 
 
-def digest_of_files(paths: list[Path]) -> str:
-    """Combine file digests into one that does not depend on where the files lie."""
-    lines = [f"{path.name}:{sha256_file(path)}" for path in paths]
+def digest_of_files(paths: list[Path], known: Mapping[str, str] | None = None) -> str:
+    """Combine file digests into one that does not depend on where the files lie.
+
+    Args:
+        paths: the files, in order.
+        known: name -> SHA-256 of files that were read before.
+    """
+    lines = [f"{path.name}:{(known or {}).get(path.name) or sha256_file(path)}" for path in paths]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -105,8 +114,24 @@ def missing_parts(directory: Path) -> list[str]:
     return missing
 
 
-def describe_model(name: str, source: str, directory: Path, *, license_id: str, hub_id: str) -> BaseModel:
+def describe_model(
+    name: str,
+    source: str,
+    directory: Path,
+    *,
+    license_id: str,
+    hub_id: str,
+    known: Mapping[str, str] | None = None,
+) -> BaseModel:
     """Build the record of a model directory.
+
+    Args:
+        name: option name.
+        source: ``gguf``, ``hub`` or ``random``.
+        directory: config, weights, tokenizer and chat template.
+        license_id: SPDX-like identifier, or ``unknown``.
+        hub_id: repository on the hub, or "".
+        known: name -> SHA-256 of files that were read before.
 
     Raises:
         ModelNotFoundError: if the directory is incomplete.
@@ -115,13 +140,18 @@ def describe_model(name: str, source: str, directory: Path, *, license_id: str, 
     if missing:
         raise ModelNotFoundError(f"model {name!r}: {directory} lacks {', '.join(missing)}")
     weights = weight_files(directory)
+
+    def present(names: tuple[str, ...]) -> list[Path]:
+        return [directory / name for name in names if (directory / name).is_file()]
+
     return BaseModel(
         name=name,
         source=source,
         path=directory,
-        digest=digest_of_files(weights),
-        tokenizer_digest=digest_of_files([p for n in TOKENIZER_FILES if (p := directory / n).is_file()]),
+        digest=digest_of_files(weights, known),
+        tokenizer_digest=digest_of_files(present(TOKENIZER_FILES), known),
         chat_template_digest=hashlib.sha256(read_chat_template(directory).encode()).hexdigest(),
+        config_digest=digest_of_files(present(CONFIG_FILES), known),
         parameters=count_parameters(weights),
         license=license_id,
         hub_id=hub_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from secft.errors import InputError, MissingExtraError
 from secft.files import sha256_file
 from secft.models.base_model import BaseModel, describe_model
-from secft.models.cache import MANIFEST, cached_directory, default_cache_dir
+from secft.models.cache import MANIFEST, cached_directory, default_cache_dir, kept_digests
 from secft.models.gguf import convert_gguf
 from secft.models.hub import locate_hub_model
 from secft.models.tiny import FORMAT as TINY_FORMAT
@@ -80,7 +80,8 @@ def _packaged(name: str, path: Path | None, cache: Path) -> BaseModel:
     directory = cached_directory(entry, lambda target: convert_gguf(gguf_path, target))
     manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     hub_id = SMOLLM2_HUB_ID if path is None else ""
-    return describe_model(name, "package", directory, license_id=manifest["license"], hub_id=hub_id)
+    known = kept_digests(directory)
+    return describe_model(name, "package", directory, license_id=manifest["license"], hub_id=hub_id, known=known)
 
 
 def _random(name: str, cache: Path, seed: int) -> BaseModel:
@@ -89,4 +90,5 @@ def _random(name: str, cache: Path, seed: int) -> BaseModel:
     tokenizer = "bytes" if gguf_path is None else gguf_path.stem.lower()
     entry = cache / f"tiny-{tokenizer}-seed{seed}-v{TINY_FORMAT}"
     directory = cached_directory(entry, lambda target: build_tiny(target, tokenizer_from, seed))
-    return describe_model(name, "random", directory, license_id="apache-2.0", hub_id="")
+    known = kept_digests(directory)
+    return describe_model(name, "random", directory, license_id="apache-2.0", hub_id="", known=known)

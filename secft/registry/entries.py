@@ -29,6 +29,7 @@ def register(
     provider: str,
     run_id: str,
     facts: Mapping[str, Any] | None = None,
+    measured: Mapping[str, str] | None = None,
 ) -> Path:
     """Put an adapter that passed its gates into the registry.
 
@@ -43,13 +44,15 @@ def register(
         provider: first level below it, the engine that trained.
         run_id: second level.
         facts: what else registration.json should tell, for example the base's digest.
+        measured: relative path -> SHA-256 of the files that the gates judged; None compares nothing.
 
     Returns:
         The entry.
 
     Raises:
         GateFailedError: the verdict is not pass.
-        InputError: the names are no file names, or the adapter has no safetensors or holds files that can run code.
+        InputError: the names are no file names; or the adapter has no safetensors, holds files that can run code, or
+            is not what was measured.
     """
     if gates.verdict != "pass":
         reasons = "; ".join(gates.reasons) or "no reason is recorded"
@@ -64,7 +67,14 @@ def register(
             target = directory / path.relative_to(adapter_dir)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        identity = digest(tree_digests(directory, leave_out=()))
+        copied = tree_digests(directory, leave_out=())
+        other = [name for name in copied if measured is not None and measured.get(name) != copied[name]]
+        if other:
+            raise InputError(
+                f"{adapter_dir}: {', '.join(other)} changed since it was measured, so nothing was registered; the same "
+                "command trains and measures it again."
+            )
+        identity = digest(copied)
         write_text(directory / "MODEL_CARD.md", card)
         write_json(directory / GATES, as_json(gates))
         registration = {"format": FORMAT, "run": run_id, "provider": provider, "digest": identity}

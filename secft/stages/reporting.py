@@ -107,6 +107,7 @@ def candidate_origin(settings: ReportSettings, inputs: Inputs) -> dict[str, Any]
     return {
         "base_model": base.hub_id or base.name,
         "base_digest": base.digest,
+        "config_digest": base.config_digest,
         "tokenizer_digest": base.tokenizer_digest,
         "chat_template_digest": base.chat_template_digest,
         "dataset_digest": read_dataset_manifest(inputs["dataset"].path / DATASET).digest,
@@ -130,13 +131,15 @@ def register_model(inputs: Inputs, card: str, models: Path, backend: str, name: 
         name: of the run, the second level.
         origin: where the model comes from.
     """
-    train = inputs["train"]
+    train, adapter = inputs["train"], training_record(inputs).adapter_dir
+    files = {Path(name): value for name, value in train.manifest["files"].items()}
     return register(
-        train.path / training_record(inputs).adapter_dir,
+        train.path / adapter,
         card,
         read_decision(inputs["gates"].path / GATES),
         models,
         backend.replace("_", "-"),
         name,
         {"run": name, **origin},
+        {path.relative_to(adapter).as_posix(): value for path, value in files.items() if path.is_relative_to(adapter)},
     )

@@ -76,7 +76,12 @@ class TrainSettings:
 def model_digests(model: ModelConfig) -> dict[str, str]:
     """Return what identifies a base model."""
     base = find_base_model(model)
-    return {"model": base.digest, "tokenizer": base.tokenizer_digest, "chat_template": base.chat_template_digest}
+    return {
+        "model": base.digest,
+        "config": base.config_digest,
+        "tokenizer": base.tokenizer_digest,
+        "chat_template": base.chat_template_digest,
+    }
 
 
 def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:

@@ -1,36 +1,33 @@
 """Checkpoints that are either complete or ignored.
 
-The trainer writes a checkpoint file by file; a marker is written last. A
-checkpoint without its marker, or of another job, is removed and never resumed.
+The trainer writes a checkpoint file by file; a marker is written last, with the
+digests of the files. A checkpoint without its marker, of another job, or with a
+file that is not what was written is removed and never resumed.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
-from secft.files import read_json, write_json
-from secft.train.runners.facts import MARKER, CheckpointProgress
+from secft.files import flush_tree, write_json
+from secft.log import warn
+from secft.train.runners.facts import MARKER, CheckpointProgress, checkpoint_marker, damaged_files, read_marker
 
 __all__ = ["MARKER", "CheckpointProgress", "keep_rows_until", "last_complete", "mark_complete"]
 
 
 def mark_complete(checkpoint: Path, progress: CheckpointProgress) -> None:
     """Declare a checkpoint complete, after its files have reached the disk."""
-    for path in checkpoint.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-    write_json(checkpoint / MARKER, asdict(progress))
+    write_json(checkpoint / MARKER, checkpoint_marker(checkpoint, progress))
+    flush_tree(checkpoint)
 
 
 def last_complete(
     directory: Path, job_digest: str, before: int | None = None
 ) -> tuple[Path, CheckpointProgress] | None:
-    """Find the newest usable checkpoint and remove the unusable ones.
+    """Find the newest usable checkpoint and remove the unusable ones; a damaged one is told.
 
     Args:
         directory: where ``checkpoint-<step>`` directories lie.
@@ -42,16 +39,20 @@ def last_complete(
     """
     usable: list[tuple[int, Path, CheckpointProgress]] = []
     for checkpoint in directory.glob("checkpoint-*"):
-        marker = checkpoint / MARKER
-        progress = CheckpointProgress(**read_json(marker)) if marker.is_file() else None
+        progress = read_marker(checkpoint)
         if progress is None or progress.job_digest != job_digest:
+            if (checkpoint / MARKER).is_file() and progress is None:
+                warn(f"{checkpoint} is damaged: {MARKER} changed since it was written; it is not used")
             shutil.rmtree(checkpoint, ignore_errors=True)
         elif before is None or progress.step < before:
             usable.append((progress.step, checkpoint, progress))
-    if not usable:
-        return None
-    _, checkpoint, progress = max(usable, key=lambda entry: entry[0])
-    return checkpoint, progress
+    for _, checkpoint, progress in sorted(usable, key=lambda entry: entry[0], reverse=True):
+        damaged = damaged_files(checkpoint)
+        if not damaged:
+            return checkpoint, progress
+        warn(f"{checkpoint} is damaged: {', '.join(damaged)} changed since it was written; it is not used")
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return None
 
 
 def keep_rows_until(metrics: Path, step: int) -> None:

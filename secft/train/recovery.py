@@ -15,9 +15,9 @@ from typing import Any
 
 from secft.errors import InputError
 from secft.files import read_json, write_json
-from secft.train.checkpoints import MARKER
 from secft.train.divergence import DIVERGED, Divergence
 from secft.train.job import TrainJob
+from secft.train.runners.facts import read_marker
 
 STATE = "recovery.json"
 OUT_OF_MEMORY = (
@@ -189,8 +189,8 @@ def last_step(directory: Path) -> int:
 
 
 def _step(checkpoint: Path) -> int | None:
-    marker = checkpoint / MARKER
-    return int(read_json(marker)["step"]) if marker.is_file() else None
+    progress = read_marker(checkpoint)
+    return progress.step if progress else None
 
 
 def record(directory: Path, event: dict[str, Any]) -> None:

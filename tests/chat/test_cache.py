@@ -53,15 +53,20 @@ def test_the_key_holds_all_that_decides() -> None:
         lambda text: "[" * 100_000,
     ],
 )
-def test_a_broken_entry_counts_as_absent(tmp_path: Path, damage: object) -> None:
+def test_a_broken_entry_is_told_and_counts_as_absent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: object
+) -> None:
     cache = ReplyCache(tmp_path, IDENTITY)
     key = cache.key(REQUEST)
     cache.put(key, REPLY)
     (path,) = tmp_path.rglob("*.json")
     path.write_text(damage(path.read_text()))  # type: ignore[operator]
     assert cache.get(key) is None
+    assert "the model is asked again" in capsys.readouterr().err
     cache.put(key, REPLY)
     assert cache.get(key) is not None
+    assert cache.get("c" * 64) is None
+    assert capsys.readouterr().err == ""
 
 
 def test_an_entry_under_a_wrong_name_counts_as_absent(tmp_path: Path) -> None:

@@ -85,13 +85,25 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_changed_shard_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["rows", "summary", "zeros"])
+def test_a_changed_shard_is_told_and_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damaged: str
+) -> None:
     tasks = [ShardTask({"letter": "a"}, ("a", 3))]
     (made,) = run_shards(InProcess(), work.letters, tasks, tmp_path / "s")
-    made.path.write_text("{}\n", encoding="utf-8")
+    (marker,) = (tmp_path / "s").glob("*.json")
+    if damaged == "rows":
+        made.path.write_text("{}\n", encoding="utf-8")
+    elif damaged == "zeros":
+        marker.write_bytes(b"\0" * marker.stat().st_size)
+    else:
+        text = marker.read_text(encoding="utf-8")
+        marker.write_text(text.replace('"rows": 3', '"rows": 2'), encoding="utf-8")
+        assert marker.read_text(encoding="utf-8") != text
     (again,) = run_shards(InProcess(), work.letters, tasks, tmp_path / "s")
     assert not again.found
-    assert again.digest == made.digest
+    assert (again.digest, again.rows) == (made.digest, made.rows)
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_a_shard_that_fails_leaves_no_marker(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from secft.documents.decision import Decision
 from secft.errors import GateFailedError, InputError
-from secft.files import read_json, sha256_file
+from secft.files import read_json, sha256_file, tree_digests
 from secft.registry.entries import register
 
 PASS = Decision("pass", [])
@@ -64,6 +64,16 @@ def test_other_content_archives_the_old_entry(adapter: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in archive.iterdir()) == ["run-1-v1", "run-1-v2"]
     assert (archive / "run-1-v1" / "adapter_model.safetensors").read_bytes() == b"weights 0"
     assert (entry / "adapter_model.safetensors").read_bytes() == b"weights 2"
+
+
+def test_what_is_not_what_was_measured_is_not_registered(adapter: Path, tmp_path: Path) -> None:
+    measured = tree_digests(adapter)
+    first = put(adapter, tmp_path, measured=measured)
+    (adapter / "adapter_model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(InputError, match=r"adapter_model\.safetensors changed since it was measured"):
+        put(adapter, tmp_path, measured=measured)
+    assert not (tmp_path / first.parent.name / ".archive").exists(), "the intact entry stays"
+    assert tree_digests(first, leave_out=())["adapter_model.safetensors"] == measured["adapter_model.safetensors"]
 
 
 def test_damaged_entry_is_archived_and_made_anew(adapter: Path, tmp_path: Path) -> None:

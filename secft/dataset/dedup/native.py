@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
-import platform
-import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secft.compiled import OWN_PROCESSOR, find_compiler, load_compiled
 from secft.models.cache import default_cache_dir
 
 SOURCE = Path(__file__).with_name("native.c")
-FLAGS = ("-O3", "-shared", "-fPIC", "-march=native" if platform.machine() == "x86_64" else "-mcpu=native")
+FLAGS = ("-O3", "-shared", "-fPIC", OWN_PROCESSOR)
 SWITCH = "SECFT_NATIVE"
 """Environment variable; 0 leaves everything to numpy."""
 
@@ -27,14 +24,11 @@ SWITCH = "SECFT_NATIVE"
 @cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled loops, or None where they cannot be had."""
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    compiler = find_compiler()
     if compiler is None or os.environ.get(SWITCH) == "0":
         return None
-    path = default_cache_dir() / "kernels" / f"dedup-{_identity(compiler)}.so"
     try:
-        if not path.is_file():
-            _compile(compiler, path)
-        loaded = ctypes.CDLL(str(path))
+        loaded = load_compiled(compiler, SOURCE, FLAGS, default_cache_dir() / "kernels" / "dedup")
     except (OSError, subprocess.SubprocessError):
         return None
     for counting in (loaded.sketch_texts, loaded.repeated):
@@ -42,24 +36,6 @@ def library() -> ctypes.CDLL | None:
     for loop in (loaded.fold_texts, loaded.count_shared, loaded.bit_maps, loaded.maps_agree):
         loop.restype = None
     return loaded
-
-
-def _identity(compiler: str) -> str:
-    """Digest of everything that decides the machine code, the processor included."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines() if cpu.is_file() else []
-    processor = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
-    text = "\n".join([compiler, *FLAGS, processor, SOURCE.read_text(encoding="utf-8")])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _compile(compiler: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        built = Path(scratch) / path.name
-        command = [compiler, *FLAGS, str(SOURCE), "-o", str(built)]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-        built.replace(path)
 
 
 def _address(array: NDArray[Any], dtype: type[np.generic]) -> ctypes.c_void_p:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import torch
 
+from secft.compiled import OWN_PROCESSOR, find_compiler, load_compiled
 from secft.models.cache import default_cache_dir
 from secft.train.forward.kernels import Blocks, Rotary
 from secft.train.forward.layout import Layout
@@ -30,39 +26,18 @@ def compile_library(cache_dir: Path | None = None) -> tuple[dict[torch.dtype, ct
     Returns:
         Libraries by storage type and "", or None and what stood in the way.
     """
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    compiler = find_compiler()
     if compiler is None:
         return None, "no C compiler was found (cc, gcc, clang)"
-    directory = (cache_dir or default_cache_dir()) / "kernels"
+    place = (cache_dir or default_cache_dir()) / "kernels" / "kernels"
     libraries = {}
     for dtype, define in DTYPES.items():
-        flags = [*FLAGS, "-march=native" if platform.machine() == "x86_64" else "-mcpu=native", define]
-        path = directory / f"kernels-{_identity(compiler, flags)}.so"
         try:
-            if not path.is_file():
-                _compile([compiler, *flags, str(SOURCE), "-lm"], path)
-            libraries[dtype] = ctypes.CDLL(str(path))
+            libraries[dtype] = load_compiled(compiler, SOURCE, (*FLAGS, OWN_PROCESSOR, define), place, ("-lm",))
         except (OSError, subprocess.SubprocessError) as error:
             detail = getattr(error, "stderr", None) or error
             return None, f"{compiler} failed: {detail}"
     return libraries, ""
-
-
-def _identity(compiler: str, flags: list[str]) -> str:
-    """Digest of everything that decides the machine code, the processor included."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines() if cpu.is_file() else []
-    processor = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
-    text = "\n".join([compiler, *flags, processor, SOURCE.read_text(encoding="utf-8")])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _compile(command: list[str], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        built = Path(scratch) / path.name
-        subprocess.run([*command, "-o", str(built)], check=True, capture_output=True, text=True, timeout=120)
-        built.replace(path)
 
 
 def _c_value(argument: Argument) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import math
 import os
@@ -10,7 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,50 @@ class CheckpointProgress:
     supervised_tokens: int = 0
     seconds: float = 0.0
     step_seconds: float = 0.0
+
+
+def checkpoint_marker(checkpoint: Path, progress: CheckpointProgress) -> dict[str, Any]:
+    """Return what the marker of a checkpoint says: the progress, the digests of its files, and a check of both.
+
+    The files are on the disk when this returns.
+    """
+    files = {}
+    for path in sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MARKER):
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+            files[path.relative_to(checkpoint).as_posix()] = hashlib.file_digest(handle, "sha256").hexdigest()
+    marker = {**asdict(progress), "files": files}
+    return {**marker, "check": _check_of(marker)}
+
+
+def read_marker(checkpoint: Path) -> CheckpointProgress | None:
+    """Return what a complete checkpoint's marker says, or None where there is no whole one."""
+    try:
+        marker = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+        if marker.pop("check") != _check_of(marker):
+            return None
+        marker.pop("files")
+        return CheckpointProgress(**marker)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def damaged_files(checkpoint: Path) -> list[str]:
+    """Return the files of a checkpoint with a whole marker that are not what was written."""
+    files = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["files"]
+    return [name for name, wanted in files.items() if _sha256(checkpoint / name) != wanted]
+
+
+def _check_of(marker: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(marker, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def die_with_parent() -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from facts import MARKER, CheckpointProgress, finite_or_none, library_versions, peak_memory_gib
+from facts import MARKER, CheckpointProgress, checkpoint_marker, finite_or_none, library_versions, peak_memory_gib
 from ranks import summed
 from transformers import TrainerCallback
 from utilisation import count_weights, flops_utilisation
@@ -259,11 +258,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if not checkpoint.is_dir():
             return
-        for path in checkpoint.rglob("*"):
-            if path.is_file():
-                with path.open("rb") as handle:
-                    os.fsync(handle.fileno())
-        write_json(checkpoint / MARKER, asdict(self.progress))
+        write_json(checkpoint / MARKER, checkpoint_marker(checkpoint, self.progress))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Remember how far the run came."""

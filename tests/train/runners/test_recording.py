@@ -63,7 +63,7 @@ def test_goes_on_with_the_counts_of_earlier_attempts(tmp_path: Path) -> None:
     trainer_in(tmp_path, [first], save_total_limit=3).train()
     whole = [row["loss"] for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
     saved = tmp_path / "checkpoints/checkpoint-4"
-    progress = recording.CheckpointProgress(**json.loads((saved / recording.MARKER).read_text()))
+    progress = checkpoints.read_marker(saved)
     checkpoints.keep_rows_until(tmp_path / "metrics.jsonl", 4)
     again = recording.MetricsCallback(tmp_path, engine="here", progress=progress)
     trainer_in(tmp_path, [again]).train(resume_from_checkpoint=str(saved))

@@ -14,7 +14,7 @@ from secft.errors import InputError
 from secft.files import sha256_file, tree_digests
 from secft.models import BaseModel
 from secft.train import TrainJob, backend_named, run_training
-from secft.train.checkpoints import MARKER, last_complete
+from secft.train.checkpoints import CheckpointProgress, last_complete, mark_complete
 from secft.train.metrics import read_metrics
 from tests.train.conftest import train_here
 
@@ -113,8 +113,7 @@ def test_stopped_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path,
 def test_incomplete_and_foreign_checkpoints_are_not_resumed(tmp_path: Path) -> None:
     for step, digest in ((2, "mine"), (4, "other")):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        marker = {"job_digest": digest, "step": step}
-        (tmp_path / f"checkpoint-{step}" / MARKER).write_text(json.dumps(marker))
+        mark_complete(tmp_path / f"checkpoint-{step}", CheckpointProgress(digest, step))
     (tmp_path / "checkpoint-6").mkdir()
     found = last_complete(tmp_path, "mine")
     assert found is not None
