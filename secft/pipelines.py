@@ -23,6 +23,7 @@ from secft.dataset.synthesise import SYNTHESIS_VERSION
 from secft.documents.run_record import RunRecord
 from secft.errors import Problem, stopping
 from secft.files import digest
+from secft.naming import directory_name
 from secft.planning.checks import BEFORE_ANYTHING, FINETUNE_CHECKS, PRETRAIN_CHECKS, Check, When, inspect
 from secft.planning.plan import print_plan
 from secft.planning.situation import Situation
@@ -172,7 +173,7 @@ class Pipeline:
         The same experiment always has the same name; ``name=...`` chooses another one.
         """
         if config.name:
-            return config.name
+            return directory_name(config.name)
         fingerprint = digest({"config": lasting(config), "external": self.external(config)})
         return f"{self.title(config)}-{config.trainer.name}-{fingerprint[:10]}"
 

@@ -22,8 +22,9 @@ from secft.documents.document import as_json
 from secft.documents.run_record import RUN_RECORD, ReportsRecord, RunRecord, StageRecord, read_run_record
 from secft.environment import environment
 from secft.errors import LockedError
-from secft.files import plain, sha256_file, storage_errors, write_json, write_text
-from secft.stage import StageResult
+from secft.files import digest, plain, sha256_file, storage_errors, write_json, write_text
+from secft.log import warn
+from secft.stage import StageResult, lasting
 
 SHOWN = {
     "dataset": ("dataset_report.html",),
@@ -32,6 +33,12 @@ SHOWN = {
     "gates": ("gates.json",),
 }
 """stage -> files and directories of its artifact that are copied into the run's directory."""
+
+
+def experiment_of(config: Any) -> str:
+    """Return the digest of the settings that decide about the results of a run: not its name, nor who reads of it."""
+    settings = lasting(config)
+    return digest({key: value for key, value in settings.items() if key not in ("name", "evidence", "tracker")})
 
 
 class RunDirectory:
@@ -74,6 +81,7 @@ class RunDirectory:
             secft=__version__,
             started=_now(),
             environment=environment(),
+            experiment=experiment_of(config),
             reports=before.reports if before else None,
         )
         settings = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
@@ -109,6 +117,8 @@ class RunDirectory:
             identity: digest of all that they tell.
             write: returns file name -> text.
 
+        A report that a reader changed since is theirs: it is kept beside the new one, under ``<name>.edited<suffix>``.
+
         Returns:
             Whether they were written.
         """
@@ -117,6 +127,7 @@ class RunDirectory:
             return False
         texts = write()
         for name, text in texts.items():
+            self._keep_edited(name, text, old)
             write_text(self.path / name, text)
         if old:
             self._remove_outdated(old, texts)
@@ -136,6 +147,20 @@ class RunDirectory:
         for name, value in facts.items():
             setattr(self.record, name, value)
         self._save()
+
+    def _keep_edited(self, name: str, text: str, old: ReportsRecord | None) -> None:
+        """Move a report aside that is neither what was written nor what is about to be."""
+        path = self.path / name
+        if not path.is_file() or path.read_bytes() == text.encode():
+            return
+        if old and old.digests.get(name) == sha256_file(path):
+            return
+        number, stem = 1, f"{path.stem}.edited"
+        while (self.path / f"{stem}{path.suffix}").exists():
+            number, stem = number + 1, f"{path.stem}.edited-{number + 1}"
+        with storage_errors(path):
+            path.rename(self.path / f"{stem}{path.suffix}")
+        warn(f"{path} was changed by a reader; it is kept as {stem}{path.suffix}, beside the new one")
 
     def _remove_outdated(self, old: ReportsRecord, names: Collection[str]) -> None:
         """Remove reports of an earlier attempt, with another time in their names; what a reader changed stays."""

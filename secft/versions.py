@@ -20,22 +20,12 @@ from filelock import FileLock
 
 from secft.errors import InputError
 from secft.files import flush, flush_tree, make_read_only, read_json, storage_errors, tree_digests
+from secft.naming import check_name
 
 ARCHIVE = ".archive"
 MANIFEST = "manifest.json"
 CORPUS_FORMAT = "secft-nanogpt-data/1"
 """What the manifest of a corpus for pretraining says that it is."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-
-
-def check_name(name: str) -> None:
-    """Refuse what cannot name a directory.
-
-    Raises:
-        InputError: with the allowed characters.
-    """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot name a dataset; use letters, digits and . _ + - (not at the start).")
 
 
 def check_files(directory: Path, form: str | int, name: str = MANIFEST) -> dict[str, Any]:
@@ -88,7 +78,7 @@ def publish_version(
         InputError: the name is not usable, or a directory does not match its manifest.
         StorageError: the disk is full or cannot be written.
     """
-    check_name(name)
+    name = check_name(name, "a dataset")
     manifest = check_files(directory, form)
     wanted = {key: manifest[key] for key in same}
     with storage_errors(parent):

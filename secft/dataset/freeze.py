@@ -22,7 +22,8 @@ from secft.files import (
     write_jsonl,
     write_text,
 )
-from secft.versions import MANIFEST, check_name, publish_version
+from secft.naming import check_name
+from secft.versions import MANIFEST, publish_version
 
 FORMAT = "secft-dataset/1"
 CARD, DUPLICATES = "DATASET_CARD.md", "duplicates.jsonl"
@@ -156,5 +157,4 @@ def publish(directory: Path, data_root: Path, provider: str, name: str) -> Path:
         InputError: a name is not usable as a directory name, or the found version does not match its manifest.
         StorageError: the disk is full or cannot be written.
     """
-    check_name(provider)
-    return publish_version(directory, data_root / provider, name, FORMAT)
+    return publish_version(directory, data_root / check_name(provider, "a provider of datasets"), name, FORMAT)

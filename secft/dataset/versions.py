@@ -14,7 +14,7 @@ from secft.errors import InputError, did_you_mean
 from secft.files import read_json
 from secft.versions import CORPUS_FORMAT, MANIFEST
 
-_VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)-v(?P<number>[1-9]\d*)")
+_VERSION = re.compile(r"(?P<name>[^\W_][\w.+=,@-]*)-v(?P<number>[1-9]\d*)")
 
 _NEEDED = {
     "splits": dict, "counts": dict, "funnel": list, "sources": dict, "licenses": list, "parents": dict,

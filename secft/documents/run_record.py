@@ -62,6 +62,7 @@ class RunRecord:
         secft: version of this package.
         started: when, UTC.
         environment: secft.environment.environment().
+        experiment: digest of the settings that decide about results; empty in records of earlier versions.
         stages: what is finished.
         warnings: what stages warned of.
         reports: what people read, once it is written.
@@ -79,6 +80,7 @@ class RunRecord:
     secft: str
     started: str
     environment: Mapping[str, Any] = field(default_factory=dict)
+    experiment: str = ""
     stages: list[StageRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     reports: ReportsRecord | None = None

@@ -45,6 +45,7 @@ def inspect(checks: Sequence[Check], situation: Situation, when: Collection[When
 
 
 DATASET_CHECKS: tuple[Check, ...] = (
+    Check("settings", settings.name_problems),
     Check("settings", settings.synthesis_problems),
     Check("settings", settings.split_problems),
     Check("settings", settings.length_problems),
@@ -58,6 +59,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
 FINETUNE_CHECKS: tuple[Check, ...] = (
     *DATASET_CHECKS,
     Check("settings", settings.gate_problems),
+    Check("machine", machine.run_name_problems),
     Check("settings", settings.distributed_settings),
     Check("machine", machine.extra_problems),
     Check("machine", machine.hardware_problems),
@@ -78,7 +80,9 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
 )
 
 PRETRAIN_CHECKS: tuple[Check, ...] = (
+    Check("settings", settings.name_problems),
     Check("settings", settings.pretraining_problems),
+    Check("machine", machine.run_name_problems),
     Check("machine", machine.text_problems),
     Check("machine", machine.executor_problems),
     Check("machine", machine.extra_problems),

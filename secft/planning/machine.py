@@ -12,11 +12,14 @@ from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
+from secft.documents.run_record import read_run_record
 from secft.environment import missing_modules
 from secft.errors import MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
+from secft.naming import directory_name, fault_of
 from secft.planning.situation import Situation
+from secft.run_directory import experiment_of
 from secft.train.backends import BACKENDS
 from secft.train.distributed.choice import missing_here
 from secft.train.objectives import adapter_of
@@ -111,6 +114,20 @@ def model_problems(situation: Situation) -> list[Problem]:
             problems.append(Problem("model", "is gated and no token is set", model.id, remedy=remedy))
         return problems
     return []
+
+
+def run_name_problems(situation: Situation) -> list[Problem]:
+    """Report a name that another experiment has: its results would be overwritten."""
+    config = situation.config
+    if config.name is None or fault_of(config.name):
+        return []
+    place = Path(config.paths.outputs) / directory_name(config.name)
+    before = read_run_record(place)
+    if before is None or before.experiment in ("", experiment_of(config)):
+        return []
+    reason = f"names another experiment, with other settings ({place}, started {before.started}: {before.command})"
+    remedy = "Choose another name, leave it out to have one made of the settings, or move that directory away."
+    return [Problem("name", reason, config.name, remedy=remedy, code="name")]
 
 
 def place_problems(situation: Situation) -> list[Problem]:

@@ -12,6 +12,7 @@ from secft.dataset.teacher.write import unanswerable_tasks
 from secft.errors import Problem
 from secft.evaluate.gates import GateCheck, checks_of
 from secft.evaluate.tasks import SUITE
+from secft.naming import ALLOWED, fault_of
 from secft.planning.situation import Situation
 from secft.train.distributed.choice import distributed_problems
 from secft.train.objectives import objective_of
@@ -45,6 +46,20 @@ def synthesis_problems(situation: Situation) -> list[Problem]:
         return [Problem("synthesis.writing.answers", reason, "free", remedy=remedy)]
     reason, remedy = f"has no prompt for answers={writing.answers}", "Use synthesis.writing.answers=free."
     return [Problem("synthesis.writing.tasks", reason, task, remedy=remedy) for task in unanswerable_tasks(writing)]
+
+
+def name_problems(situation: Situation) -> list[Problem]:
+    """Report names that cannot be the names of directories."""
+    config = situation.config
+    names = {
+        "name": config.name,
+        "dataset.name": config.dataset.name,
+        "dataset.provider": config.dataset.provider,
+        "model.name": config.model.name,
+        "llm.name": config.llm.name,
+    }
+    faults = {key: fault_of(name) for key, name in names.items() if name is not None}
+    return [Problem(key, fault, names[key], ALLOWED, code="name") for key, fault in faults.items() if fault]
 
 
 def split_problems(situation: Situation) -> list[Problem]:

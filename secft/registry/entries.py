@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,11 @@ from secft.documents.decision import GATES, Decision
 from secft.documents.document import as_json
 from secft.errors import GateFailedError, InputError
 from secft.files import digest, tree_digests, write_json, write_text
+from secft.naming import check_name
 from secft.versions import publish_newest
 
 REGISTRATION = "registration.json"
 FORMAT = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,199}")
 _KEPT = (".json", ".safetensors", ".jinja", ".model", ".txt")
 _CODE_INSIDE = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".py", ".so")
 
@@ -57,9 +56,8 @@ def register(
     if gates.verdict != "pass":
         reasons = "; ".join(gates.reasons) or "no reason is recorded"
         raise GateFailedError(f"{run_id}: the gates say {gates.verdict!r}, so nothing was registered: {reasons}")
-    for key, name in (("provider", provider), ("run id", run_id)):
-        if not _NAME.fullmatch(name):
-            raise InputError(f"{name!r} cannot be the {key} of a registered model: letters, digits and ._+=,- only.")
+    provider = check_name(provider, "the provider of a registered model")
+    run_id = check_name(run_id, "a registered model")
     files = check_adapter(adapter_dir)
 
     def build(directory: Path) -> None:

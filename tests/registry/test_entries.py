@@ -104,5 +104,5 @@ def test_links_to_the_outside_and_missing_weights_are_refused(adapter: Path, tmp
 
 @pytest.mark.parametrize("run_id", ["../up", "", ".hidden", "a/b"])
 def test_names_stay_inside_the_registry(adapter: Path, tmp_path: Path, run_id: str) -> None:
-    with pytest.raises(InputError, match="run id"):
+    with pytest.raises(InputError, match="cannot be the name of a registered model"):
         put(adapter, tmp_path / "models", run_id=run_id)

@@ -19,12 +19,13 @@ from typing import Any, Protocol
 
 from secft.errors import InputError
 from secft.files import digest, plain, sha256_file, storage_errors, tree_digests, writable, write_json
+from secft.naming import check_name
 from secft.train.backends.nanogpt.corpus.partition import SPLITS, Staged, partition
 from secft.train.backends.nanogpt.corpus.published import FORMAT, publish
 from secft.train.backends.nanogpt.corpus.text import Reading, lines, text_files
 from secft.train.backends.nanogpt.recipe import nanogpt_config
 from secft.train.backends.nanogpt.vocabulary import Characters, Tokenizer, TokenVocabulary
-from secft.versions import MANIFEST, check_name
+from secft.versions import MANIFEST
 
 BLOCK = 2**20
 PARTS = ("train", "val")
@@ -71,7 +72,7 @@ class DataSettings:
         Raises:
             InputError: with the reason.
         """
-        check_name(self.name)
+        check_name(self.name, "a corpus")
         if self.split not in SPLITS:
             raise InputError(f"split={self.split!r} is not one of {', '.join(SPLITS)}.")
         if not 0 < self.validation_share < 1:
