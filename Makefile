@@ -35,20 +35,35 @@ lint: $(STAMP)
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock requirements-nodeps.lock pyproject.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := --no-deps --require-hashes
+
+$(STAMP): requirements.lock requirements-nodeps.lock requirements-torch.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("secft needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) $(LOCKED) -r requirements.lock
+	$(PIP) $(LOCKED) -r requirements-nodeps.lock
+	$(PIP) -r requirements-torch.lock
+	$(PIP) --no-deps --editable .
 	touch $(STAMP)
+
+HASHED := .lock-venv/bin/python -m uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate
 
 lock:
 	rm -rf .lock-venv
 	$(PYTHON) -m venv .lock-venv
 	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
 	.lock-venv/bin/python -m pip install --quiet '.[security-data,documents,openai,gemini,llama-cpp,curation,ray,sweep,train,qlora,eval,dev]' gguf
-	.lock-venv/bin/python -m pip freeze --exclude secft --exclude setuptools | sed 's/+cpu$$//' > requirements.lock
+	.lock-venv/bin/python -m pip install --quiet uv
+	.lock-venv/bin/python -m pip freeze --exclude secft --exclude setuptools --exclude uv > .lock-venv/all.txt
+	grep '^torch==' .lock-venv/all.txt | sed 's/+cpu$$//' > .lock-venv/torch.txt
+	grep -v '^torch==' .lock-venv/all.txt > .lock-venv/pins.txt
+	$(HASHED) .lock-venv/pins.txt -o .lock-venv/pins.lock
+	$(HASHED) requirements-nodeps.lock -o .lock-venv/nodeps.lock
+	for name in requirements requirements-nodeps requirements-torch; do grep '^#' $$name.lock > .lock-venv/$$name.head; done
+	cat .lock-venv/requirements.head .lock-venv/pins.lock > requirements.lock
+	cat .lock-venv/requirements-nodeps.head .lock-venv/nodeps.lock > requirements-nodeps.lock
+	cat .lock-venv/requirements-torch.head .lock-venv/torch.txt > requirements-torch.lock
 	rm -rf .lock-venv
 
 clean:

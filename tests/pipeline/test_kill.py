@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from secft.models import default_cache_dir
 from tests.pipeline.test_run import SMALL, only, secft
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,41 @@ def test_a_killed_run_ends_with_the_same_bytes(undisturbed: Path, tmp_path: Path
     assert done.returncode == 3, done.stderr
     assert digests(tmp_path) == digests(undisturbed)
     assert last_losses(tmp_path) == last_losses(undisturbed)
+
+
+def test_a_flipped_bit_in_every_kind_of_kept_file_is_told_and_changes_nothing(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, cache = tmp_path / "run", tmp_path / "cache"
+    shutil.copytree(undisturbed, place)
+    # Links, but for what is damaged: the converted base model is large.
+    without_locks = shutil.ignore_patterns("*.lock", ".*")
+    shutil.copytree(default_cache_dir(), cache, copy_function=os.link, ignore=without_locks)
+    monkeypatch.setenv("SECFT_CACHE", str(cache))
+    damaged = [
+        *place.glob(".secft/stages/train/*/adapter/adapter_model.safetensors"),
+        *place.glob(".secft/stages/evaluate/*/results.json"),
+        *place.glob(".secft/stages/gates/*/gates.json"),
+        *place.glob(".secft/stages/dataset/*/manifest.json"),
+        *cache.glob("models/tiny-*/config.json"),
+        max(cache.glob("baselines/technique_to_tactic-*.json"), key=lambda path: path.stat().st_mtime),
+    ]
+    assert len(damaged) == 6
+    for number, path in enumerate(damaged):
+        data, facts = bytearray(path.read_bytes()), path.stat()
+        data[len(data) // 3 + number] ^= 1 << number
+        path.unlink()
+        path.write_bytes(bytes(data))
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    done = secft(place, *SETTINGS)
+    assert done.returncode == 3, done.stderr
+    said = " ".join(done.stderr.split())
+    assert [str(path) for path in damaged if f"{path.parent.name} is damaged" not in said and str(path) not in said
+            and f"{path.parent.parent.name} is damaged" not in said] == []  # fmt: skip
+    assert digests(place) == digests(undisturbed)
+    again = secft(place, *SETTINGS)
+    assert again.returncode == 3
+    assert "damaged" not in again.stderr
 
 
 def test_an_interrupted_run_says_how_to_continue(tmp_path: Path, undisturbed: Path) -> None:
