@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.errors import ModelNotFoundError
+from secft.errors import InputError, ModelNotFoundError
 from secft.files import sha256_file
+from secft.models.soundness import read_header, read_object
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
 TEMPLATE_FILE = "chat_template.jinja"
@@ -68,36 +69,37 @@ def digest_of_files(paths: list[Path], known: Mapping[str, str] | None = None) -
 
 def count_parameters(paths: list[Path]) -> int:
     """Count weights by reading only the headers of safetensors files."""
-    total = 0
-    for path in paths:
-        with path.open("rb") as handle:
-            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        for name, entry in header.items():
-            if name != "__metadata__":
-                size = 1
-                for dimension in entry["shape"]:
-                    size *= dimension
-                total += size
-    return total
+    return sum(math.prod(entry["shape"]) for path in paths for entry in read_header(path).values())
 
 
 def read_chat_template(directory: Path) -> str:
-    """Return the chat template of a model directory, or "" when it has none."""
+    """Return the chat template of a model directory, or "" when it has none.
+
+    Raises:
+        InputError: tokenizer_config.json or the template is none.
+    """
     template = directory / TEMPLATE_FILE
     if template.is_file():
-        return template.read_text(encoding="utf-8")
+        try:
+            return template.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{TEMPLATE_FILE} is not UTF-8 ({error})") from error
     config = directory / "tokenizer_config.json"
-    if not config.is_file():
-        return ""
-    value = json.loads(config.read_text(encoding="utf-8")).get("chat_template") or ""
+    value = read_object(config).get("chat_template") or "" if config.is_file() else ""
     if isinstance(value, list):
-        named = {entry["name"]: entry["template"] for entry in value}
-        return str(named.get("default", ""))
-    return str(value)
+        named = {entry.get("name"): entry.get("template") for entry in value if isinstance(entry, dict)}
+        value = named.get("default") or ""
+    if not isinstance(value, str):
+        raise InputError(f"{config.name}: chat_template is {type(value).__name__}, not a text")
+    return value
 
 
 def missing_parts(directory: Path) -> list[str]:
-    """Name what a directory lacks to be a usable base model."""
+    """Name what a directory lacks to be a usable base model.
+
+    Raises:
+        InputError: a file that tells of the others is not what it should be.
+    """
     missing = []
     if not (directory / "config.json").is_file():
         missing.append("config.json")
@@ -105,7 +107,8 @@ def missing_parts(directory: Path) -> list[str]:
         missing.append("*.safetensors")
     index = directory / "model.safetensors.index.json"
     if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        names = read_object(index).get("weight_map")
+        shards = {str(name) for name in names.values()} if isinstance(names, dict) else set()
         missing += sorted(name for name in shards if not (directory / name).is_file())
     if not any((directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         missing.append("tokenizer.json")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secft.errors import InputError
+from secft.models.soundness import gguf_fault
 from secft.models.weights import write_bfloat16
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def write_tokenizer(gguf_path: Path, reader: GGUFReader, directory: Path) -> Non
     from tokenizers import pre_tokenizers
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf_path.parent), gguf_file=gguf_path.name)
+    tokenizer = AutoTokenizer.from_pretrained(
+        str(gguf_path.parent), gguf_file=gguf_path.name, local_files_only=True, trust_remote_code=False
+    )
     if _field(reader, "tokenizer.ggml.pre", "default") == "smollm":
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -159,12 +162,21 @@ def convert_gguf(gguf_path: Path, directory: Path) -> dict[str, Any]:
     Raises:
         InputError: if the file is not a GGUF or not a Llama model.
     """
+    fault = gguf_fault(gguf_path)
+    if fault:
+        raise InputError(f"{gguf_path} {fault}")
+    try:
+        return _convert(gguf_path, directory)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a field of the wrong kind brings up in the libraries
+        raise InputError(f"{gguf_path} cannot be converted ({type(error).__name__}: {str(error)[:200]})") from error
+
+
+def _convert(gguf_path: Path, directory: Path) -> dict[str, Any]:
     from gguf import GGUFReader
 
-    try:
-        reader = GGUFReader(gguf_path)
-    except ValueError as error:
-        raise InputError(f"{gguf_path} is not a GGUF file: {error}") from error
+    reader = GGUFReader(gguf_path)
     config = llama_config(reader)
     write_bfloat16(directory / "model.safetensors", dequantised(reader, config))
     _write_json(directory / "config.json", config)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-from secft.errors import ModelNotFoundError
+from secft.errors import InputError, ModelNotFoundError
 from secft.models.base_model import missing_parts
+from secft.models.soundness import directory_faults
 
 
 def hub_cache_dir() -> Path:
@@ -54,9 +54,14 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
         if candidate is None or not candidate.is_dir():
             looked.append(str(path) if path is not None else f"{hub_cache_dir()} (no snapshot of {hub_id}@{revision})")
             continue
-        missing = missing_parts(candidate)
+        try:
+            missing = missing_parts(candidate)
+            faults = [] if missing else directory_faults(candidate)
+        except InputError as error:
+            missing, faults = [], [str(error)]
+        if faults:
+            raise ModelNotFoundError(f"model {name!r} in {candidate} cannot be used: {'; '.join(faults)}")
         if not missing:
-            _refuse_remote_code(name, candidate)
             return candidate
         looked.append(f"{candidate} (lacks {', '.join(missing)})")
     raise ModelNotFoundError(
@@ -65,13 +70,3 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
         f"https://huggingface.co/{hub_id} first, where it has one), or point model.path at a directory "
         "that holds config.json, safetensors weights and the tokenizer."
     )
-
-
-def _refuse_remote_code(name: str, directory: Path) -> None:
-    """Refuse models whose config names Python code to be run."""
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    if "auto_map" in config:
-        raise ModelNotFoundError(
-            f"model {name!r} in {directory} needs Python code of its own (auto_map in config.json); "
-            "secft never runs code that comes with a model"
-        )

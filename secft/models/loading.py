@@ -54,7 +54,9 @@ def load_tokenizer(directory: Path | str, *, template: bool = True, **arguments:
     settings = {"local_files_only": True, **arguments, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), **settings)
-    except (OSError, ValueError) as error:
+    except ImportError:
+        raise
+    except Exception as error:  # of a broken file the libraries raise errors of many types, Exception itself among them
         raise InputError(f"{directory}: the tokenizer cannot be loaded ({error}).") from error
     if template and not tokenizer.chat_template:
         raise InputError(f"{directory}: the tokenizer has no chat template, so that no conversation can be rendered.")
@@ -78,7 +80,12 @@ def load_weights(directory: Path | str, kind: Any = None, **arguments: Any) -> A
         return (kind or AutoModelForCausalLM).from_pretrained(
             str(directory), **{**SAFE, **arguments, "trust_remote_code": False, "use_safetensors": True}
         )
-    except (OSError, ValueError) as error:
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        if "out of memory" in str(error):
+            raise
+        # Of a broken file the libraries raise errors of many types.
         raise InputError(f"{directory}: the model cannot be loaded ({error}).") from error
 
 

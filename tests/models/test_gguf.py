@@ -83,5 +83,5 @@ def test_bfloat16_rounds_like_torch() -> None:
 def test_not_a_gguf(tmp_path: Path) -> None:
     bad = tmp_path / "model.gguf"
     bad.write_bytes(b"not a gguf at all" * 10)
-    with pytest.raises(InputError, match="not a GGUF"):
+    with pytest.raises(InputError, match="is no GGUF file"):
         resolve_model("x", "package", path=bad, cache_dir=tmp_path)
