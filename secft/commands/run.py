@@ -10,6 +10,7 @@ from pathlib import Path
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.command import Command, Verb
+from secft.config.command_line import CommandLine
 from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS, read_results
@@ -158,10 +159,10 @@ def _help(commands: Mapping[str, str]) -> str:
     return help_text(RUN.name, commands)
 
 
-def _sweep(arguments: list[str], shown: str) -> int:
+def _sweep(line: CommandLine, shown: str) -> int:
     from secft.sweep import run_sweep
 
-    return run_sweep(arguments, shown, run)
+    return run_sweep(line, shown, run)
 
 
 COMMAND = Command(

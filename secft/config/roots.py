@@ -77,10 +77,17 @@ class Root(Generic[C]):
     Attributes:
         name: of the file in conf, without its suffix.
         schema: its type.
+        given: another file that is composed instead (--config-name), without its suffix; empty is the command's own.
     """
 
     name: str
     schema: type[C]
+    given: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file that is composed, without its suffix."""
+        return self.given or self.name
 
 
 @dataclass
