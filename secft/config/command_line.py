@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from secft.config.compose import MISSING, Composed, compose_job, compose_sweep, compose_tree, for_hydra, of_hydra
+from secft.config.compose import MISSING, Composed, compose_job, compose_sweep, compose_tree, of_hydra, open_key_overrides
 from secft.config.flags import HydraFlags, given_folders, hydra_problems, split
 from secft.config.given import given_root
 from secft.config.overrides import parse
@@ -54,17 +54,18 @@ class CommandLine:
 
 
 def read_command_line(
-    flags: HydraFlags, overrides: Sequence[str], root: Root[Any], stack: ExitStack | None = None
+    words: Sequence[str], overrides: Sequence[str], root: Root[Any], stack: ExitStack | None = None
 ) -> CommandLine:
     """Compose every job of a command line and collect all problems of all jobs.
 
     Args:
-        flags: of Hydra.
+        words: flags of Hydra, as they were typed.
         overrides: of the command's configuration.
         root: of that configuration.
         stack: keeps folders that the command line adds within reach until it is closed; without one they are forgotten
             when this returns.
     """
+    flags = HydraFlags.read(words)
     folders, wrong_folders = given_folders(flags, overrides)
     with ExitStack() as own:
         (own if stack is None else stack).enter_context(looking_in(folders))
@@ -97,7 +98,7 @@ def _read(
     return CommandLine(
         configs=tuple(job.config for job in jobs if job.config is not None),
         problems=tuple(unique(problems)),
-        arguments=[*flags.words(without=("--config-dir", "--config-name")), *for_hydra(overrides, next(iter(trees), None))],
+        arguments=[*flags.words(without=("--config-dir", "--config-name")), *open_key_overrides(overrides, next(iter(trees), None))],
         flags=flags,
         trees=trees,
         root=root,

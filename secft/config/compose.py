@@ -121,7 +121,7 @@ def compose_sweep(overrides: Sequence[str], root: Root[Any] = RUN) -> list[Compo
     return [compose_job(job, root) for job in jobs]
 
 
-def for_hydra(overrides: Sequence[str], tree: DictConfig | None = None) -> list[str]:
+def open_key_overrides(overrides: Sequence[str], tree: DictConfig | None = None) -> list[str]:
     """Write overrides as Hydra itself takes them.
 
     New keys of open mappings get a ``++``, a single value of a list becomes a list, and what is added to a list (or to

@@ -64,6 +64,19 @@ class HydraFlags:
     def __contains__(self, flag: str) -> bool:
         return flag in self.values
 
+    @classmethod
+    def read(cls, words: Sequence[str]) -> HydraFlags:
+        """Read flags as they were typed."""
+        flags, rest = cls(), list(words)
+        while rest:
+            name, equals, value = rest.pop(0).partition("=")
+            long = SHORT.get(name, name)
+            if long in VALUED and not equals and rest:
+                value = rest.pop(0)
+            flags.values[long] = value
+        flags.problems += _wrong_flags(flags)
+        return flags
+
     @property
     def shows_only(self) -> bool:
         """Nothing is run; something is shown."""
@@ -75,25 +88,24 @@ class HydraFlags:
         return [word for flag, value in kept.items() for word in ([flag, value] if flag in VALUED else [flag])]
 
 
-def split(arguments: Sequence[str]) -> tuple[HydraFlags, list[str], list[str]]:
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Return the flags of Hydra, the overrides, and the rest: words and flags of the command."""
-    flags, overrides, words = HydraFlags(), list[str](), list[str]()
+    flags, overrides, words = list[str](), list[str](), list[str]()
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        name, equals, value = argument.partition("=")
+        name, equals, _ = argument.partition("=")
         long = SHORT.get(name, name)
         if long in VALUED:
+            flags.append(argument)
             if not equals and rest:
-                value = rest.pop(0)
-            flags.values[long] = value
+                flags.append(rest.pop(0))
         elif long in SIMPLE and not equals:
-            flags.values[long] = ""
+            flags.append(argument)
         elif argument[:1] == "~" or ("=" in argument and argument[0] not in "-./="):
             overrides.append(argument)
         else:
             words.append(argument)
-    flags.problems += _wrong_flags(flags)
     return flags, overrides, words
 
 

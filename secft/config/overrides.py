@@ -96,7 +96,7 @@ def _unreadable(text: str) -> Problem:
     """Say why an override cannot be read, and how its value is written so that it can."""
     key, equals, value = text.partition("=")
     if not equals:
-        return Problem(key, "has no value", remedy=f"Write {key}=VALUE.")
+        return Problem(key, "has no value", remedy=f"Write key=value: {key}=...")
     if not _PLAIN_KEY.fullmatch(key) or ".." in key or key.endswith("."):
         return Problem(key, "is no name of a setting", remedy="Write it as in trainer.lora.r=8.")
     opened = [sign for sign, closing in ("[]", "{}", "()") if value.count(sign) != value.count(closing)]

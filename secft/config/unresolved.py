@@ -86,7 +86,7 @@ def _impossible(key: str, value: Any) -> Iterator[Problem]:
 def missing_files(config: DictConfig) -> list[Problem]:
     """Return a problem for every file that a setting names and that is not there."""
     return [
-        Problem(key, "does not exist", value, "a file or a folder")
+        Problem(key, "no such file", value)
         for key, item, value in settings(config)
         if item.metadata.get("file") and isinstance(value, str) and value and not _exists(value)
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from secft.__main__ import main
 from secft.config.command_line import read_command_line, split
-from secft.config.compose import compose_job, compose_sweep, for_hydra, read_config
+from secft.config.compose import compose_job, compose_sweep, open_key_overrides, read_config
 from secft.config.options import about_option, groups, options
 from secft.config.roots import RUN
 from secft.dataset.sources.attack import AttackSource
@@ -60,7 +60,7 @@ def test_three_mistakes_are_told_together() -> None:
         ("learning_rate=3", "learning_rate", "Did you mean 'trainer.learning_rate'"),
         ("seed=abc", "seed", "wrong type"),
         ("trainer.epochs=nan", "trainer.epochs", "out of range"),
-        ("trainer.lora.r=0", "trainer.lora.r", "1 to 1,024"),
+        ("trainer.lora.r=0", "trainer.lora.r", "1 to 1024"),
         ("gates.target_tasks=[foo]", "gates.target_tasks", "technique_to_tactic"),
         ("source.jsonl.path=x", "source.jsonl.path", "source=[cwe,attack,jsonl]"),
         ("source.pdff.path=x", "source.pdff", "no such source"),
@@ -68,7 +68,7 @@ def test_three_mistakes_are_told_together() -> None:
         ("+seed=4", "seed", "without the +"),
         ("++trainer.nope=4", "trainer.nope", "no such setting"),
         ("seed.deep=4", "seed.deep", "plain value"),
-        ("trainer", "trainer", "Write trainer=VALUE"),
+        ("trainer", "trainer", "Write key=value"),
         ("trainer=[lora,full]", "trainer", "exactly one"),
         ("trainer.lora={r:8,rr:9}", "trainer.lora", "rr"),
         ("trainer.scheduler=cosin", "trainer.scheduler", "Did you mean 'cosine'"),
@@ -93,26 +93,26 @@ def test_open_mappings_take_new_keys() -> None:
     config = read_config(["eval.max_items.security_mcq=5", "curation.max_examples_per_task.tactic=9"])
     assert config.eval.max_items["security_mcq"] == 5
     assert config.curation.max_examples_per_task["tactic"] == 9
-    assert for_hydra(["eval.max_items.x=1", "seed=2"]) == ["++eval.max_items.x=1", "seed=2"]
+    assert open_key_overrides(["eval.max_items.x=1", "seed=2"]) == ["++eval.max_items.x=1", "seed=2"]
 
 
 def test_every_job_of_a_sweep_is_checked() -> None:
     jobs = compose_sweep(["trainer.lora.r=8,0", "seed=1,2", "trainer=lora,qlora"])
     assert len(jobs) == 8
     assert sum(bool(job.problems) for job in jobs) == 4
-    line = read_command_line(*split(["-m", "trainer.lora.r=8,0", "seed=1,2"])[:2], RUN)
+    line = read_command_line(["-m"], ["trainer.lora.r=8,0", "seed=1,2"], RUN)
     assert line.multirun
     assert [problem.key for problem in line.problems] == ["trainer.lora.r"]
 
 
 def test_several_values_need_multirun() -> None:
-    line = read_command_line(*split(["seed=1,2"])[:2], RUN)
+    line = read_command_line([], ["seed=1,2"], RUN)
     assert [problem.remedy for problem in line.problems] == ["Add -m to sweep over them."]
 
 
 def test_flags_overrides_and_words_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     flags, overrides, words = split(["-m", "--cfg", "job", "seed=1,2", "--frobnicate", "now", "./a=b", "+x.y=1"])
-    assert flags.words() == ["--multirun", "--cfg", "job"]
+    assert flags == ["-m", "--cfg", "job"]
     assert overrides == ["seed=1,2", "+x.y=1"]
     assert words == ["--frobnicate", "now", "./a=b"]
     assert main(["--frobnicate", "trainer.nope=1"]) == 2

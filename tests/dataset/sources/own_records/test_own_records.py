@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secft.config.compose import compose_job, for_hydra, read_config
+from secft.config.compose import compose_job, open_key_overrides, read_config
 from secft.dataset import collect
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
 from secft.dataset.sources.source import ReadLog
@@ -131,7 +131,7 @@ def test_the_command_line_takes_new_columns(kind: str) -> None:
     ]
     config: Any = read_config(overrides).source[kind]
     assert config.fields == {"prompt": "user", "reply": "assistant"}
-    assert for_hydra(overrides)[2] == f"++source.{kind}.fields.prompt=user"
+    assert open_key_overrides(overrides)[2] == f"++source.{kind}.fields.prompt=user"
     assert read_config([*overrides[:2], f"source.{kind}.fields={{prompt: user}}"]).source[kind] is not None
     deep = compose_job([*overrides[:2], f"source.{kind}.fields.a.b=user"])
     assert [problem.key for problem in deep.problems] == [f"source.{kind}.fields.a.b"]
