@@ -6,6 +6,7 @@ import ctypes
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from functools import lru_cache
@@ -23,6 +24,28 @@ REPORTED_PACKAGES = (
 def missing_modules(names: tuple[str, ...]) -> list[str]:
     """Return the modules that are not installed, without importing any."""
     return [name for name in names if find_spec(name) is None]
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an optional part of secft where it runs: from its checkout, or as packages.
+
+    No index is asked for a package of the name ``secft``: whoever took that name there would be installed.
+
+    Args:
+        extra: as pyproject.toml has it.
+    """
+    from packaging.requirements import Requirement
+
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        return f"pip install {shlex.quote(f'{checkout}[{extra}]')}"
+    try:
+        told = [Requirement(text) for text in importlib.metadata.requires("secft") or []]
+    except importlib.metadata.PackageNotFoundError:
+        told = []
+    wanted = [one for one in told if one.marker and one.marker.evaluate({"extra": extra}) and one.name != "secft"]
+    asked = [f"{one.name}{one.specifier}" for one in wanted if not one.marker or not one.marker.evaluate({"extra": ""})]
+    return f"pip install {' '.join(map(shlex.quote, asked))}" if asked else f"pip install '.[{extra}]', in a checkout of secft"
 
 
 @lru_cache
