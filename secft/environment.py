@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from secft.errors import MissingExtraError
+
 REPORTED_PACKAGES = (
     "secft", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "lm_eval", "datasketch", "pyarrow",
     "hydra-core", "numpy", "safetensors", "bitsandbytes", "detect-secrets", "xllamacpp",
@@ -45,7 +47,27 @@ def install_command(extra: str) -> str:
         told = []
     wanted = [one for one in told if one.marker and one.marker.evaluate({"extra": extra}) and one.name != "secft"]
     asked = [f"{one.name}{one.specifier}" for one in wanted if not one.marker or not one.marker.evaluate({"extra": ""})]
-    return f"pip install {' '.join(map(shlex.quote, asked))}" if asked else f"pip install '.[{extra}]', in a checkout of secft"
+    return (
+        f"pip install {' '.join(map(shlex.quote, asked))}"
+        if asked
+        else f"pip install '.[{extra}]', in a checkout of secft"
+    )
+
+
+def require(modules: tuple[str, ...], extra: str, what: str) -> None:
+    """Check that packages are installed before they are imported.
+
+    Args:
+        modules: what is imported.
+        extra: that brings them.
+        what: needs them, for the message.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    missing = missing_modules(modules)
+    if missing:
+        raise MissingExtraError(f"{what} needs {', '.join(missing)}, not installed: {install_command(extra)}")
 
 
 @lru_cache

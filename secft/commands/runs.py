@@ -143,7 +143,11 @@ def compare_runs(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     print(plain_text(f"\nSettings that differ\n{text}"))
     shared = shared_stages(runs)
     print(f"\nMade once for all of them: {', '.join(shared) or 'nothing'}")
-    print(plain_text(f"\nCandidates\n{_number_table(runs, 'candidate')}\n\nAgainst the base\n{_number_table(runs, 'base')}"))
+    print(
+        plain_text(
+            f"\nCandidates\n{_number_table(runs, 'candidate')}\n\nAgainst the base\n{_number_table(runs, 'base')}"
+        )
+    )
     for task, why in unlike.items():
         print(plain_text(f"{task}: not the same question: {why}."))
     return 0
@@ -173,7 +177,9 @@ def remove_runs(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Remove runs; without --yes only tell what would go."""
     outputs = Path(config.paths.outputs)
     known = find_runs(outputs)
-    chosen = list({run.name: run for run in (named(name, known, outputs, whole=True) for name in arguments.names)}.values())
+    chosen = list(
+        {run.name: run for run in (named(name, known, outputs, whole=True) for name in arguments.names)}.values()
+    )
     removals = plan_removal(chosen, Path(config.paths.models), edited=arguments.edited)
     for removal in removals:
         if arguments.yes and not removal.kept:
@@ -229,9 +235,13 @@ COMMAND = Command(
     about="what ran: list, show, compare, rm",
     root=Root("runs", PlacesConfig),
     verbs={
-        "list": Verb("all runs, newest first: status, verdict, main numbers, what to do next", list_runs, _list_arguments),
+        "list": Verb(
+            "all runs, newest first: status, verdict, main numbers, what to do next", list_runs, _list_arguments
+        ),
         "show": Verb("stages, results, gates, warnings of one run, and how to continue it", show_run, _show_arguments),
-        "compare": Verb("settings that differ, and numbers side by side with intervals", compare_runs, _compare_arguments),
+        "compare": Verb(
+            "settings that differ, and numbers side by side with intervals", compare_runs, _compare_arguments
+        ),
         "rm": Verb("remove runs; tells what would go, --yes does it", remove_runs, _remove_arguments),
     },
     notes="Registered models and artifacts of stages are never removed by it.",

@@ -124,7 +124,9 @@ def _value(config: Any, key: str) -> str | None:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("keys", metavar="KEY", nargs="*", help="a setting, a group, or the last part of a name; none: all")
+    parser.add_argument(
+        "keys", metavar="KEY", nargs="*", help="a setting, a group, or the last part of a name; none: all"
+    )
     parser.add_argument("--find", metavar="TEXT", help="those whose name or meaning holds a text")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.add_argument("--markdown", action="store_true", help="print docs/settings.md")

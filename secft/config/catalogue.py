@@ -6,6 +6,7 @@ checked.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import cache
@@ -178,7 +179,7 @@ def _declared(schema: type, item: Field[Any]) -> Field[Any]:
 
 def _module(schema: type, item: Field[Any]) -> str:
     """Return the file in which a setting is declared."""
-    owners = [base for base in reversed(schema.__mro__) if item.name in base.__dict__.get("__annotations__", {})]
+    owners = [base for base in reversed(schema.__mro__) if item.name in inspect.get_annotations(base)]
     return f"{(owners or [schema])[0].__module__.replace('.', '/')}.py"
 
 

@@ -20,7 +20,7 @@ def is_choice(override: Override, root: Root[Any]) -> bool:
     """Tell whether an override chooses an option of a group."""
     if override.type not in (OverrideType.CHANGE, OverrideType.ADD, OverrideType.FORCE_ADD):
         return False
-    return override.key_or_group in groups(root.file) or is_experiment(override, root)
+    return override.key_or_group in groups(root.name) or is_experiment(override, root)
 
 
 def is_experiment(override: Override, root: Root[Any]) -> bool:
@@ -56,7 +56,7 @@ def check_choices(overrides: Sequence[Override], root: Root[Any]) -> tuple[list[
 def default_sources(overrides: Sequence[Override], root: Root[Any]) -> list[str]:
     """Return the sources that are read where none are chosen: the experiment's, or the root's."""
     named = [f"{EXPERIMENT}/{_chosen(one)[0]}" for one in overrides if is_experiment(one, root) and _chosen(one)]
-    for place in [*reversed(named), root.file]:
+    for place in [*reversed(named), root.given or root.name]:
         found = chosen_by_default(place, SEVERAL)
         if found is not None:
             return [str(name) for name in found] if isinstance(found, list) else [str(found)]
@@ -70,7 +70,7 @@ def _unknown(group: str, name: str, root: Root[Any]) -> Problem:
 
 def _elsewhere(name: str, root: Root[Any]) -> str:
     """Return where an option of that name does exist, as an advice, or an empty string."""
-    places = [group for group in groups(root.file) if name in options(group)]
+    places = [group for group in groups(root.name) if name in options(group)]
     return f"There is {' and '.join(f'{group}={name}' for group in places)}." if places else ""
 
 

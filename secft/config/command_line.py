@@ -9,7 +9,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from secft.config.compose import MISSING, Composed, compose_job, compose_sweep, compose_tree, of_hydra, open_key_overrides
+from secft.config.compose import (
+    MISSING,
+    Composed,
+    compose_job,
+    compose_sweep,
+    compose_tree,
+    of_hydra,
+    open_key_overrides,
+)
 from secft.config.flags import HydraFlags, given_folders, hydra_problems, split
 from secft.config.given import given_root
 from secft.config.overrides import parse
@@ -78,9 +86,7 @@ def _root(flags: HydraFlags, overrides: Sequence[str], root: Root[Any]) -> tuple
     return given_root(root, name, overrides) if name else (root, [])
 
 
-def _read(
-    flags: HydraFlags, overrides: Sequence[str], root: Root[Any], problems: list[Problem]
-) -> CommandLine:
+def _read(flags: HydraFlags, overrides: Sequence[str], root: Root[Any], problems: list[Problem]) -> CommandLine:
     multirun = "--multirun" in flags
     jobs = compose_sweep(overrides, root) if multirun else [compose_job(overrides, root)]
     problems = [*problems, *(problem for job in jobs for problem in job.problems)]
@@ -98,7 +104,10 @@ def _read(
     return CommandLine(
         configs=tuple(job.config for job in jobs if job.config is not None),
         problems=tuple(unique(problems)),
-        arguments=[*flags.words(without=("--config-dir", "--config-name")), *open_key_overrides(overrides, next(iter(trees), None))],
+        arguments=[
+            *flags.words(without=("--config-dir", "--config-name")),
+            *open_key_overrides(overrides, next(iter(trees), None)),
+        ],
         flags=flags,
         trees=trees,
         root=root,

@@ -147,7 +147,7 @@ def _for_hydra(override: Override, text: str, tree: DictConfig | None) -> str:
     if tree is None or of_hydra(key) or not is_list(field_at(tree, key)):
         return text
     if override.type == OverrideType.ADD:
-        return f"{key}={_literal(OmegaConf.to_container(cast(DictConfig, tree), resolve=False), key)}"
+        return f"{key}={_literal(OmegaConf.to_container(tree, resolve=False), key)}"
     return f"{key}={_lists(override)}"
 
 
@@ -184,7 +184,8 @@ def _pairs(overrides: Sequence[str]) -> list[tuple[Override | None, str]]:
 
 
 def _choices(override: Override, text: str) -> list[str]:
-    key, value = text.partition("=")[0], override.value()
+    key = text.partition("=")[0]
+    value: object = override.value()
     if isinstance(value, Glob):
         return [f"{key}={name}" for name in value.filter(options(override.key_or_group))] or [text]
     if isinstance(value, ChoiceSweep | RangeSweep):

@@ -110,7 +110,9 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def _wrong_flags(flags: HydraFlags) -> list[Problem]:
-    found = [Problem(flag, "is not taken", remedy=REFUSED_FLAGS[flag]) for flag in flags.values if flag in REFUSED_FLAGS]
+    found = [
+        Problem(flag, "is not taken", remedy=REFUSED_FLAGS[flag]) for flag in flags.values if flag in REFUSED_FLAGS
+    ]
     for flag, value in flags.values.items():
         allowed = CHOICES.get(flag, ())
         if flag in VALUED and not value:
@@ -167,5 +169,3 @@ def _is_folder(text: str) -> bool:
         return Path(text).is_dir()
     except (OSError, ValueError):
         return False
-
-

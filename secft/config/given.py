@@ -15,9 +15,6 @@ from secft.config.roots import Root
 from secft.config.store import SCHEMAS
 from secft.errors import Problem, did_you_mean
 
-COMPOSED = "secft_given"
-"""Name under which Hydra knows a configuration that was given back."""
-
 
 def given_root(root: Root[Any], name: str, overrides: Sequence[str]) -> tuple[Root[Any], list[Problem]]:
     """Return what is composed instead of a command's own file.
@@ -45,15 +42,23 @@ def given_root(root: Root[Any], name: str, overrides: Sequence[str]) -> tuple[Ro
         return root, [Problem("--config-name", f"cannot be read ({reason[:200]})", str(path))]
     if not isinstance(settings, dict):
         return root, [Problem("--config-name", "is no mapping of settings", str(path))]
+    if "hydra" in settings:
+        problem = Problem("--config-name", "has settings of Hydra", str(path), remedy="Give them on the command line.")
+        return root, [problem]
     if "defaults" in settings:
-        return replace(root, given=name), []
+        return _stored(root, name, settings), []
     chosen = {text.partition("=")[0].lstrip("+") for text in overrides}
     defaults, problems = _defaults(settings, root, chosen)
     body = {key: value for key, value in settings.items() if key not in chosen or key not in SCHEMAS}
     if "source" in chosen:
         body.pop("source", None)
-    ConfigStore.instance().store(name=COMPOSED, node={"defaults": defaults, **body}, provider="secft")
-    return replace(root, given=COMPOSED), problems
+    return _stored(root, name, {"defaults": defaults, **body}), problems
+
+
+def _stored(root: Root[Any], name: str, settings: dict[str, Any]) -> Root[Any]:
+    given = replace(root, given=name)
+    ConfigStore.instance().store(name=given.file, node=settings, provider="secft")
+    return given
 
 
 def _defaults(settings: dict[str, Any], root: Root[Any], chosen: Collection[str]) -> tuple[list[Any], list[Problem]]:
@@ -75,4 +80,3 @@ def _defaults(settings: dict[str, Any], root: Root[Any], chosen: Collection[str]
             problems.append(Problem(f"{group}.name", "is unknown", name, ", ".join(known), did_you_mean(name, known)))
         entries.append({f"override /{group}": schema})
     return [*entries, "_self_"], problems
-

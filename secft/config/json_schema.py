@@ -55,7 +55,11 @@ def _leaf(facts: SettingFacts) -> dict[str, Any]:
     value = _value(kind, facts)
     accepted = [value, *([{"type": "null"}] if nullable == "null" else []), _REFERENCE]
     found: dict[str, Any] = {"description": _description(facts), "anyOf": accepted}
-    if len(facts.defaults) == 1 and facts.default not in (REQUIRED, "null") and not facts.default.startswith(("$", "[", "{")):
+    if (
+        len(facts.defaults) == 1
+        and facts.default not in (REQUIRED, "null")
+        and not facts.default.startswith(("$", "[", "{"))
+    ):
         found["default"] = _typed(kind, facts.default)
     return found
 

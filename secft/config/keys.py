@@ -32,7 +32,9 @@ def check_value(config: DictConfig, override: Override) -> list[Problem]:
         return [Problem(key, "is part of the schema and cannot be removed", remedy="Set it to another value.")]
     values = [plain(value) for value in _values(override)]
     if key.count(".") == 1 and key.startswith("source.") and not all(isinstance(value, dict) for value in values):
-        return [Problem(key, "is a source, not a setting of one", values[0], remedy="Choose sources with source=[...].")]
+        return [
+            Problem(key, "is a source, not a setting of one", values[0], remedy="Choose sources with source=[...].")
+        ]
     if override.type == OverrideType.ADD and is_list(field_at(config, key)) and not override.is_sweep_override():
         values = [[*(_selected(config, key) or ()), *as_list(values[0])]]
     elif override.type == OverrideType.ADD and not _is_open(config, key):

@@ -29,9 +29,13 @@ def groups(root: str) -> tuple[str, ...]:
 
 
 def chosen_by_default(root: str, group: str) -> Any:
-    """Return the option, or the list of them, that a root takes of a group where nobody chooses; None if it has none."""
+    """Return the option, or the list of them, that a root takes where nobody chooses; None if it has none."""
     named = [entry[group] for entry in _defaults(root) if isinstance(entry, dict) and group in entry]
-    return named[-1] if named else None
+    if named:
+        return named[-1]
+    path = found(root)
+    held = _settings(path).get(group) if path and "defaults" not in _settings(path) else None
+    return list(held) if isinstance(held, dict) else None
 
 
 def _defaults(root: str) -> list[Any]:

@@ -42,6 +42,6 @@ def looking_in(folders: Sequence[Path]) -> Iterator[None]:
 
 
 def found(name: str) -> Path | None:
-    """Return the first file of a name, without its suffix, such as ``trainer/lora`` or ``run``; None if there is none."""
+    """Return the first file of a name without suffix, such as ``trainer/lora`` or ``run``; None if there is none."""
     files = (directory / f"{name}.yaml" for directory in directories())
     return next((path for path in files if path.is_file()), None)

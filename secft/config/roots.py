@@ -21,6 +21,8 @@ from secft.evaluate.gates.settings import GatesConfig
 from secft.evaluate.settings import EvalConfig
 
 C = TypeVar("C")
+GIVEN = "secft_given"
+"""Name under which Hydra knows a file of --config-name."""
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Root(Generic[C]):
         name: of the file in conf, without its suffix.
         schema: its type.
         given: another file that is composed instead (--config-name), without its suffix; empty is the command's own.
+            What it holds is kept in Hydra's ConfigStore, since Hydra looks for a root in its own folder only.
     """
 
     name: str
@@ -86,8 +89,8 @@ class Root(Generic[C]):
 
     @property
     def file(self) -> str:
-        """The file that is composed, without its suffix."""
-        return self.given or self.name
+        """What Hydra composes: a file of its folder, or a name in its ConfigStore."""
+        return GIVEN if self.given else self.name
 
 
 @dataclass

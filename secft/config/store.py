@@ -57,7 +57,7 @@ class SchemaNode(ConfigNode):
 
     def __init__(self, name: str, schema: type, group: str | None = None, package: str | None = None) -> None:
         self._schema, self._made = schema, list[DictConfig]()
-        super().__init__(name, None, group, package, "secft")
+        super().__init__(name, None, group, package, "secft")  # type: ignore[arg-type]  # made when it is read
 
     @property
     def node(self) -> DictConfig:

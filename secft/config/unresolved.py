@@ -37,7 +37,7 @@ def _unresolved(node: DictConfig | ListConfig, prefix: str) -> Iterator[Problem]
 
 
 def _of_reference(node: Any, place: Any, key: str) -> Problem | None:
-    raw = OmegaConf.to_container(node, resolve=False)[place]  # type: ignore[index,call-overload]
+    raw = OmegaConf.to_container(node, resolve=False)[place]  # type: ignore[index]
     try:
         value = node[place]
     except (OmegaConfBaseException, RecursionError) as error:
@@ -68,7 +68,9 @@ def _remedy(error: Exception) -> str:
 
 def impossible_values(config: DictConfig) -> list[Problem]:
     """Return a problem for every text with a NUL and every whole number beyond 64 bits."""
-    return [problem for key, _, value in settings(config) if type(value) in _ASKED for problem in _impossible(key, value)]
+    return [
+        problem for key, _, value in settings(config) if type(value) in _ASKED for problem in _impossible(key, value)
+    ]
 
 
 def _impossible(key: str, value: Any) -> Iterator[Problem]:

@@ -14,8 +14,8 @@ HEAD = """\
 
 Made by `python -m secft settings --markdown` of what the schemas say; a test compares. `python -m secft settings KEY`
 tells the same of one setting, with its value on this machine; `python -m secft settings --find TEXT` looks for words.
-`python -m secft --cfg job` shows all of them as YAML, with comments. `docs/settings.schema.json` is the same for editors
-([how](#editors)).
+`python -m secft --cfg job` shows all of them as YAML, with comments. `docs/settings.schema.json` is the same for
+editors ([how](#editors)).
 
 `${...}` refers to another setting, `???` must be given. Where options of a group differ in a default, each is named.
 
@@ -23,8 +23,8 @@ tells the same of one setting, with its value on this machine; `python -m secft 
 FOOT = """\
 ## Editors
 
-`python -m secft settings --schema > settings.schema.json` writes a JSON schema. With the YAML extension of VS Code, or any
-editor that uses yaml-language-server, the first line of an experiment or of a file for `--config-name` names it:
+`python -m secft settings --schema > settings.schema.json` writes a JSON schema. With the YAML extension of VS Code, or
+any editor that uses yaml-language-server, the first line of an experiment or of a file for `--config-name` names it:
 
 ```yaml
 # yaml-language-server: $schema=settings.schema.json

@@ -52,7 +52,9 @@ def compared_numbers(runs: Sequence[FoundRun]) -> Iterator[tuple[str, str, list[
     tasks = dict.fromkeys(task for run in runs if run.results for task in run.results.tasks)
     for task in tasks:
         mains = [_main(run, task) for run in runs]
-        metric = next((run.results.tasks[task].primary for run in runs if run.results and task in run.results.tasks), "")
+        metric = next(
+            (run.results.tasks[task].primary for run in runs if run.results and task in run.results.tasks), ""
+        )
         yield (
             task,
             metric,
