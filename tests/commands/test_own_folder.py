@@ -29,7 +29,7 @@ FILES = {
 }
 ROWS = [
     {"messages": [{"role": "user", "content": f"What is weakness {number}, and how is it found?"},
-                  {"role": "assistant", "content": f"Weakness {number} is number {number} of our list: see page {number}."}]}
+                  {"role": "assistant", "content": f"Weakness {number} is number {number} of our list."}]}
     for number in range(40)
 ]  # fmt: skip
 

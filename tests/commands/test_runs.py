@@ -101,7 +101,7 @@ def test_two_runs_are_compared(outputs: Path, capsys: pytest.CaptureFixture[str]
     [
         (["show", "run"], "is a part of 2 names"), (["show", "nosuch"], "there is no such run"),
         (["rm", "old"], "Did you mean 'old-run'?"), (["rm", "../outputs/old-run"], "there is no such run"),
-        (["rm", "/"], "there is no such run"), (["rm", "latest"], "there is no such run"), (["rm", ".."], "no such run"),
+        (["rm", "/"], "there is no such run"), (["rm", "latest"], "no such run"), (["rm", ".."], "no such run"),
         (["lst"], "Did you mean 'list'?"), (["list", "trainer=lora"], "trainer: no such setting"),
     ],
 )  # fmt: skip

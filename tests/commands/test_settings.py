@@ -24,7 +24,8 @@ def test_one_setting_is_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("key", "read_by"),
     [
-        ("curation.split.test_fraction", "dataset"), ("source.cwe.limit", "documents"), ("gates.general_margin", "gates"),
+        ("curation.split.test_fraction", "dataset"), ("source.cwe.limit", "documents"),
+        ("gates.general_margin", "gates"),
         ("paths.outputs", "where things are kept"), ("sweep.trials", "sweeps"), ("trainer.shape.layers", "train"),
     ],
 )  # fmt: skip

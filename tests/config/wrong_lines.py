@@ -118,7 +118,7 @@ def _flag(draw: random.Random) -> list[str]:
     return draw.choice(
         [
             ["--config-path", "/tmp"], ["--experimental-rerun", "x"], ["--package", "trainer"], ["--resolve"],
-            ["--cfg"], ["--cfg", "nope"], ["--info", "nope"], ["--config-dir", "/no/such/folder"], ["--config-name", "nosuch"],
+            ["--cfg"], ["--cfg", "nope"], ["--info", "nope"], ["--config-dir", "/no/such"], ["--config-name", "no"],
             ["--nosuch"], ["-z"], ["--cfg", "job", "--package", "nosuch"], ["--config-dir"], ["--config-name", "../x"],
             ["-cp", "x"], ["--config-dir=/dev/null"],
         ]
@@ -155,8 +155,10 @@ def _experiment(draw: random.Random) -> list[str]:
 
 
 def _mapping(draw: random.Random) -> list[str]:
-    return [draw.choice(("eval.max_items={refusal:many}", "trainer.lora={r:8,rr:9}", "paths={data:[1]}", "paths=5",
-                         "trainer.lora={r:{r:8}}", "source.cwe=5", "source.pdf.paths=[x]", "source.nosuch.path=x"))]  # fmt: skip
+    return [
+        draw.choice(("eval.max_items={refusal:many}", "trainer.lora={r:8,rr:9}", "paths={data:[1]}", "paths=5",
+                         "trainer.lora={r:{r:8}}", "source.cwe=5", "source.pdf.paths=[x]", "source.no.path=x"))
+    ]  # fmt: skip
 
 
 def _list(draw: random.Random) -> list[str]:

