@@ -66,9 +66,14 @@ def _rows(facts: dict[str, SettingFacts], read: dict[str, str]) -> Iterator[str]
 
 def _defaults(facts: SettingFacts) -> str:
     if len(facts.defaults) == 1:
-        return f"`{facts.default}`"
+        return _code(facts.default)
     told = []
     for default, names in sorted(facts.defaults.items(), key=lambda item: -len(item[1])):
         short = [name.partition("=")[2].strip("[]") for name in names]
-        told.append(f"`{default}` ({', '.join(short) if len(short) <= SHARED else f'{len(short)} options'})")
+        told.append(f"{_code(default)} ({', '.join(short) if len(short) <= SHARED else f'{len(short)} options'})")
     return ", ".join(told)
+
+
+def _code(default: str) -> str:
+    """Return a default as code; what looks like a path is none of this repository, so it stands as text."""
+    return default if "/" in default else f"`{default}`"

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from secft.documents.decision import Gate, Verdict
 from secft.documents.document import Words
 from secft.documents.results import EvaluationResults, MetricResult
+from secft.evaluate.statistics import items_needed, z_value
 from secft.evaluate.tasks import TASKS
 
 TINY = 1e-9
@@ -62,14 +63,10 @@ class PairedInterval:
     @property
     def spread(self) -> float:
         """Standard deviation per item that the interval implies, clusters included."""
-        from secft.evaluate.statistics import z_value  # NumPy, which a command line can be read without
-
         return (self.high - self.low) / (2 * z_value(self.confidence)) * math.sqrt(self.items)
 
     def needed(self, threshold: float) -> int | None:
         """Return how many items would tell the observed difference from a threshold."""
-        from secft.evaluate.statistics import items_needed
-
         return items_needed(self.value - threshold, self.spread, confidence=self.confidence)
 
     def negated(self) -> PairedInterval:
