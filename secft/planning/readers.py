@@ -12,7 +12,6 @@ from secft.config.compose import read_config
 from secft.config.roots import RunConfig
 from secft.files import plain
 from secft.pipelines import pipeline_of
-from secft.stages.reporting import ReportSettings
 
 MARK = "\0read"
 PRETRAINING = {"trainer": "pretrain", "backend": "nanogpt"}
@@ -24,7 +23,7 @@ ELSEWHERE = {
     "dry_run": "run and plan",
     "hardware": "plan, training, defaults of trainer and eval",
 }
-"""Settings, or groups of them, that no stage is given -> who reads them."""
+"""Groups of settings that no stage is given -> who reads them; reports tell of all settings."""
 
 
 def readers(facts: Mapping[str, SettingFacts]) -> dict[str, str]:
@@ -40,10 +39,8 @@ def readers(facts: Mapping[str, SettingFacts]) -> dict[str, str]:
 def _readers(facts: SettingFacts, base: RunConfig) -> str:
     config = _with_option(facts, base)
     marked = _marked(config, facts.key)
-    stages: list[tuple[str, Callable[[Any], Any]]]
-    stages = [(stage.name, stage.settings) for stage in pipeline_of(config).stages(config)]
-    found = [name for name, settings in [*stages, ("reports", ReportSettings.of)] if _is_given(settings, marked)]
-    return ", ".join(found) or ELSEWHERE.get(facts.key.split(".")[0], "checks before a run")
+    found = [stage.name for stage in pipeline_of(config).stages(config) if _is_given(stage.settings, marked)]
+    return ", ".join(found) or ELSEWHERE.get(facts.key.split(".")[0], "reports and checks before a run")
 
 
 def _is_given(settings: Callable[[Any], Any], marked: RunConfig) -> bool:
