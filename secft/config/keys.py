@@ -85,7 +85,8 @@ def all_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
     for name in map(str, config):
         key = f"{prefix}{name}"
         yield key
-        child = None if OmegaConf.is_missing(config, name) else config[name]
+        unknown = OmegaConf.is_missing(config, name) or OmegaConf.is_interpolation(config, name)
+        child = None if unknown else config[name]
         if isinstance(child, DictConfig):
             yield from all_keys(child, f"{key}.")
 
