@@ -6,10 +6,12 @@ by one against the schemas, so that all mistakes can be told together.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from hydra import compose as hydra_compose
@@ -204,6 +206,18 @@ def compose_tree(choices: Sequence[str], root: Root[Any]) -> DictConfig:
         HydraException: a file of an option is wrong.
         OmegaConfBaseException: a file of an option is wrong.
     """
+    if added() or root.given:  # files that may change while this process runs
+        return _composed(root, tuple(choices))
+    return copy.deepcopy(_kept(root, tuple(choices)))
+
+
+@lru_cache(maxsize=128)
+def _kept(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
+    """Compose once: jobs of a sweep differ in values more often than in options."""
+    return _composed(root, choices)
+
+
+def _composed(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
     register_schemas(root)
     # Hydra keeps one global state; a composition inside a running Hydra application must give it back.
     before = GlobalHydra.instance().hydra
