@@ -64,6 +64,8 @@ def unknown_key(config: DictConfig, key: str) -> Problem | None:
                 _suggest(config, walked, part, known),
             )
         walked.append(part)
+        if part not in node:  # a new key of an open mapping
+            return None
         if OmegaConf.is_interpolation(node, part):
             return None  # whether it leads anywhere is asked when all are set
         node = _selected(config, ".".join(walked))
