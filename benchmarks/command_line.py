@@ -6,6 +6,7 @@ python benchmarks/command_line.py --count 60
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def seconds_of(words: list[str], place: str) -> float:
@@ -24,7 +26,9 @@ def seconds_of(words: list[str], place: str) -> float:
         SystemExit: it did not end with 2, or showed a traceback.
     """
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "secft", *words], cwd=place, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "secft", *words], cwd=place, env=HERE, capture_output=True, check=False
+    )
     seconds = time.perf_counter() - start
     if done.returncode != 2 or b"Traceback" in done.stderr:
         raise SystemExit(f"{words}: {done.returncode}\n{done.stderr.decode(errors='replace')}")
