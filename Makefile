@@ -1,6 +1,7 @@
 # make run    set everything up and run the main job
 # make test   set everything up and run ruff, mypy and the tests
 # make test-backends    make the environments of all backends and run the tests that train in them
+# make settings    write what docs/ tells of settings
 # make lock   pin what a fresh installation resolves to
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ TEST_WORKERS ?= 2
 
 BACKEND_TESTS := $(addprefix tests/train/backends/,test_parity.py test_trained.py test_separate.py test_keys.py unsloth axolotl llama_factory)
 
-.PHONY: run test test-backends lint setup lock clean
+.PHONY: run test test-backends lint setup lock clean settings
 
 run: $(STAMP)
 	$(BIN)/python -m secft $(ARGS)
@@ -32,6 +33,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+settings: $(STAMP)
+	$(BIN)/python -m secft settings --markdown > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m secft settings --schema > docs/settings.schema.json.new && mv docs/settings.schema.json.new docs/settings.schema.json
 
 setup: $(STAMP)
 

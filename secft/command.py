@@ -10,13 +10,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from secft.config.roots import Root
 from secft.errors import InputError, Problem, did_you_mean
 
+if TYPE_CHECKING:
+    from secft.config.command_line import CommandLine
+
 PROGRAM = "python -m secft"
-HYDRA_FLAGS_SHOWN = ("-m, --multirun", "--cfg job", "--info", "--resolve", "--package KEY")
+HYDRA_FLAGS_SHOWN = ("-m, --multirun", "--cfg job", "--info", "--resolve", "--package KEY", "--config-dir DIR",
+                     "--config-name NAME")  # fmt: skip
 """Flags of every command, as they are told."""
 EXIT_CODES = "Exit codes: 0 ok, 2 wrong use, unknown name, or something is wrong, 1 failure."
 
@@ -55,7 +59,7 @@ class Command:
         verbs: name -> verb; a command that does one thing has one verb, named with an empty text.
         notes: more for the usage text.
         help: (command -> one line about it) -> usage text, where argparse's would not tell enough.
-        sweep: runs a multirun: (arguments for Hydra, command line) -> exit code; None does one job after the other.
+        sweep: runs a multirun: (command line, what the user typed) -> exit code; None does one job after the other.
     """
 
     name: str
@@ -64,7 +68,7 @@ class Command:
     verbs: Mapping[str, Verb]
     notes: str = ""
     help: Callable[[Mapping[str, str]], str] | None = None
-    sweep: Callable[[list[str], str], int] | None = None
+    sweep: Callable[[CommandLine, str], int] | None = None
 
     def root_of(self, words: Sequence[str]) -> Root[Any]:
         """Return the root of the configuration that some words ask for."""

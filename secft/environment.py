@@ -6,12 +6,15 @@ import ctypes
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from secft.errors import MissingExtraError
 
 REPORTED_PACKAGES = (
     "secft", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "lm_eval", "datasketch", "pyarrow",
@@ -23,6 +26,48 @@ REPORTED_PACKAGES = (
 def missing_modules(names: tuple[str, ...]) -> list[str]:
     """Return the modules that are not installed, without importing any."""
     return [name for name in names if find_spec(name) is None]
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an optional part of secft where it runs: from its checkout, or as packages.
+
+    No index is asked for a package of the name ``secft``: whoever took that name there would be installed.
+
+    Args:
+        extra: as pyproject.toml has it.
+    """
+    from packaging.requirements import Requirement
+
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        return f"pip install {shlex.quote(f'{checkout}[{extra}]')}"
+    try:
+        told = [Requirement(text) for text in importlib.metadata.requires("secft") or []]
+    except importlib.metadata.PackageNotFoundError:
+        told = []
+    wanted = [one for one in told if one.marker and one.marker.evaluate({"extra": extra}) and one.name != "secft"]
+    asked = [f"{one.name}{one.specifier}" for one in wanted if not one.marker or not one.marker.evaluate({"extra": ""})]
+    return (
+        f"pip install {' '.join(map(shlex.quote, asked))}"
+        if asked
+        else f"pip install '.[{extra}]', in a checkout of secft"
+    )
+
+
+def require(modules: tuple[str, ...], extra: str, what: str) -> None:
+    """Check that packages are installed before they are imported.
+
+    Args:
+        modules: what is imported.
+        extra: that brings them.
+        what: needs them, for the message.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    missing = missing_modules(modules)
+    if missing:
+        raise MissingExtraError(f"{what} needs {', '.join(missing)}, not installed: {install_command(extra)}")
 
 
 @lru_cache

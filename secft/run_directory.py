@@ -57,12 +57,13 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.path / ".lock")
 
-    def open(self, config: Any, command: str) -> None:
+    def open(self, config: Any, command: str, *, waits: bool = False) -> None:
         """Take the lock and write what is known before the first stage.
 
         Args:
             config: the whole configuration, kept as config.yaml.
             command: what the user typed.
+            waits: for another process that runs the same experiment, which is a job of the same sweep.
 
         Raises:
             LockedError: another process is running the same experiment.
@@ -70,7 +71,7 @@ class RunDirectory:
         """
         with storage_errors(self.path):
             try:
-                self._lock.acquire(timeout=0.2)
+                self._lock.acquire(timeout=-1 if waits else 0.2)
             except Timeout:
                 raise LockedError(f"{self.path}: the same run is going on in another process.") from None
         before = read_run_record(self.path)

@@ -6,6 +6,7 @@ processes elsewhere.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sys
 import traceback
@@ -21,11 +22,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from secft.config.command_line import swept_outputs
-from secft.config.compose import to_typed
+from secft.config.command_line import CommandLine
+from secft.config.compose import searchpath, to_typed
+from secft.config.places import added, conf_directory, looking_in
 from secft.config.roots import RUN
 from secft.config.schemas.sweep import SweepConfig, is_searching, study_file
-from secft.config.store import conf_directory, register_schemas
+from secft.config.store import register_schemas
 from secft.documents.document import as_json
 from secft.documents.run_outcome import RunOutcome
 from secft.errors import GateFailedError, InputError, Interrupted, SecftError, told
@@ -89,25 +91,27 @@ def differing(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "overrides": [text for text in row["overrides"] if text not in shared]} for row in rows]
 
 
-def run_sweep(arguments: Sequence[str], shown: str, run: RunJob) -> int:
+def run_sweep(line: CommandLine, shown: str, run: RunJob) -> int:
     """Let Hydra start the jobs of a multirun, by its sweeper and its launcher.
 
     Args:
-        arguments: flags and overrides.
+        line: what was asked for.
         shown: what the user typed, for the reports.
         run: runs one job.
 
     Returns:
         The exit code, see ``sweep_exit_code``.
     """
-    register_schemas()
-    directory = sweep_directory(arguments, swept_outputs(arguments))
+    register_schemas(line.root)
+    directory = sweep_directory(line.arguments, line.configs[0].paths.outputs)
+    folders = added()
 
     def job(config: Any) -> RunOutcome:
-        return _run_job(config, shown, run)
+        with looking_in(folders):  # a launcher may run it in another process
+            return _run_job(config, shown, run)
 
-    sys.argv = ["secft", *arguments, f"hydra.sweep.dir={directory}"]
-    hydra.main(config_path=str(conf_directory()), config_name=RUN.name, version_base="1.3")(job)()
+    sys.argv = ["secft", *line.arguments, *searchpath(), f"hydra.sweep.dir={json.dumps(str(directory))}"]
+    hydra.main(config_path=str(conf_directory()), config_name=line.root.file, version_base="1.3")(job)()
     return sweep_exit_code(directory)
 
 

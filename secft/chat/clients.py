@@ -16,6 +16,7 @@ from secft.chat.llama_cpp import LlamaCppClient
 from secft.chat.openai_client import OpenAiClient
 from secft.chat.protocol import Client
 from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
+from secft.environment import install_command
 from secft.errors import ModelNotFoundError, Problem
 from secft.lookup import pick
 from secft.models.hub import locate_hub_model
@@ -77,7 +78,7 @@ def _package_problems(name: str, key: str) -> list[Problem]:
     if not missing:
         return []
     reason = f"needs the package {' and '.join(missing)}, which is not installed"
-    return [Problem(f"{key}.name", reason, name, remedy=f"Run: pip install 'secft[{extra}]'")]
+    return [Problem(f"{key}.name", reason, name, remedy=f"Run: {install_command(extra)}")]
 
 
 def _installed(module: str) -> bool:

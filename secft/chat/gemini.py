@@ -24,6 +24,7 @@ from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
 from secft.config.schemas.llm import GeminiLlm
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 from secft.files import canonical_json
 
@@ -41,7 +42,7 @@ class GeminiClient:
         try:
             from google import genai
         except ImportError:
-            raise MissingExtraError("llm=gemini needs the package google-genai: pip install 'secft[gemini]'") from None
+            raise MissingExtraError(f"llm=gemini needs the package google-genai: {install_command('gemini')}") from None
         key = read_key(config.api_key_env)
         if key is None:
             raise AccessError(

@@ -23,6 +23,7 @@ from secft.chat.chat_api import with_instruction
 from secft.chat.errors import AccessError, FatalError, RefusedError, TimedOutError
 from secft.chat.protocol import Reply, Request
 from secft.config.schemas.llm import HfLlm
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 from secft.files import canonical_json
 from secft.models.base_model import BaseModel
@@ -187,7 +188,7 @@ def describe(config: HfLlm) -> BaseModel:
         ModelNotFoundError: it is not on this machine, is incomplete or needs code of its own.
     """
     if find_spec("transformers") is None:
-        raise MissingExtraError("llm=hf needs torch and transformers: pip install 'secft[train]'")
+        raise MissingExtraError(f"llm=hf needs torch and transformers: {install_command('train')}")
     path = Path(config.path)
     name = config.model or path.name
     return resolve_model(name, "hub", path=path if path.is_dir() else None, hub_id=config.path)

@@ -22,6 +22,7 @@ from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
 from secft.config.schemas.llm import OpenAiLlm
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 
 NO_KEY = "no-key"
@@ -35,7 +36,7 @@ class OpenAiClient:
         try:
             import openai
         except ImportError:
-            raise MissingExtraError("llm=openai needs the package openai: pip install 'secft[openai]'") from None
+            raise MissingExtraError(f"llm=openai needs the package openai: {install_command('openai')}") from None
         self._config = config
         self._key = read_key(config.api_key_env)
         self._http = bounded_client(config.timeout)

@@ -32,6 +32,7 @@ from secft.chat.errors import (
     TransientError,
     whole,
 )
+from secft.chat.knock import silence
 from secft.chat.limits import RequestLimits, estimated_tokens
 from secft.chat.protocol import Client, Failure, Reply, Request
 from secft.chat.retry import Backoff, persist
@@ -69,6 +70,7 @@ class Llm:
         self._under_way: dict[str, threading.Lock] = {}
         self._ledger = Ledger(self._limits.budget)
         self._broken: SecftError | None = None
+        self._knocked = False
 
     @property
     def spent(self) -> Spent:
@@ -143,6 +145,7 @@ class Llm:
             if kept is not None:
                 self._ledger.count(cached=1)
                 return kept
+            self._knock()
             reply = self._ask_client(request)
             self._cache.put(key, reply)
             self._ledger.count(asked=1)
@@ -159,6 +162,16 @@ class Llm:
         finally:
             with self._lock:
                 self._under_way.pop(key, None)
+
+    def _knock(self) -> None:
+        """End everything before the first question if no server is there: retries are for one that stumbles."""
+        with self._lock:
+            if self._knocked:
+                return
+            problem = silence(self._config)
+            self._knocked = problem is None
+        if problem is not None:
+            raise AccessError("no server", str(problem))
 
     def _ask_client(self, request: Request) -> Reply:
         use = self._limits.estimate(request)

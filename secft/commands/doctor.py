@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
 from secft.config.roots import PathsConfig, PlacesConfig, Root
-from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, memory_bytes
+from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, install_command, memory_bytes
 from secft.errors import InputError, SecftError, did_you_mean
 from secft.log import complain
 from secft.train.backends import BACKENDS, SEPARATE
@@ -170,7 +170,7 @@ def _machine_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "memory", size(machine["memory_bytes"])
     devices = ", ".join(size(count) for count in machine["cuda_devices_bytes"])
     yield "CUDA devices", devices or "none: training runs on the processor"
-    yield "torch", machine["torch"] or "not installed: pip install 'secft[train]'"
+    yield "torch", machine["torch"] or f"not installed: {install_command('train')}"
     for name, free in machine["free_bytes"].items():
         yield f"paths.{name}", f"{size(free)} free"
 
@@ -188,7 +188,7 @@ def _state(told: dict[str, Any]) -> str:
 def _extra_row(extra: str, missing: list[str]) -> list[str]:
     if not missing:
         return [extra, "nothing"]
-    return [extra, f"{', '.join(missing)}: pip install 'secft[{re.sub('[^a-z0-9-]', '', extra)}]'"]
+    return [extra, f"{', '.join(missing)}: {install_command(re.sub('[^a-z0-9-]', '', extra))}"]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.command import Command, Verb
+from secft.config.command_line import CommandLine
 from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
 from secft.documents.results import RESULTS, read_results
@@ -59,7 +60,7 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
         raise ConfigError(found)
     collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
-    directory.open(config, command)
+    directory.open(config, command, waits=in_sweep())
     opened(directory)
     log = RunLog(directory.path / "run.log")
     try:
@@ -68,6 +69,14 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
     finally:
         log.close()
         directory.close()
+
+
+def in_sweep() -> bool:
+    """Tell whether this run is a job of a multirun: another job with the same settings is waited for."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _run_and_register(config: RunConfig, pipeline: Pipeline, directory: RunDirectory, log: RunLog) -> RunOutcome:
@@ -158,10 +167,10 @@ def _help(commands: Mapping[str, str]) -> str:
     return help_text(RUN.name, commands)
 
 
-def _sweep(arguments: list[str], shown: str) -> int:
+def _sweep(line: CommandLine, shown: str) -> int:
     from secft.sweep import run_sweep
 
-    return run_sweep(arguments, shown, run)
+    return run_sweep(line, shown, run)
 
 
 COMMAND = Command(

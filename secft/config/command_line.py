@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from secft.config.compose import MISSING, compose_job, compose_sweep, open_key_overrides
-from secft.config.roots import PathsConfig, Root
-from secft.config.schemas.sweep import sweep_problems
-from secft.errors import Problem
+from omegaconf import DictConfig
 
-HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")
-VALUED_FLAGS = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--shell-completion", "-sc")
-SIMPLE_FLAGS = ("--multirun", "-m", "--resolve", "--hydra-help")
+from secft.config.compose import (
+    MISSING,
+    Composed,
+    compose_job,
+    compose_sweep,
+    compose_tree,
+    of_hydra,
+    open_key_overrides,
+)
+from secft.config.flags import HydraFlags, given_folders, hydra_problems, split
+from secft.config.given import given_root
+from secft.config.overrides import parse
+from secft.config.places import looking_in
+from secft.config.roots import Root
+from secft.config.schemas.sweep import sweep_problems
+from secft.config.unresolved import missing_files
+from secft.errors import Problem, unique
+
+__all__ = ["CommandLine", "read_command_line", "split"]
 
 
 @dataclass(frozen=True)
@@ -24,90 +38,103 @@ class CommandLine:
         configs: the typed configuration of every job that could be composed.
         problems: everything that is wrong with the command line.
         arguments: flags and overrides for Hydra.
-        multirun: the overrides span several jobs.
-        shows_only: nothing is run; the configuration is shown.
+        flags: of Hydra.
+        trees: the configuration of every job as Hydra has it.
+        root: what was composed.
     """
 
     configs: tuple[Any, ...]
     problems: tuple[Problem, ...]
     arguments: list[str]
-    multirun: bool
-    shows_only: bool
+    flags: HydraFlags
+    trees: tuple[DictConfig, ...]
+    root: Root[Any]
+
+    @property
+    def multirun(self) -> bool:
+        """The overrides span several jobs."""
+        return "--multirun" in self.flags
+
+    @property
+    def shows_only(self) -> bool:
+        """Nothing is run; something is shown."""
+        return self.flags.shows_only
 
 
-def read_command_line(flags: Sequence[str], overrides: Sequence[str], root: Root[Any]) -> CommandLine:
+def read_command_line(
+    words: Sequence[str], overrides: Sequence[str], root: Root[Any], stack: ExitStack | None = None
+) -> CommandLine:
     """Compose every job of a command line and collect all problems of all jobs.
 
     Args:
-        flags: of Hydra.
+        words: flags of Hydra, as they were typed.
         overrides: of the command's configuration.
         root: of that configuration.
+        stack: keeps folders that the command line adds within reach until it is closed; without one they are forgotten
+            when this returns.
     """
-    problems: list[Problem] = []
-    multirun = "--multirun" in flags or "-m" in flags
+    flags = HydraFlags.read(words)
+    folders, wrong_folders = given_folders(flags, overrides)
+    with ExitStack() as own:
+        (own if stack is None else stack).enter_context(looking_in(folders))
+        root, wrong_file = _root(flags, overrides, root)
+        return _read(flags, overrides, root, [*flags.problems, *wrong_folders, *wrong_file])
+
+
+def _root(flags: HydraFlags, overrides: Sequence[str], root: Root[Any]) -> tuple[Root[Any], list[Problem]]:
+    name = flags.values.get("--config-name")
+    return given_root(root, name, overrides) if name else (root, [])
+
+
+def _read(flags: HydraFlags, overrides: Sequence[str], root: Root[Any], problems: list[Problem]) -> CommandLine:
+    multirun = "--multirun" in flags
     jobs = compose_sweep(overrides, root) if multirun else [compose_job(overrides, root)]
-    for job in jobs:
-        problems += [problem for problem in job.problems if problem not in problems]
+    problems = [*problems, *(problem for job in jobs for problem in job.problems)]
     problems += sweep_problems(overrides, multirun=multirun)
+    problems += hydra_problems(overrides, multirun=multirun)
     if not multirun:
         problems += _swept_without_multirun(overrides)
-    shows_only = any(flag.partition("=")[0] in HYDRA_FLAGS for flag in flags)
-    if shows_only:  # a configuration that still lacks a value can be looked at
+    if flags.shows_only:  # a configuration that still lacks a value can be looked at
         problems = [problem for problem in problems if problem.code != MISSING]
-        if multirun:
-            problems.append(
-                Problem("--multirun", "spans several jobs; a configuration is shown of one", remedy="Leave out -m.")
-            )
+    elif not problems:
+        problems += _refused_by_hydra(overrides, root)
+    else:
+        problems += _missing_files(jobs)
+    trees = tuple(job.tree for job in jobs if job.tree is not None)
     return CommandLine(
         configs=tuple(job.config for job in jobs if job.config is not None),
-        problems=tuple(problems),
-        arguments=[*flags, *open_key_overrides(overrides)],
-        multirun=multirun,
-        shows_only=shows_only,
+        problems=tuple(unique(problems)),
+        arguments=[
+            *flags.words(without=("--config-dir", "--config-name")),
+            *open_key_overrides(overrides, next(iter(trees), None)),
+        ],
+        flags=flags,
+        trees=trees,
+        root=root,
     )
 
 
-def swept_outputs(arguments: Sequence[str]) -> str:
-    """Return paths.outputs as the command line says it."""
-    named = [text.partition("=")[2] for text in arguments if text.startswith("paths.outputs=")]
-    return named[-1] if named else PathsConfig().outputs
+def _missing_files(jobs: Sequence[Composed]) -> list[Problem]:
+    """Return files that are not there, where nothing else is checked since the command line is wrong anyway."""
+    return [problem for job in jobs if job.config is not None and job.tree is not None
+            for problem in missing_files(job.tree)]  # fmt: skip
 
 
-def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Return the flags of Hydra, the overrides, and the rest: words and flags of the command."""
-    flags: list[str] = []
-    overrides: list[str] = []
-    words: list[str] = []
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if argument.partition("=")[0] in VALUED_FLAGS:
-            flags.append(argument)
-            if "=" not in argument and rest:
-                flags.append(rest.pop(0))
-        elif argument in SIMPLE_FLAGS:
-            flags.append(argument)
-        elif argument[:1] == "~" or ("=" in argument and argument[0] not in "-./="):
-            overrides.append(argument)
-        else:
-            words.append(argument)
-    return flags, overrides, words
+def _refused_by_hydra(overrides: Sequence[str], root: Root[Any]) -> list[Problem]:
+    """Return what Hydra says about its own settings, if any are given."""
+    own = [text for text in overrides if of_hydra(text.lstrip("+~").partition("=")[0])]
+    own = [text for text in own if not text.lstrip("+").startswith("hydra.searchpath")]
+    if not own:
+        return []
+    try:
+        compose_tree(own, root)
+    except Exception as error:  # noqa: BLE001  # Hydra and its plugins raise what they like about a wrong setting
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        return [Problem(own[0].lstrip("+~").partition("=")[0], f"Hydra refuses it ({told.rstrip('.')})")]
+    return []
 
 
 def _swept_without_multirun(overrides: Sequence[str]) -> list[Problem]:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    parser = OverridesParser.create()
-    found = []
-    for text in overrides:
-        try:
-            swept = parser.parse_override(text).is_sweep_override()
-        except HydraException:
-            continue  # told by compose_job already
-        if swept:
-            key = text.partition("=")[0]
-            found.append(
-                Problem(key, "has several values", text.partition("=")[2], remedy="Add -m to sweep over them.")
-            )
-    return found
+    swept = [one for one in parse(overrides)[0] if one.is_sweep_override() and not of_hydra(one.key_or_group)]
+    texts = [str(one.input_line).lstrip("+").partition("=") for one in swept]
+    return [Problem(key, "has several values", value, remedy="Add -m to sweep over them.") for key, _, value in texts]

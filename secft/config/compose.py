@@ -6,26 +6,32 @@ by one against the schemas, so that all mistakes can be told together.
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from secft.config.keys import check_value
-from secft.config.options import groups, options
+from secft.config.choices import SEVERAL, check_choices, is_choice
+from secft.config.keys import as_list, check_value, field_at, is_list
+from secft.config.options import options
+from secft.config.overrides import as_added, parse, plain
+from secft.config.places import added, conf_directory
 from secft.config.ranges import range_problems
 from secft.config.roots import RUN, C, Root, RunConfig
-from secft.config.store import conf_directory, register_schemas
-from secft.errors import ConfigError, Problem, did_you_mean
+from secft.config.store import register_schemas
+from secft.config.unresolved import impossible_values, unresolved_problems
+from secft.errors import ConfigError, Problem
 
 MISSING = "missing"
 """Code of the problem that a setting has no value."""
@@ -51,10 +57,12 @@ class Composed:
     Attributes:
         config: the typed configuration, or None where a required value is missing.
         problems: everything that is wrong with it.
+        tree: the same as Hydra has it, references unresolved; None where it could not be composed.
     """
 
     config: Any
     problems: list[Problem] = field(default_factory=list)
+    tree: DictConfig | None = None
 
 
 def read_config(overrides: Sequence[str]) -> RunConfig:
@@ -81,47 +89,84 @@ def compose(root: Root[C], overrides: Sequence[str]) -> C:
 
 def compose_job(overrides: Sequence[str], root: Root[Any] = RUN) -> Composed:
     """Compose one job and collect its problems; a sweep's first choice stands for the sweep."""
-    parsed, problems = _parse(overrides)
-    choices = [override for override in parsed if _is_group(override, root)]
-    values = [
-        override
-        for override in parsed
-        if not _is_group(override, root) and override.key_or_group.split(".")[0].split("/")[0] != "hydra"
-    ]
-    good, bad = _check_choices(choices, root)
+    parsed, problems = parse(overrides)
+    good, bad = check_choices([override for override in parsed if is_choice(override, root)], root)
     problems += bad
     try:
-        config = _compose(good, root)
+        tree = compose_tree(good, root)
     except (HydraException, OmegaConfBaseException) as error:
-        return Composed(None, [*problems, Problem("conf", str(error).splitlines()[0])])
-    for override in values:
-        problems += check_value(config, override)
-    problems += range_problems(config)
-    problems += _missing(config)
-    if OmegaConf.missing_keys(config):
-        return Composed(None, problems)
+        return Composed(None, [*problems, _of_files(error)])
+    for override in parsed:
+        if not is_choice(override, root) and not of_hydra(override.key_or_group):
+            problems += check_value(tree, override)
+    unresolved = unresolved_problems(tree)
+    if unresolved:
+        return Composed(None, [*problems, *unresolved], tree)
+    problems += [*range_problems(tree), *impossible_values(tree), *_missing(tree)]
+    if OmegaConf.missing_keys(tree):
+        return Composed(None, problems, tree)
     try:
-        return Composed(to_typed(config, root), problems)
+        return Composed(to_typed(tree, root), problems, tree)
     except OmegaConfBaseException as error:
-        return Composed(None, [*problems, Problem(str(error.full_key or "conf"), str(error).splitlines()[0])])
+        return Composed(None, [*problems, _of_files(error)], tree)
+
+
+def of_hydra(key: str) -> bool:
+    """Tell whether a key belongs to Hydra's own configuration."""
+    return key.split(".")[0].split("/")[0] == "hydra"
 
 
 def compose_sweep(overrides: Sequence[str], root: Root[Any] = RUN) -> list[Composed]:
     """Compose every job of a multirun, as far as its choices can be listed beforehand."""
-    parsed, _ = _parse(overrides)
-    axes = [[text] if override is None else _choices(override, text) for override, text in _pairs(parsed, overrides)]
+    axes = [[text] if override is None else _choices(override, text) for override, text in _pairs(overrides)]
     jobs = itertools.islice(itertools.product(*axes), MAX_JOBS_CHECKED)
     return [compose_job(job, root) for job in jobs]
 
 
-def open_key_overrides(overrides: Sequence[str]) -> list[str]:
-    """Write overrides so that Hydra accepts new keys in open mappings, such as eval.max_items.<task>."""
-    parsed, _ = _parse(overrides)
-    open_groups = tuple(f"{key}." for key in OPEN_MAPPINGS)
-    return [
-        f"++{text.lstrip('+')}" if override and override.key_or_group.startswith(open_groups) else text
-        for override, text in _pairs(parsed, overrides)
-    ]
+def open_key_overrides(overrides: Sequence[str], tree: DictConfig | None = None) -> list[str]:
+    """Write overrides as Hydra itself takes them.
+
+    New keys of open mappings get a ``++``, a single value of a list becomes a list, and what is added to a list (or to
+    the sources) becomes the whole list.
+
+    Args:
+        overrides: of a command line.
+        tree: its first job, composed; without it lists are left as they are.
+    """
+    pairs = _pairs(overrides)
+    named = [override for override, _ in pairs if override is not None and is_choice(override, RUN)]
+    added_to = any(one.key_or_group == SEVERAL and one.type == OverrideType.ADD for one in named)
+    if added_to:
+        pairs = [(one, text) for one, text in pairs if one is None or one.key_or_group != SEVERAL]
+    sources = [text for text in check_choices(named, RUN)[0] if added_to and text.startswith(f"{SEVERAL}=")]
+    return [*sources, *(text if one is None else _for_hydra(one, text, tree) for one, text in pairs)]
+
+
+def _for_hydra(override: Override, text: str, tree: DictConfig | None) -> str:
+    key = override.key_or_group
+    if key in OPEN_MAPPINGS or key.startswith(tuple(f"{name}." for name in OPEN_MAPPINGS)):
+        return f"++{text.lstrip('+')}"
+    if tree is None or of_hydra(key) or not is_list(field_at(tree, key)):
+        return text
+    if override.type == OverrideType.ADD:
+        return f"{key}={_literal(OmegaConf.to_container(tree, resolve=False), key)}"
+    return f"{key}={_lists(override)}"
+
+
+def _literal(held: Any, key: str) -> str:
+    for part in key.split("."):
+        held = held[part]
+    return json.dumps(held, ensure_ascii=False)
+
+
+def _lists(override: Override) -> str:
+    value = override.value()
+    if isinstance(value, ChoiceSweep) and not value.simple_form:
+        return override.get_value_string()
+    choices = value.list if isinstance(value, ChoiceSweep) else [value]
+    if any(isinstance(one, str) and one.startswith("${") for one in choices):
+        return override.get_value_string()
+    return ",".join(json.dumps(as_list(plain(one)), ensure_ascii=False) for one in choices)
 
 
 def to_typed(config: DictConfig, root: Root[C]) -> C:
@@ -134,90 +179,69 @@ def to_typed(config: DictConfig, root: Root[C]) -> C:
     return made
 
 
-def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
-    parser = OverridesParser.create()
-    parsed, problems = [], []
-    for text in overrides:
-        try:
-            parsed.append(parser.parse_override(text))
-        except HydraException as error:
-            reason = str(error).splitlines()[0]
-            problems.append(Problem(text.partition("=")[0], f"cannot be read ({reason})", remedy="Write key=value."))
-    return parsed, problems
-
-
-def _pairs(parsed: list[Override], overrides: Sequence[str]) -> list[tuple[Override | None, str]]:
-    by_text = {override.input_line: override for override in parsed}
-    return [(by_text.get(text), text) for text in overrides]
+def _pairs(overrides: Sequence[str]) -> list[tuple[Override | None, str]]:
+    texts = list(map(as_added, overrides))
+    by_text = {override.input_line: override for override in parse(texts)[0]}
+    return [(by_text.get(text), text) for text in texts]
 
 
 def _choices(override: Override, text: str) -> list[str]:
-    if not override.is_sweep_override() or not (override.is_choice_sweep() or override.is_range_sweep()):
-        return [text]
-    sweep = override.value()
-    if isinstance(sweep, ChoiceSweep | RangeSweep):
-        key = text.partition("=")[0]
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    key = text.partition("=")[0]
+    value: object = override.value()
+    if isinstance(value, Glob):
+        return [f"{key}={name}" for name in value.filter(options(override.key_or_group))] or [text]
+    if isinstance(value, ChoiceSweep | RangeSweep):
+        return [f"{key}={one}" for one in override.sweep_string_iterator()]
     return [text]
 
 
-def _is_group(override: Override, root: Root[Any]) -> bool:
-    return override.key_or_group in groups(root.name) and override.type in (OverrideType.CHANGE, OverrideType.ADD)
+def compose_tree(choices: Sequence[str], root: Root[Any]) -> DictConfig:
+    """Let Hydra compose options of groups, without a value of the command line.
+
+    Args:
+        choices: ``group=option``; those of ``hydra/...`` and values of ``hydra`` are taken, too.
+        root: of the command.
+
+    Raises:
+        HydraException: a file of an option is wrong.
+        OmegaConfBaseException: a file of an option is wrong.
+    """
+    if added() or root.given:  # files that may change while this process runs
+        return _composed(root, tuple(choices))
+    return copy.deepcopy(_kept(root, tuple(choices)))
 
 
-def _check_choices(overrides: Sequence[Override], root: Root[Any]) -> tuple[list[str], list[Problem]]:
-    """Split group choices into those that can be composed and the problems of the others."""
-    good, problems = [], []
-    for override in overrides:
-        group = override.key_or_group
-        chosen = _chosen(override)
-        wrong = [name for name in chosen if name not in options(group)]
-        if len(chosen) != 1 and group != "source":
-            problems.append(
-                Problem(group, "takes exactly one option", str(override.value()), ", ".join(options(group)))
-            )
-        elif wrong or not chosen:
-            names = wrong or [""]
-            known = options(group)
-            problems += [
-                Problem(
-                    group, "is not an option", name, ", ".join(known), did_you_mean(name, known), _elsewhere(name, root)
-                )
-                for name in names
-            ]
-        else:
-            good.append(f"{group}=[{','.join(chosen)}]" if group == "source" else f"{group}={chosen[0]}")
-    return good, problems
+@lru_cache(maxsize=128)
+def _kept(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
+    """Compose once: jobs of a sweep differ in values more often than in options."""
+    return _composed(root, choices)
 
 
-def _elsewhere(name: str, root: Root[Any]) -> str:
-    """Return where an option of that name does exist, as an advice, or an empty string."""
-    found = [group for group in groups(root.name) if name in options(group)]
-    return f"There is {' and '.join(f'{group}={name}' for group in found)}." if found else ""
-
-
-def _chosen(override: Override) -> list[str]:
-    value: object = override.value()
-    if isinstance(value, ChoiceSweep):
-        value = value.list[0]
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-def _compose(choices: list[str], root: Root[Any]) -> DictConfig:
+def _composed(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
     register_schemas(root)
     # Hydra keeps one global state; a composition inside a running Hydra application must give it back.
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            return hydra_compose(root.name, overrides=choices)
+            return hydra_compose(root.file, overrides=[*searchpath(), *choices])
     finally:
         if before is not None:
             GlobalHydra.instance().hydra = before
 
 
+def searchpath() -> list[str]:
+    """Return what tells Hydra of added folders."""
+    return [f"hydra.searchpath={json.dumps([f'file://{folder}' for folder in added()])}"] if added() else []
+
+
+def _of_files(error: Exception) -> Problem:
+    """Return what is wrong with the files of options, as Hydra says it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("object_type=", "reference_type=", "set_struct"))]
+    return Problem("conf", "; ".join(told[:4]).rstrip(".") or type(error).__name__)
+
+
 def _missing(config: DictConfig) -> list[Problem]:
-    found: list[Problem] = []
-    for key in sorted(cast("set[Any]", OmegaConf.missing_keys(config))):
-        found.append(Problem(str(key), "must be given", remedy=f"Add {key}=... to the command.", code=MISSING))
-    return found
+    keys = sorted(map(str, cast("set[Any]", OmegaConf.missing_keys(config))))
+    return [Problem(key, "must be given", remedy=f"Add {key}=... to the command.", code=MISSING) for key in keys]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable
-from dataclasses import Field, fields, is_dataclass
+from contextlib import suppress
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, RangeSweep
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from secft.config.overrides import plain
 from secft.config.setting import allowed_values
 from secft.dataset.sources.table import SOURCES
 from secft.errors import Problem, did_you_mean
@@ -19,7 +21,8 @@ from secft.errors import Problem, did_you_mean
 def check_value(config: DictConfig, override: Override) -> list[Problem]:
     """Apply an override to a composed configuration, or say what is wrong with it.
 
-    Every choice of a sweep is checked; the first one stays applied.
+    Every choice of a sweep is checked; the first one stays applied. A list takes a single value, and ``+list=value``
+    adds to it.
     """
     key = override.key_or_group
     unknown = unknown_key(config, key)
@@ -27,10 +30,17 @@ def check_value(config: DictConfig, override: Override) -> list[Problem]:
         return [unknown]
     if override.type == OverrideType.DEL:
         return [Problem(key, "is part of the schema and cannot be removed", remedy="Set it to another value.")]
-    if override.type == OverrideType.ADD and not _is_open(config, key):
+    values = [plain(value) for value in _values(override)]
+    if key.count(".") == 1 and key.startswith("source.") and not all(isinstance(value, dict) for value in values):
+        return [
+            Problem(key, "is a source, not a setting of one", values[0], remedy="Choose sources with source=[...].")
+        ]
+    if override.type == OverrideType.ADD and is_list(field_at(config, key)) and not override.is_sweep_override():
+        values = [[*(_selected(config, key) or ()), *as_list(values[0])]]
+    elif override.type == OverrideType.ADD and not _is_open(config, key):
         return [Problem(key, "exists already", remedy=f"Write {key}=... without the +.")]
     problems = []
-    for value in reversed(_values(override)):
+    for value in reversed(values):
         problem = _apply(config, key, value)
         problems += [problem] if problem else []
     return problems
@@ -54,14 +64,18 @@ def unknown_key(config: DictConfig, key: str) -> Problem | None:
                 _suggest(config, walked, part, known),
             )
         walked.append(part)
-        node = OmegaConf.select(config, ".".join(walked), throw_on_missing=False)
+        if part not in node:  # a new key of an open mapping
+            return None
+        if OmegaConf.is_interpolation(node, part):
+            return None  # whether it leads anywhere is asked when all are set
+        node = _selected(config, ".".join(walked))
     return None
 
 
 def field_at(config: DictConfig, key: str) -> Field[Any] | None:
     """Return the schema's field for a dotted key, or None below open mappings."""
     parent, _, leaf = key.rpartition(".")
-    node = OmegaConf.select(config, parent) if parent else config
+    node = _selected(config, parent) if parent else config
     schema = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
     if schema is None or not is_dataclass(schema):
         return None
@@ -73,7 +87,8 @@ def all_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
     for name in map(str, config):
         key = f"{prefix}{name}"
         yield key
-        child = None if OmegaConf.is_missing(config, name) else config[name]
+        unknown = OmegaConf.is_missing(config, name) or OmegaConf.is_interpolation(config, name)
+        child = None if unknown else config[name]
         if isinstance(child, DictConfig):
             yield from all_keys(child, f"{key}.")
 
@@ -90,7 +105,7 @@ def _names(node: Any) -> list[str] | None:
 
 def _is_open(config: DictConfig, key: str) -> bool:
     parent = key.rpartition(".")[0]
-    return bool(parent) and _names(OmegaConf.select(config, parent)) is None
+    return bool(parent) and _names(_selected(config, parent)) is None
 
 
 def _suggest(config: DictConfig, walked: list[str], part: str, known: list[str]) -> str | None:
@@ -121,26 +136,74 @@ def _values(override: Override) -> list[Any]:
     return [value]
 
 
+def is_list(item: Field[Any] | None) -> bool:
+    """Tell whether a setting is a list."""
+    return item is not None and type_name(item).startswith("list[")
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and a single value as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
 def _apply(config: DictConfig, key: str, value: Any) -> Problem | None:
     item = field_at(config, key)
-    plain = getattr(value, "text", value)  # a quoted string
+    if is_list(item) and isinstance(value, str | int | float) and not _is_reference(value):
+        value = [value]
+    before = _raw(config, key)
     try:
-        OmegaConf.update(config, key, plain, merge=True, force_add=True)
-        OmegaConf.select(config, key)
-    except OmegaConfBaseException as error:
-        allowed = (allowed_values(item) if item else "") or _type_name(item)
-        return Problem(
-            key,
-            "has the wrong type" if "could not be converted" in str(error) else str(error).splitlines()[0],
-            plain,
-            allowed,
-        )
+        OmegaConf.update(config, key, value, merge=True, force_add=True)
+        if not _is_reference(value):
+            OmegaConf.select(config, key)
+    except (OmegaConfBaseException, ValueError, OverflowError, RecursionError, TypeError) as error:
+        _restore(config, key, before)
+        allowed = (allowed_values(item) if item else "") or type_name(item)
+        return Problem(key, _wrong(error, item), value, allowed)
     return None
 
 
-def _type_name(item: Field[Any] | None) -> str:
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and "${" in value
+
+
+def _raw(config: DictConfig, key: str) -> Any:
+    """Return what a setting holds, references as they are written; None where there is nothing yet."""
+    parent, _, leaf = key.rpartition(".")
+    node = _selected(config, parent) if parent else config
+    held = OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else {}
+    return held.get(leaf) if isinstance(held, dict) else None
+
+
+def _selected(config: DictConfig, key: str) -> Any:
+    """Return what stands at a key; None where a reference on the way leads nowhere, which another check tells."""
+    try:
+        return OmegaConf.select(config, key, throw_on_missing=False)
+    except (OmegaConfBaseException, RecursionError):
+        return None
+
+
+def _restore(config: DictConfig, key: str, before: Any) -> None:
+    """Put the value back that a setting had, so that it is not told of again by another check."""
+    with suppress(OmegaConfBaseException, ValueError, TypeError):
+        OmegaConf.update(config, key, before, merge=False, force_add=True)
+
+
+def _wrong(error: Exception, item: Field[Any] | None) -> str:
+    text = next(iter(str(error).splitlines()), "")
+    wrong_type = ("could not be converted", "is not a ListConfig", "Cannot ", "Invalid value assigned", "Invalid type")
+    if item is None or any(words in text for words in wrong_type):
+        return "has the wrong type"
+    if "non optional" in text or "not Optional" in text:
+        return "cannot be null"
+    return text.rstrip(".") or "has the wrong type"
+
+
+def type_name(item: Field[Any] | None) -> str:
+    """Return the type of a setting for people; an empty text where any is taken."""
     if item is None:
         return ""
+    if item.default_factory is not MISSING and is_dataclass(item.default_factory()):
+        return f"its settings {', '.join(below.name for below in fields(item.default_factory()))}"
     if isinstance(item.type, str):
         return item.type.replace(" | None", " or null")
     return getattr(item.type, "__name__", str(typing.cast(object, item.type)))

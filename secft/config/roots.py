@@ -21,6 +21,8 @@ from secft.evaluate.gates.settings import GatesConfig
 from secft.evaluate.settings import EvalConfig
 
 C = TypeVar("C")
+GIVEN = "secft_given"
+"""Name under which Hydra knows a file of --config-name."""
 
 
 @dataclass
@@ -77,10 +79,18 @@ class Root(Generic[C]):
     Attributes:
         name: of the file in conf, without its suffix.
         schema: its type.
+        given: another file that is composed instead (--config-name), without its suffix; empty is the command's own.
+            What it holds is kept in Hydra's ConfigStore, since Hydra looks for a root in its own folder only.
     """
 
     name: str
     schema: type[C]
+    given: str = ""
+
+    @property
+    def file(self) -> str:
+        """What Hydra composes: a file of its folder, or a name in its ConfigStore."""
+        return GIVEN if self.given else self.name
 
 
 @dataclass

@@ -54,9 +54,13 @@ def allowed_values(item: Field[Any]) -> str:
         return ", ".join(rules["choices"])
     low, high, above = rules.get("low"), rules.get("high"), rules.get("above")
     if above is not None:
-        return f"more than {above:g}" + (f", at most {high:g}" if high is not None else "")
+        return f"more than {_number(above)}" + (f", at most {_number(high)}" if high is not None else "")
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
+        return f"{_number(low)} to {_number(high)}"
     if low is not None:
-        return f"{low:g} or more"
-    return f"at most {high:g}" if high is not None else ""
+        return f"{_number(low)} or more"
+    return f"at most {_number(high)}" if high is not None else ""
+
+
+def _number(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
+from secft.config.places import conf_directory
 from secft.config.roots import RUN, Root
 from secft.config.schemas.curation import CurationConfig
 from secft.config.schemas.dedup import DedupConfig
@@ -51,11 +52,23 @@ SCHEMAS: dict[str, dict[str, type]] = {
 """group -> schema name -> dataclass. `source` stands apart: several sources compose."""
 
 
-def conf_directory() -> Path:
-    """Return the directory of the configuration groups: inside the wheel, or at the top of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parent / "conf"
+class SchemaNode(ConfigNode):
+    """A schema that becomes a configuration when Hydra reads it: of fifty, a command line reads a third."""
+
+    def __init__(self, name: str, schema: type, group: str | None = None, package: str | None = None) -> None:
+        self._schema, self._made = schema, list[DictConfig]()
+        super().__init__(name, None, group, package, "secft")  # type: ignore[arg-type]  # made when it is read
+
+    @property
+    def node(self) -> DictConfig:
+        """The schema as a configuration; Hydra copies what it is given, and gives the copy a node of its own."""
+        if not self._made:
+            self._made.append(OmegaConf.structured(self._schema))
+        return self._made[0]
+
+    @node.setter
+    def node(self, value: DictConfig | None) -> None:
+        self._made = self._made if value is None else [value]
 
 
 def register_schemas(root: Root[Any] = RUN) -> None:
@@ -65,11 +78,18 @@ def register_schemas(root: Root[Any] = RUN) -> None:
         root: of the command whose configuration is composed.
     """
     register_resolver(conf_directory() / "hardware")
-    store = ConfigStore.instance()
-    store.store(name=f"{root.name}_schema", node=root.schema, provider="secft")
+    _store(SchemaNode(f"{root.name}_schema.yaml", root.schema))
+    if "source" in ConfigStore.instance().repo:
+        return
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
-            store.store(group=group, name=name, node=schema, provider="secft")
+            _store(SchemaNode(f"{name}.yaml", schema, group))
     for name, source in SOURCES.items():
-        package = f"source.{name}"
-        store.store(group="source", name=f"{name}_schema", node=source.config, package=package, provider="secft")
+        _store(SchemaNode(f"{name}_schema.yaml", source.config, "source", f"source.{name}"))
+
+
+def _store(node: SchemaNode) -> None:
+    """Put a node where ``ConfigStore.store`` would; that makes a configuration of each at once."""
+    repo = ConfigStore.instance().repo
+    place = repo.setdefault(node.group, {}) if node.group else repo
+    place.setdefault(node.name, node)

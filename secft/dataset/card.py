@@ -183,7 +183,7 @@ def _limits(manifest: Mapping[str, Any]) -> str:
 def _languages(manifest: Mapping[str, Any]) -> str:
     shares = manifest["languages"]
     if not shares:
-        return "Languages of the rows: not known (`pip install 'secft[curation]'` finds them)."
+        return "Languages of the rows: not known (the extra `curation` of secft finds them)."
     return f"Languages of the rows: {shares_text(shares)} (a sample of at most {SAMPLE} rows, by fastText's lid.176)."
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from secft.dataset.chunk_units import Unit, join, pack, units_of_block
+from secft.environment import require
 from secft.errors import InputError
 
 Kind = Literal["heading", "text", "list", "table", "code"]
@@ -96,6 +97,7 @@ def token_counter(directory: Path | None = None) -> Callable[[str], int]:
     """
     if directory is None:
         return lambda text: -(-len(text) // CHARACTERS_PER_TOKEN)
+    require(("tokenizers",), "train", "Counting tokens")
     from tokenizers import Tokenizer
 
     path = directory / "tokenizer.json"

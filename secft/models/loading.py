@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.environment import cpu_computes_bf16
+from secft.environment import cpu_computes_bf16, require
 from secft.errors import InputError
 
 SAFE = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
@@ -49,6 +49,7 @@ def load_tokenizer(directory: Path | str, *, template: bool = True, **arguments:
     Raises:
         InputError: there is none, or it has no chat template.
     """
+    require(("transformers",), "train", "A tokenizer")
     from transformers import AutoTokenizer
 
     settings = {"local_files_only": True, **arguments, "trust_remote_code": False}

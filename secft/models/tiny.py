@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secft.environment import require
 from secft.models.weights import write_bfloat16
 
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, KV_HEADS = 64, 128, 2, 4, 2
@@ -74,6 +75,7 @@ def byte_tokenizer(directory: Path) -> tuple[int, dict[str, int]]:
     Returns:
         Vocabulary size and the special token ids of the model config.
     """
+    require(("tokenizers",), "train", "A model of random weights")
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

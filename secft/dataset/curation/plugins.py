@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from secft.config.schemas.curation import SecretsConfig
+from secft.environment import install_command
 from secft.errors import MissingExtraError
 from secft.security.protection.documented import documented_secret
 
@@ -56,7 +57,7 @@ def _plugins() -> list[tuple[Any, str, tuple[str, ...]]]:
         modules = [import_module(f"detect_secrets.plugins.{module}") for module, *_ in _FIXED]
     except ImportError as error:
         raise MissingExtraError(
-            f"curation.secrets needs detect-secrets: pip install 'secft[curation]' ({error})."
+            f"curation.secrets needs detect-secrets: {install_command('curation')} ({error})."
         ) from None
     return [
         (getattr(module, name)(), kind, hints) for module, (_, name, kind, hints) in zip(modules, _FIXED, strict=True)

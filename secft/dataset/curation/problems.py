@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from secft.config.schemas.curation import CurationConfig, SecretsConfig
+from secft.environment import install_command
 from secft.errors import Problem
 
-_INSTALL = "Install with: pip install 'secft[curation]'"
+_INSTALL = f"Install with: {install_command('curation')}"
 
 
 def curation_problems(settings: CurationConfig) -> list[Problem]:

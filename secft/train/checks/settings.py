@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from secft.config.schemas.training import AdaptedTrainer, SampledTrainer, TrainerConfig
+from secft.environment import install_command
 from secft.errors import Problem
 from secft.train.backends import BACKENDS
 from secft.train.backends.keys import extra_problems
@@ -135,5 +136,5 @@ def _kernels(setup: TrainingSetup, machine: Machine) -> list[Problem]:
     elif machine.device != "cuda":
         lacks = "a CUDA device"
     elif not record.separate and machine.here and find_spec("liger_kernel") is None:
-        lacks = "the package liger-kernel: pip install 'secft[liger]'"
+        lacks = f"the package liger-kernel: {install_command('liger')}"
     return [Problem("trainer.kernels", f"needs {lacks}", "liger", "auto, none", code="kernels")] if lacks else []

@@ -6,7 +6,7 @@ import re
 import shutil
 
 from secft.config.schemas.distributed import DistributedConfig
-from secft.environment import cuda_devices, missing_modules
+from secft.environment import cuda_devices, install_command, missing_modules
 from secft.errors import Problem
 from secft.files import plain
 from secft.train.backends import BACKENDS
@@ -56,9 +56,9 @@ def missing_here(setup: TrainingSetup) -> list[Problem]:
         and not BACKENDS[setup.backend.name].separate
         and missing_modules(("deepspeed",))
     ):
-        found.append(_refused("name", "deepspeed is not installed", chosen.name, "pip install 'secft[deepspeed]'"))
+        found.append(_refused("name", "deepspeed is not installed", chosen.name, install_command("deepspeed")))
     if chosen.launcher == "ray" and missing_modules(("ray",)):
-        found.append(_refused("launcher", "ray is not installed", "ray", "pip install 'secft[ray]'"))
+        found.append(_refused("launcher", "ray is not installed", "ray", install_command("ray")))
     if chosen.launcher == "slurm" and chosen.name != "single" and shutil.which("sbatch") is None:
         remedy = "Start it on a machine that submits Slurm jobs; dry_run=true shows the script."
         found.append(_refused("launcher", "there is no sbatch here", "slurm", remedy))

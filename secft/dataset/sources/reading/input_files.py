@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from secft.dataset.sources.reading.paths import expand_paths, paths_problems, refused_links
+from secft.environment import install_command
 from secft.errors import InputError, MissingExtraError, Problem
 
 __all__ = [
@@ -37,7 +38,7 @@ MAX_BYTES = 1 << 30
 MAX_STREAM_BYTES = 1 << 36
 """Most bytes of one input file that is read line by line, after decompression (64 GiB)."""
 
-INSTALL = "Run: pip install 'secft[security-data]'"
+INSTALL = f"Run: {install_command('security-data')}"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -28,6 +28,7 @@ from secft.dataset.sources.web.crawl import refresh
 from secft.dataset.sources.web.pages import RawPage, page_documents
 from secft.dataset.sources.web.record import FetchOutcome, read_body
 from secft.dataset.sources.web.snapshot import index_file, read_index
+from secft.environment import install_command
 from secft.errors import FetchRefused, InputError, Problem
 from secft.net.addresses import parse_address
 from secft.reasons import Reason
@@ -112,7 +113,7 @@ def _external_files(config: WebSource) -> dict[str, Path]:
 
 def _problems(config: WebSource, key: str) -> list[Problem]:
     problems = [
-        Problem(key, f"needs the package {package}", remedy="Run: pip install 'secft[documents]'")
+        Problem(key, f"needs the package {package}", remedy=f"Run: {install_command('documents')}")
         for package in _PACKAGES
         if importlib.util.find_spec(package) is None
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from secft.environment import install_command
 from secft.errors import InputError, MissingExtraError
 from secft.train.job import TrainJob
 
@@ -22,7 +23,7 @@ def fuses(job: TrainJob) -> bool:
     if job.trainer.kernels == "liger" and not cuda:
         raise InputError("trainer.kernels=liger needs a CUDA device; use trainer.kernels=auto")
     if job.trainer.kernels == "liger" and not installed:
-        raise MissingExtraError("trainer.kernels=liger needs liger-kernel: pip install 'secft[liger]'")
+        raise MissingExtraError(f"trainer.kernels=liger needs liger-kernel: {install_command('liger')}")
     return job.trainer.kernels != "none" and cuda and installed
 
 

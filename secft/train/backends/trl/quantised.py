@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from secft.environment import install_command
 from secft.errors import InputError, MissingExtraError
 from secft.train.distributed.world import World
 from secft.train.job import TrainJob
@@ -27,7 +28,7 @@ def quantised_loading(job: TrainJob, dtype: torch.dtype) -> dict[str, Any]:
     from transformers import BitsAndBytesConfig
 
     if find_spec("bitsandbytes") is None:
-        raise MissingExtraError("adapter qlora needs bitsandbytes: pip install 'secft[qlora]'")
+        raise MissingExtraError(f"adapter qlora needs bitsandbytes: {install_command('qlora')}")
     settings = job.quantization
     # A head that is drawn at random is learned, not stored in four bits.
     skip = {"llm_int8_skip_modules": ["score"]} if job.objective.scores else {}
