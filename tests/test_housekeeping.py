@@ -101,14 +101,14 @@ def test_the_command_removes_nothing_unasked_and_then_only_what_can_go(
     assert main(["gc"]) == 0
     said = capsys.readouterr().out
     assert "5 can go" in said
-    assert "gc --delete" in said
+    assert "gc --yes" in said
     assert sorted(project.rglob("*")) == before
-    assert main(["gc", "--delete", "--json"]) == 0
+    assert main(["gc", "--yes", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert {Path(one["path"]).name for one in facts if one["removed"]} == {
         "unused", ".given-up.building", ".used.old", ".cwe-v2.tmp", "old.json"
     }  # fmt: skip
     assert (project / "data" / "template" / "cwe-v1").is_dir()
     assert (project / ".secft" / "stages" / "train" / "used" / "rows.jsonl").is_file()
-    assert main(["gc", "--delete"]) == 0
+    assert main(["gc", "--yes"]) == 0
     assert "Removed 0, 0 B" in capsys.readouterr().out

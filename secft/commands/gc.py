@@ -1,4 +1,4 @@
-"""``python -m secft gc``: what stands in the caches, why, and how much; with --delete what can go is removed."""
+"""``python -m secft gc``: what stands in the caches, why, and how much; with --yes what can go is removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAYS = 7.0
 def collect_garbage(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     """Print what stays and what can go, the largest first, and remove the latter where that is asked for."""
     items = sorted(survey(config.paths, arguments.days), key=lambda item: (item.removable, -item.size, str(item.path)))
-    gone = [item for item in items if item.removable and arguments.delete and remove(item)]
+    gone = [item for item in items if item.removable and arguments.yes and remove(item)]
     if arguments.json:
         print(json.dumps([_facts(item, item in gone) for item in items], indent=2, ensure_ascii=False))
         return 0
@@ -25,12 +25,12 @@ def collect_garbage(config: PlacesConfig, arguments: argparse.Namespace) -> int:
         print(plain_text(columns(("", "size", "place", "why"), rows)))
     removable = [item for item in items if item.removable]
     kept = sum(item.size for item in items if not item.removable)
-    if arguments.delete:
+    if arguments.yes:
         print(f"Removed {len(gone)}, {size(sum(item.size for item in gone))}; {size(kept)} stay.")
     else:
         print(f"{len(removable)} can go, {size(sum(item.size for item in removable))}; {size(kept)} stay.")
         if removable:
-            print(f"Nothing was removed: {PROGRAM} gc --delete does it. What goes is made again where it is needed.")
+            print(f"Nothing was removed: {PROGRAM} gc --yes does it. What goes is made again where it is needed.")
     return 0
 
 
@@ -46,7 +46,7 @@ def _facts(item: CacheItem, removed: bool) -> dict[str, object]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--delete", action="store_true", help="remove what can go; without it nothing is touched")
+    parser.add_argument("--yes", action="store_true", help="remove what can go; without it nothing is touched")
     parser.add_argument(
         "--days", type=float, default=DAYS, metavar="N",
         help=f"what is unfinished or unused stays for so many days ({DAYS:g})",
