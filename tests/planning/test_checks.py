@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_trained_on_is_found(
         ("end of turn", broken.MARKED_WORDS),
         ("end of turn", broken.OTHER),
         ("generation prompt", broken.THINKS),
-        ("template", "{{ messages }"),
+        ("template", "{{ raise_exception('nothing can be rendered') }}"),
     ],
 )
 def test_a_template_that_cannot_be_trained_on_is_found(
