@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from secft.dataset.sources.reading.paths import expand_paths, paths_problems, refused_links
+from secft.dataset.sources.reading.unpacking import REMEDY, WHOLE, BombError, allowed, unpacked_gzip
 from secft.environment import install_command
 from secft.errors import InputError, MissingExtraError, Problem
 
@@ -77,9 +78,12 @@ def path_problems(path: str, key: str) -> list[Problem]:
 
 
 def _bounded(stream: BinaryIO, path: Path, limit: int) -> bytes:
-    data = stream.read(limit + 1)
+    ratio = allowed(path.stat().st_size, WHOLE)
+    data = stream.read(min(limit, ratio) + 1)
     if len(data) > limit:
         raise UnreadableInputError("too_large", f"{path}: larger than {limit:,} bytes (after decompression); refused.")
+    if len(data) > ratio:
+        raise UnreadableInputError("too_large", f"{path}: unpacks to more than {ratio:,} bytes; {REMEDY}.")
     return data
 
 
@@ -106,10 +110,12 @@ def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
             packed = stream.read(2) == _GZIP_MAGIC
             stream.seek(0)
             if packed:
-                with gzip.open(stream) as unpacked:
-                    yield cast(BinaryIO, unpacked)
+                with unpacked_gzip(stream, path.stat().st_size) as unpacked:
+                    yield unpacked
             else:
                 yield stream
+    except BombError as error:
+        raise UnreadableInputError("too_large", f"{path}: {error}.") from None
     except EOFError:
         raise UnreadableInputError("broken_gzip", f"{path}: the gzip file is truncated; expected {expected}.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
