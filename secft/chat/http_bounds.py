@@ -1,4 +1,4 @@
-"""Bounds on what a remote server may send: bytes, unpacked, and seconds of a whole response, not only of its next piece.
+"""Bounds on what a remote server may send: unpacked bytes and seconds of a whole response, not only of its next piece.
 
 Bodies are unpacked here, piece by piece: httpx would undo their encoding behind the bound, and turn 4 MB into 4 GB.
 """

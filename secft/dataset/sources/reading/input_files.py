@@ -41,6 +41,7 @@ MAX_STREAM_BYTES = 1 << 36
 
 INSTALL = f"Run: {install_command('security-data')}"
 _GZIP_MAGIC = b"\x1f\x8b"
+_PIECE = 1 << 20
 
 
 def package_directory(package: str) -> Path | None:
@@ -78,13 +79,23 @@ def path_problems(path: str, key: str) -> list[Problem]:
 
 
 def _bounded(stream: BinaryIO, path: Path, limit: int) -> bytes:
-    ratio = allowed(path.stat().st_size, WHOLE)
-    data = stream.read(min(limit, ratio) + 1)
+    size = path.stat().st_size
+    ratio = allowed(size, WHOLE)
+    data = _read(stream, size, min(limit, ratio) + 1)
     if len(data) > limit:
         raise UnreadableInputError("too_large", f"{path}: larger than {limit:,} bytes (after decompression); refused.")
     if len(data) > ratio:
         raise UnreadableInputError("too_large", f"{path}: unpacks to more than {ratio:,} bytes; {REMEDY}.")
     return data
+
+
+def _read(stream: BinaryIO, first: int, most: int) -> bytes:
+    """Read to the end, or ``most`` bytes; what is asked for at once is taken from memory before it is there."""
+    pieces, total, size = [b""], 0, min(first, most) + 1
+    while total < most and (piece := stream.read(min(size, most - total))):
+        pieces.append(piece)
+        total, size = total + len(piece), _PIECE
+    return b"".join(pieces) if len(pieces) > 2 else pieces[-1]
 
 
 class UnreadableInputError(InputError):

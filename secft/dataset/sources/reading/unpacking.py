@@ -30,7 +30,7 @@ def allowed(packed: int, least: int) -> int:
     return least + RATIO * packed
 
 
-class _Metered(io.RawIOBase):
+class _UnpackedBytes(io.RawIOBase):
     """Unpacked bytes, counted."""
 
     def __init__(self, unpacked: BinaryIO, most: int) -> None:
@@ -55,5 +55,5 @@ def unpacked_gzip(stream: BinaryIO, packed: int) -> BinaryIO:
         BombError: while it is read: it unpacks to more than allowed.
     """
     return cast(
-        BinaryIO, io.BufferedReader(_Metered(cast(BinaryIO, gzip.open(stream)), allowed(packed, STREAM)), 1 << 17)
+        BinaryIO, io.BufferedReader(_UnpackedBytes(cast(BinaryIO, gzip.open(stream)), allowed(packed, STREAM)), 1 << 17)
     )
