@@ -57,6 +57,7 @@ def test_refusals_beyond_a_thousand_are_counted_without_rows(tmp_path: Path) -> 
     assert refused[-1]["count"] == 50_000 - (len(refused) - 1)
 
 
+@pytest.mark.slow
 def test_text_without_end_is_cut_off(tmp_path: Path) -> None:
     row = json.dumps({"user": "What is it?", "assistant": "A weakness of a part. " * 8000}) + "\n"
     path = tmp_path / "rows.jsonl.gz"
