@@ -1,6 +1,7 @@
 # make run    set everything up and run the main job
 # make test   set everything up and run ruff, mypy and the tests
 # make test-backends    make the environments of all backends and run the tests that train in them
+# make fuzz   try mutants of every reader's inputs, other ones each time: make fuzz FUZZ_EXAMPLES=500
 # make settings    write what docs/ tells of settings
 # make lock   pin what a fresh installation resolves to
 
@@ -13,10 +14,12 @@ ARGS ?=
 PYTEST_ARGS ?=
 # Test files at a time; each may train small models, so more than cores does not pay.
 TEST_WORKERS ?= 2
+# Mutants of each input of make fuzz: minutes.
+FUZZ_EXAMPLES ?= 2000
 
 BACKEND_TESTS := $(addprefix tests/train/backends/,test_parity.py test_trained.py test_separate.py test_keys.py unsloth axolotl llama_factory)
 
-.PHONY: run test test-backends lint setup lock clean settings
+.PHONY: run test test-backends fuzz lint setup lock clean settings
 
 run: $(STAMP)
 	$(BIN)/python -m secft $(ARGS)
@@ -28,6 +31,11 @@ test: lint
 test-backends: $(STAMP)
 	$(BIN)/python -m secft doctor --fix
 	$(BIN)/python -m pytest -m slow --durations 25 $(BACKEND_TESTS) $(PYTEST_ARGS)
+
+# What it finds is printed as the smallest input; keep that as tests/data/fuzz/SOURCE/NAME, and make test reads it.
+fuzz: $(STAMP)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n $(TEST_WORKERS) --durations 20 \
+		tests/dataset/sources/test_mutants.py $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

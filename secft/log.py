@@ -11,6 +11,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 
+from secft.columns import plain_text
+
 
 class RunLog:
     """Says things to people on standard error and keeps them, with the time, in a file."""
@@ -24,16 +26,17 @@ class RunLog:
 
     def say(self, text: str, style: str = "") -> None:
         """Tell one line."""
-        self.console.print(escape(text), style=style or None)
+        self.console.print(escape(plain_text(text)), style=style or None)
         self.note(text)
 
     def note(self, text: str) -> None:
-        """Write one line to the log file only."""
+        """Write one entry to the log file only; its further lines are indented, so that none looks like an entry."""
         if not self._stream:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk is told by the stage that needs it, not by its log
-            self._stream.write(f"{now} {text}\n")
+            lines = plain_text(text).replace("\n", "\n    ")
+            self._stream.write(f"{now} {lines}\n")
             self._stream.flush()
 
     def close(self) -> None:
@@ -46,10 +49,10 @@ class RunLog:
 
 def warn(text: str) -> None:
     """Tell on standard error what went wrong and was dealt with."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text), style="yellow")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(plain_text(text)), style="yellow")
 
 
 def complain(text: str) -> None:
     """Tell an error on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text), style="bold red")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(plain_text(text)), style="bold red")
     sys.stderr.flush()

@@ -7,6 +7,7 @@ keeps a bad file from stopping or filling this process, not code from reading th
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -29,12 +30,12 @@ Failure = Literal["", "timed_out", "out_of_memory", "crashed", "failed"]
 
 _START = 60.0
 """Seconds that a new process has for its imports; they do not count for the first item."""
-_IDLE = 60.0
+IDLE = 60.0
 """Seconds after which a process without work ends; the next item starts another."""
 _FULL = 0.8
 """A process that dies with this part of its memory in use is taken to have died of it."""
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from secft.process import _serve; _serve({talk}, {lifeline})"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({talk}, {lifeline})"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Worker(Generic[Item, Value]):
         self.function = function
         self.timeout = timeout
         self.max_memory = max_memory
-        self._process: _Process | None = None
+        self._process: ChildProcess | None = None
         self._turn = threading.Lock()
 
     def __enter__(self) -> Worker[Item, Value]:
@@ -96,12 +97,12 @@ class Worker(Generic[Item, Value]):
     def _once(self, item: Item) -> Outcome[Value]:
         try:
             if self._process is None:
-                self._process = _Process(self.function, self.timeout, self.max_memory)
-                started = self._process.start()
+                self._process = ChildProcess(self.max_memory)
+                started = self._process.start((self.function, self.timeout, self.max_memory))
                 if started.failure:
                     self.close()
                     return started
-            outcome: Outcome[Value] = self._process.ask(item)
+            outcome: Outcome[Value] = self._process.ask(item, self.timeout)
         except BaseException:
             self.close()
             raise
@@ -119,14 +120,19 @@ def shared_worker(function: Callable[[Item], Value], timeout: float, max_memory:
     return _shared.setdefault(key, Worker(function, timeout, max_memory))
 
 
-class _Process:
-    """One child: started, asked, ended. It ends by itself when this process is gone, however that came about."""
+class ChildProcess:
+    """One child: started, asked, ended. It ends by itself when this process is gone, however that came about.
 
-    def __init__(self, function: Callable[[Any], Any], timeout: float, max_memory: int) -> None:
-        self.timeout, self.max_memory = timeout, max_memory
+    Args:
+        max_memory: bytes beyond those of the idle child from which its end is taken to be one for lack of memory.
+        module: where the function ``serve(talk, lifeline)`` stands that is the child.
+    """
+
+    def __init__(self, max_memory: int, module: str = "secft.process") -> None:
+        self.max_memory = max_memory
         self.talk, theirs = Pipe()
         lifeline, held = os.pipe()
-        program = _PROGRAM.format(path=sys.path, talk=theirs.fileno(), lifeline=lifeline)
+        program = _PROGRAM.format(path=sys.path, module=module, talk=theirs.fileno(), lifeline=lifeline)
         try:
             self.child = subprocess.Popen(
                 [sys.executable, "-c", program],
@@ -143,23 +149,22 @@ class _Process:
             theirs.close()
             os.close(lifeline)
         self.end = weakref.finalize(self, _end, os.getpid(), self.child, self.talk, held)
-        self.function = function
         self.resident = self.peak_before = 0
 
-    def start(self) -> Outcome[Any]:
-        """Send the function and wait until the process is ready; say why it is not."""
+    def start(self, told: Any) -> Outcome[Any]:
+        """Send what the child needs to know and wait until it is ready; say why it is not."""
         with suppress(OSError):
-            self.talk.send((self.function, self.timeout, self.max_memory))
+            self.talk.send(told)
         ready = self.answer(_START)
         if not ready.failure:
             self.resident, self.peak_before = ready.value or (0, 0)
         return ready
 
-    def ask(self, item: Any) -> Outcome[Any]:
+    def ask(self, item: Any, timeout: float) -> Outcome[Any]:
         """Send an item and wait for its outcome; the process may be gone afterwards."""
         with suppress(OSError):
             self.talk.send(item)
-        return self.answer(self.timeout)
+        return self.answer(timeout)
 
     def answer(self, timeout: float) -> Outcome[Any]:
         """Wait for an outcome, for so many seconds."""
@@ -168,10 +173,10 @@ class _Process:
                 outcome: Outcome[Any] = self.talk.recv()
                 return outcome
         except (EOFError, OSError):
-            return self._death()
+            return self.death()
         return Outcome(failure="timed_out", detail=f"after {timeout:g} s")
 
-    def _death(self) -> Outcome[Any]:
+    def death(self) -> Outcome[Any]:
         """Say what an ended process died of: memory if its peak rose to the limit, else a crash.
 
         The kernel counts the peak of the process that started it too, as ``peak_before``; below that nothing is known.
@@ -181,6 +186,8 @@ class _Process:
         except ChildProcessError:
             return Outcome(failure="crashed", detail="for an unknown reason")
         code = self.child.returncode = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGXCPU:
+            return Outcome(failure="timed_out", detail="its processor time is used up")
         peak = usage.ru_maxrss * 1024
         if peak > self.peak_before and peak - self.resident >= self.max_memory * _FULL:
             return Outcome(failure="out_of_memory", detail=f"limit {self.max_memory:,} bytes")
@@ -199,18 +206,25 @@ def _end(owner: int, child: subprocess.Popen[bytes], talk: Connection, held: int
         child.wait()
 
 
-def _serve(talk: int, lifeline: int) -> None:
-    """Be the child: read the function, then answer items until there are none for a while."""
+def watched(talk: int, lifeline: int) -> Connection:
+    """Return a child's connection; from now on the child ends with the process that started it."""
     threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
-    connection = Connection(talk)
+    return Connection(talk)
+
+
+def serve(talk: int, lifeline: int) -> None:
+    """Be the child: read the function, then answer items until there are none for a while."""
+    connection = watched(talk, lifeline)
     try:
         function, timeout, max_memory = connection.recv()
-        connection.send(Outcome(_limit_memory(max_memory)))
+        occupied, resident, peak = memory_in_use()
+        limit_memory(occupied + max_memory)
+        connection.send(Outcome((resident, peak)))
     except Exception as error:  # noqa: BLE001  # told to the parent process, whatever it is
-        connection.send(_failed(error))
+        connection.send(failed(error))
     else:
         with suppress(EOFError):
-            while connection.poll(_IDLE) and _answer(connection, function, timeout, max_memory):
+            while connection.poll(IDLE) and _answer(connection, function, timeout, max_memory):
                 pass
     os._exit(0)
 
@@ -218,18 +232,19 @@ def _serve(talk: int, lifeline: int) -> None:
 def _answer(connection: Connection, function: Callable[[Any], Any], timeout: float, max_memory: int) -> bool:
     """Answer one item; return whether this process can take another."""
     item = connection.recv()
-    _limit_time(timeout)
+    limit_time(timeout + 5)
     try:
         connection.send(Outcome(function(item)))
     except MemoryError:
         connection.send(Outcome(failure="out_of_memory", detail=f"limit {max_memory:,} bytes"))
         return False
     except Exception as error:  # noqa: BLE001  # told to the parent process, whatever it is
-        connection.send(_failed(error))
+        connection.send(failed(error))
     return True
 
 
-def _failed(error: Exception) -> Outcome[Any]:
+def failed(error: Exception) -> Outcome[Any]:
+    """Return what is told of an exception."""
     return Outcome(failure="failed", detail=f"{type(error).__name__}: {error}")
 
 
@@ -239,29 +254,36 @@ def _watch(lifeline: int) -> None:
     os._exit(1)
 
 
-def _limit_memory(limit: int) -> tuple[int, int]:
-    """Bound the address space; systems without /proc count from zero, those without RLIMIT_AS have no limit.
+def memory_in_use() -> tuple[int, int, int]:
+    """Return bytes of address space and of memory in use, and the peak that the kernel has on record.
 
-    Returns:
-        Bytes of memory in use now, and the peak that the kernel has on record.
+    Systems without /proc count from zero.
     """
     occupied, resident, peak = 0, 0, 0
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         statm = Path("/proc/self/statm")
         if statm.exists():
             occupied, resident = (int(pages) * resource.getpagesize() for pages in statm.read_text().split()[:2])
-        resource.setrlimit(resource.RLIMIT_AS, (occupied + limit, occupied + limit))
-    return resident, peak
+    return occupied, resident, peak
 
 
-def _limit_time(timeout: float) -> None:
-    """Bound the processor time of the next item: the last resort if the asking process is gone and cannot kill."""
+def limit_memory(most: int) -> None:
+    """Bound the address space of this process, and let it leave no core file; nothing where there is no RLIMIT_AS."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        seconds = int(time.process_time() + timeout + 5)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def limit_time(seconds: float) -> None:
+    """Bound the processor time of what comes next; the kernel ends this process when it is used up."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        most = math.ceil(time.process_time() + seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))

@@ -259,10 +259,10 @@ class Tally:
         for reason, count in other.dropped.items():
             self.dropped[reason] = self.dropped.get(reason, 0) + count
 
-    def drop(self, reason: Reason) -> None:
-        """Count one record that came in and ends here."""
-        self.seen += 1
-        self.dropped[str(reason)] = self.dropped.get(str(reason), 0) + 1
+    def drop(self, reason: Reason, count: int = 1) -> None:
+        """Count records that came in and end here."""
+        self.seen += count
+        self.dropped[str(reason)] = self.dropped.get(str(reason), 0) + count
 
 
 def example_from_record(row: dict[str, Any]) -> Example:

@@ -1,4 +1,7 @@
-"""Bounds on what a remote server may send: bytes and seconds of a whole response, not only of its next piece."""
+"""Bounds on what a remote server may send: unpacked bytes and seconds of a whole response, not only of its next piece.
+
+Bodies are unpacked here, piece by piece: httpx would undo their encoding behind the bound, and turn 4 MB into 4 GB.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from secft.net.unpacking import ENCODINGS, Unpacker
+
 MOST_BYTES = 16 << 20
+"""Most bytes of a response, unpacked."""
 
 
 class TooLargeError(Exception):
@@ -22,18 +28,20 @@ def bounded_client(timeout: float) -> Any:
     import httpx
 
     class BoundedStream(httpx.SyncByteStream):
-        def __init__(self, stream: Any, deadline: float) -> None:
-            self._stream, self._deadline = stream, deadline
+        def __init__(self, stream: Any, deadline: float, unpacker: Unpacker) -> None:
+            self._stream, self._deadline, self._unpacker = stream, deadline, unpacker
 
         def __iter__(self) -> Any:
-            size = 0
+            size = taken = 0
             for piece in self._stream:
-                size += len(piece)
-                if size > MOST_BYTES:
+                unpacked = self._unpacker.feed(piece, MOST_BYTES - size + 1)
+                size, taken = size + len(unpacked), taken + len(piece)
+                if max(size, taken) > MOST_BYTES:
                     raise TooLargeError(f"more than {MOST_BYTES:,} bytes")
                 if time.monotonic() > self._deadline:
                     raise httpx.ReadTimeout("the whole response took too long")
-                yield piece
+                yield unpacked
+            self._unpacker.finish()
 
         def close(self) -> None:
             self._stream.close()
@@ -42,10 +50,14 @@ def bounded_client(timeout: float) -> Any:
         request.extensions["secft_deadline"] = time.monotonic() + timeout
 
     def bound(response: Any) -> None:
-        response.stream = BoundedStream(response.stream, response.request.extensions["secft_deadline"])
+        unpacker = Unpacker(
+            response.headers.pop("content-encoding", ""), str(response.request.url.copy_with(query=None))
+        )
+        response.stream = BoundedStream(response.stream, response.request.extensions["secft_deadline"], unpacker)
 
     return httpx.Client(
         timeout=timeout,
+        headers={"Accept-Encoding": ENCODINGS},
         follow_redirects=False,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
         event_hooks={"request": [start], "response": [bound]},

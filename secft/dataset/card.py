@@ -8,13 +8,14 @@ from typing import Any
 
 import yaml
 
-from secft.columns import shares_text
+from secft.columns import plain_text, shares_text
 from secft.dataset.card_tables import short_tables
 from secft.dataset.contents import Contents
 from secft.dataset.languages import SAMPLE
 from secft.dataset.rows import features
 from secft.dataset.sources.table import SOURCES
 from secft.dataset.split import SPLITS
+from secft.papers import block, code, link, markdown
 from secft.reasons import counted_text, reason_text
 from secft.records import message_text
 
@@ -89,11 +90,17 @@ def _sources(manifest: Mapping[str, Any], contents: Contents) -> str:
     rows = []
     for name, source in manifest["sources"].items():
         dropped = counted_text(source.get("dropped", {})) or "-"
-        values = [source.get(key, "") for key in ("version", "documents", "license", "url")]
+        url = str(source.get("url", ""))
+        values = [
+            markdown(source.get("version", "")),
+            source.get("documents", ""),
+            markdown(source.get("license", "")),
+            link(url, url) if url else "",
+        ]
         tagged = "".join(f"; tagged {tag}: {count}" for tag, count in source.get("tagged", {}).items())
         scrubbed = "".join(f"; replaced &lt;{kind}&gt;: {count}" for kind, count in source.get("scrubbed", {}).items())
         unused = "".join(f"; not used: {reason_text(why)}: {count}" for why, count in source.get("unused", {}).items())
-        rows.append([name, *values, dropped + tagged + scrubbed + unused])
+        rows.append([markdown(name), *values, plain_text(dropped + tagged + scrubbed + unused)])
     own = contents.own
     if own is not None:
         details = [own["source_version"], len(contents.own_entities), own["license"]]
@@ -139,8 +146,7 @@ def _samples(contents: Contents) -> str:
             f"{item['role']}: {message_text(item)}" for item in row["messages"] if item["role"] != "system"
         )
         shown = turns if len(turns) <= _SAMPLE_CHARACTERS else turns[:_SAMPLE_CHARACTERS] + " ..."
-        quoted = "\n".join(f"> {line}" if line else ">" for line in shown.splitlines())
-        blocks.append(f"**{task}** (`{row['id']}`)\n\n{quoted}")
+        blocks.append(f"**{task}** ({code(row['id'])})\n\n{block(shown)}")
     return "\n\n".join(blocks)
 
 

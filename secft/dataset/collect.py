@@ -10,19 +10,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from secft.config.schemas.curation import SecretsConfig
 from secft.config.schemas.source import SourceConfig
-from secft.dataset.chunk import token_counter
+from secft.dataset.limited_reading import PieceContents, SourceShard
 from secft.dataset.natural import natural
 from secft.dataset.seen import SeenIds
 from secft.dataset.sorting import merged_rows, row_id, sorted_lines
-from secft.dataset.source_summary import OVER_LIMIT, ShardContents, SourceSummary
+from secft.dataset.source_summary import OVER_LIMIT, SourceSummary
 from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.table import reader_of, source_of
 from secft.errors import InputError, Problem
@@ -42,27 +40,6 @@ VERSION = 5
 
 SHARD_LAYOUT = 5
 """Raised when shards that a stopped attempt left could not be read any more."""
-
-
-@dataclass(frozen=True)
-class SourceShard:
-    """What one shard is made of.
-
-    Attributes:
-        key: key of the source in the configuration.
-        config: the source.
-        parts: files to read, or None for a source that is read as a whole.
-        tokenizer: directory of the tokenizer that sizes chunks, or None.
-        scratch: directory in which rows are sorted.
-        secrets: what is replaced by placeholders.
-    """
-
-    key: str
-    config: SourceConfig
-    parts: tuple[str, ...] | None
-    tokenizer: str | None
-    scratch: str
-    secrets: SecretsConfig
 
 
 def problems(configs: Mapping[str, SourceConfig]) -> list[Problem]:
@@ -127,7 +104,7 @@ def collect(
         shards[piece.key].append(shard)
     with storage_errors(out / REFUSED), (out / REFUSED).open("w", encoding="utf-8") as refused:
 
-        def refuse(row: Mapping[str, str]) -> None:
+        def refuse(row: Mapping[str, Any]) -> None:
             refused.write(json_line(row) + "\n")
 
         summaries = {key: SourceSummary(key, configs[key], refuse) for key in keys}
@@ -212,29 +189,14 @@ def _facts(piece: SourceShard) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=2)
-def _counter(directory: str | None) -> Any:
-    return token_counter(Path(directory) if directory else None)
-
-
 def _read_piece(piece: SourceShard) -> Rows:
     """Read a piece; runs in any process."""
-    log = ReadLog(count_tokens=_counter(piece.tokenizer))
-    found = ShardContents(piece.secrets)
-    read = counted(_documents(piece, log), f"documents: {piece.key}", "documents")
-    documents = sorted_lines(found.lines(read), natural, Path(piece.scratch))
+    found = PieceContents(piece.secrets)
+    read = counted(found.lines(piece), f"documents: {piece.key}", "documents")
+    documents = sorted_lines(read, natural, Path(piece.scratch))
 
     def rows() -> Iterator[str]:
         yield from documents
-        yield from map(json_line, log.refused)
+        yield from map(json_line, found.refused())
 
-    return rows(), lambda: {**found.summary(), "unused": dict(sorted(log.unused.items()))}
-
-
-def _documents(piece: SourceShard, log: ReadLog) -> Iterator[Document]:
-    reader = reader_of(piece.key, piece.config)
-    if piece.parts is None or reader.read_part is None:
-        yield from reader.read(piece.config, log)
-        return
-    for part in piece.parts:
-        yield from reader.read_part(piece.config, part, log)
+    return rows(), found.summary

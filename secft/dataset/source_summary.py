@@ -23,8 +23,11 @@ INJECTION = "injection"
 
 OVER_LIMIT = Reason("record.over_limit")
 
-Refuse = Callable[[Mapping[str, str]], None]
-"""Told of each record that becomes no document: ``record``, ``reason``, and ``detail`` where there is one."""
+Refuse = Callable[[Mapping[str, Any]], None]
+"""Told of each record that becomes no document: ``record``, ``reason``, and ``detail`` where there is one.
+
+A row with a ``count`` stands for so many records that have no row of their own.
+"""
 
 
 class ShardContents:
@@ -38,23 +41,35 @@ class ShardContents:
         self._scrubbed: Counter[str] = Counter()
         self._bytes = 0
 
-    def lines(self, documents: Iterable[Document]) -> Iterator[str]:
-        """Yield a line for each document: scrubbed, with its digest and the rules by which it carries an injection."""
-        for read in documents:
-            rules = injection_rules(f"{read.title}\n{read.text}")
-            document, replaced = scrub_document(read, self._secrets)
-            self._scrubbed += replaced
-            row: dict[str, Any] = plain(document)
-            if rules:
-                row["fields"][INJECTION] = rules
-            row["path"] = writable(document.path)
-            row["digest"] = digest({"title": row["title"], "text": row["text"], "fields": row["fields"]})
-            self._kinds[document.kind] += 1
-            self._licenses[document.license] += 1
-            self._injected += bool(row["fields"].get(INJECTION))
-            line = plain_line(row)
-            self._bytes += (len(line) if line.isascii() else len(line.encode())) + 1
-            yield line
+    def line(self, read: Document) -> str:
+        """Return a document as a line: scrubbed, with its digest and the rules by which it carries an injection."""
+        rules = injection_rules(f"{read.title}\n{read.text}")
+        document, replaced = scrub_document(read, self._secrets)
+        self._scrubbed += replaced
+        row: dict[str, Any] = plain(document)
+        if rules:
+            row["fields"][INJECTION] = rules
+        row["path"] = writable(document.path)
+        row["digest"] = digest({"title": row["title"], "text": row["text"], "fields": row["fields"]})
+        self._kinds[document.kind] += 1
+        self._licenses[document.license] += 1
+        self._injected += bool(row["fields"].get(INJECTION))
+        line = plain_line(row)
+        self._bytes += (len(line) if line.isascii() else len(line.encode())) + 1
+        return line
+
+    def add(self, other: ShardContents) -> None:
+        """Count what another part of the piece holds, too."""
+        self._kinds += other._kinds
+        self._licenses += other._licenses
+        self._injected += other._injected
+        self._scrubbed += other._scrubbed
+        self._bytes += other._bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the lines so far."""
+        return self._bytes
 
     def summary(self) -> dict[str, Any]:
         """Return the counts of documents, and at which byte of the shard they end."""
@@ -125,8 +140,8 @@ class SourceSummary:
             self._injected += bool(row["fields"].get(INJECTION))
             self._scrubbed.update(row["fields"].get(SCRUBBED, {}))
 
-    def _drop(self, row: dict[str, str]) -> None:
-        self.tally.drop(read_reason(row["reason"]))
+    def _drop(self, row: dict[str, Any]) -> None:
+        self.tally.drop(read_reason(row["reason"]), row.get("count", 1))
         self._refuse({"source": self._key, **row})
 
     def summary(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from secft.errors import FetchFailed, FetchRefused
 from secft.net.addresses import Place
-from secft.net.unpacking import Unpacker
+from secft.net.unpacking import ENCODINGS, Unpacker
 from secft.reasons import Reason
 
 CHUNK = 1 << 16
@@ -143,7 +143,7 @@ def _ask(connection: socket.socket, place: Place, headers: Mapping[str, str], li
     client.putrequest("GET", place.target, skip_host=True, skip_accept_encoding=True)
     client.putheader("Host", place.host_header)
     client.putheader("Connection", "close")
-    client.putheader("Accept-Encoding", "gzip, deflate")
+    client.putheader("Accept-Encoding", ENCODINGS)
     for name, value in headers.items():
         client.putheader(name, value)
     client.endheaders()

@@ -7,6 +7,8 @@ import zlib
 from secft.errors import FetchFailed
 from secft.reasons import Reason
 
+ENCODINGS = "gzip, deflate"
+"""What servers are asked for."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -16,6 +16,10 @@ SOURCES: Words = {
     "file.broken_gzip": ("broken gzip file", "archivo gzip dañado"),
     "file.broken_line": ("broken line", "línea dañada"),
     "file.too_large": ("larger than max_bytes", "mayor que max_bytes"),
+    "file.too_much": (
+        "stands for far more text than files of its size",
+        "equivale a mucho más texto que los archivos de su tamaño",
+    ),
     "file.no_records": ("no records", "sin registros"),
     "archive.unsafe_name": ("unsafe name in an archive", "nombre inseguro en un archivo comprimido"),
     "archive.not_plain": ("not a plain file in an archive", "no es un archivo normal dentro de un comprimido"),

@@ -8,8 +8,8 @@ from typing import Any
 
 from secft.documents.document import as_json
 from secft.documents.results import EvaluationResults, MetricResult, results_from_json
+from secft.papers import code, markdown
 from secft.reports.figures import MISSING, decimal, difference_text, result_rows
-from secft.reports.rendering import code, markdown
 
 FORMAT = 1
 _ORDER = {"passed": 0, "inconclusive": 1, "failed": 2, "pruned": 3}

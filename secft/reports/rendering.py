@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from secft.papers import code, link, markdown, one_line
 from secft.reasons import kind_text, reason_text
 from secft.reports.figures import clock
 
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
-
-def markdown(value: Any) -> str:
-    """Make any text safe inside a line or a table cell of Markdown: one line, no markup, no HTML."""
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
-
-
-def code(value: Any) -> str:
-    """Make any text a code span that it cannot break out of, also inside a table."""
-    text = " ".join(str(value).split()).replace("|", "¦")
-    fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
-    return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
-
-
-def one_line(value: Any) -> str:
+def inside_code(value: Any) -> str:
     """Make any text one line without backticks, for the inside of a code block."""
-    return " ".join(str(value).split()).replace("`", "'")
+    return one_line(value).replace("`", "'")
 
 
 @cache
@@ -45,7 +31,8 @@ def templates() -> Environment:
     environment.filters.update(
         md=markdown,
         code=code,
-        one_line=one_line,
+        one_line=inside_code,
+        link=link,
         clock=clock,
         reason=reason_text,
         kind=kind_text,

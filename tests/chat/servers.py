@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,3 +141,12 @@ def fault(status: int, message: str, code: str | None = None, **headers: str) ->
     """An error as OpenAI's and Google's servers send it."""
     error = {"message": message, "code": code or status, "status": "FAILED"}
     return Answer(json.dumps({"error": error}).encode(), status, {**JSON, **headers})
+
+
+def bomb(encoding: str, status: int = 200) -> Answer:
+    """Return 4 GiB of zeros as a server would send them: four megabytes, ``gzip`` or ``deflate``."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | (16 if encoding == "gzip" else 0))
+    block = bytes(16 << 20)
+    # Blocks behind a full flush stand alone: one can be sent again and again.
+    first, again = (packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return Answer(first + again * 255, status, {**JSON, "Content-Encoding": encoding})

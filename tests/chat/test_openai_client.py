@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import resource
 import traceback
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from secft.chat.openai_client import NO_KEY, OpenAiClient
 from secft.chat.protocol import Reply, Request
 from secft.chat.session import Failure, open_llm
 from secft.config.schemas.llm import OpenAiLlm
-from tests.chat.servers import Answer, Double, chat, fault, serving
+from tests.chat.servers import Answer, Double, bomb, chat, fault, serving
 
 KEY = "sk-test-7f3a9c51d2"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
@@ -217,3 +219,23 @@ def test_openai_itself_gets_the_newer_name() -> None:
 )
 def test_a_model_named_by_its_path_gives_no_path_away(said: str, name: str) -> None:
     assert model_name(said) == name
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 200), ("gzip", 400), ("deflate", 200)])
+def test_a_small_answer_that_unpacks_to_gigabytes_is_stopped(encoding: str, status: int) -> None:
+    answer = bomb(encoding, status)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with serving(lambda seen, number: answer) as server, pytest.raises(BrokenReplyError, match="more than 16,777,216"):
+        ask(server)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+
+
+def test_packed_answers_are_read_and_unknown_packing_is_refused() -> None:
+    body = gzip.compress(chat("Escape output.").body)
+    with serving(lambda seen, number: Answer(body, 200, {"Content-Encoding": "gzip"})) as server:
+        assert ask(server).text == "Escape output."
+        assert server.seen[0].headers["accept-encoding"] == "gzip, deflate"
+    for odd, sent in (("zstd", body), ("br", body), ("gzip, gzip", body), ("gzip", body[:-9]), ("gzip", b"no")):
+        answer = Answer(sent, 200, {"Content-Encoding": odd})
+        with serving(lambda seen, number, answer=answer: answer) as server, pytest.raises(LlmError):
+            ask(server)

@@ -25,16 +25,23 @@ class ReadLog:
         unused: spelling of a reason -> how often something of a record that was kept was not used, or was changed.
         refused: one row per refused record: ``record`` (an id or ``line 7``) and ``reason`` (its spelling).
         count_tokens: tokens of a text, by which documents are cut into chunks.
+        most_rows: rows that are kept; refusals behind them are counted only. None keeps all.
+        unlisted: spelling of a reason -> refusals that have no row.
     """
 
     tally: Tally = field(default_factory=Tally)
     unused: Counter[str] = field(default_factory=Counter)
     refused: list[dict[str, str]] = field(default_factory=list)
     count_tokens: Callable[[str], int] = field(default_factory=token_counter)
+    most_rows: int | None = None
+    unlisted: Counter[str] = field(default_factory=Counter)
 
     def refuse(self, record: str, reason: Reason, detail: str = "") -> None:
         """Count a record that becomes no document; what is said about this one only is the detail."""
         self.tally.drop(reason)
+        if self.most_rows is not None and len(self.refused) >= self.most_rows:
+            self.unlisted[str(reason)] += 1
+            return
         row = {"record": record, "reason": str(reason), **({"detail": detail} if detail else {})}
         self.refused.append({key: writable(value) for key, value in row.items()})
 
@@ -52,6 +59,7 @@ class Reader:
         problems: what is missing on this machine, given the config and the key path of the source.
         parts: names of what can be read independently, in the order of the result.
         read_part: yields the documents of one part, counting refusals; runs in other processes too.
+        isolated: its files are read in processes of their own already.
         refresh: brings what is read from the network onto this machine, before external_files is asked; what is there
             already is not asked for again.
     """
@@ -62,6 +70,7 @@ class Reader:
     parts: Callable[[Any], list[str]] | None = None
     read_part: Callable[[Any, str, ReadLog], Iterator[Document]] | None = None
     refresh: Callable[[Any], None] | None = None
+    isolated: bool = False
 
 
 @dataclass(frozen=True)

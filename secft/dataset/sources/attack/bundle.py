@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.dataset.sources.reading.input_files import read_json_input
+from secft.dataset.sources.reading.json_values import clean, mappings
 from secft.dataset.sources.reading.stix import newest_objects
 from secft.errors import InputError
 
@@ -57,12 +58,12 @@ class Knowledge:
 
 def _string(record: Record, key: str) -> str:
     value = record.get(key)
-    return value if isinstance(value, str) else ""
+    return clean(value) if isinstance(value, str) else ""
 
 
 def _strings(record: Record, key: str) -> list[str]:
     value = record.get(key)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [clean(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _relate(knowledge: Knowledge, relationships: Iterable[Record]) -> None:
@@ -89,15 +90,16 @@ def _external(record: Record) -> tuple[str, str]:
 def _from_stix(record: Record) -> Record:
     """Give a STIX object the key names of the compact tables."""
     identifier, url = _external(record)
-    phases = record.get("kill_chain_phases")
     return {
         **record,
+        "name": _string(record, "name"),
+        "description": _string(record, "description"),
         "stix_id": _string(record, "id"),
         "external_id": identifier,
         "url": url,
         "platforms": _strings(record, "x_mitre_platforms"),
         "is_subtechnique": bool(record.get("x_mitre_is_subtechnique")),
-        "tactics": [_string(item, "phase_name") for item in phases or [] if isinstance(item, dict)],
+        "tactics": [_string(item, "phase_name") for item in mappings(record, "kill_chain_phases")],
         "shortname": _string(record, "x_mitre_shortname"),
         "analytic_refs": _strings(record, "x_mitre_analytic_refs"),
         "deprecated": bool(record.get("x_mitre_deprecated")),
@@ -156,8 +158,8 @@ def read_bundle(path: Path) -> Knowledge:
         raise InputError(f"{path}: the STIX type is {kind!r} instead of 'bundle' with objects; expected {EXPECTED}.")
     tables: dict[str, list[Record]] = {name: [] for name in _STIX_TYPES.values()}
     for item in newest_objects(bundle):
-        if item.get("type") in _STIX_TYPES:
-            tables[_STIX_TYPES[item["type"]]].append(_from_stix(item))
+        if _string(item, "type") in _STIX_TYPES:
+            tables[_STIX_TYPES[_string(item, "type")]].append(_from_stix(item))
     if not tables["attack_patterns"]:
         raise InputError(f"{path}: the bundle holds no attack-pattern; expected {EXPECTED}.")
     return _knowledge(tables, _bundle_version(tables), clipped=False)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 from secft.dataset.sources.reading.input_files import MAX_STREAM_BYTES, opened, read_lines
 from secft.dataset.sources.reading.json_stream import MAX_RECORD, BrokenJsonError, json_records
 from secft.dataset.sources.reading.json_values import clean
+from secft.dataset.sources.reading.unpacking import METHODS, REMEDY, STREAM, allowed
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
 from secft.reasons import Reason
@@ -75,8 +76,9 @@ def _of_archive(path: str, log: ReadLog) -> Iterator[tuple[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(archive.infolist(), key=lambda member: member.filename)
-            if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_STREAM_BYTES:
-                raise InputError(f"{path}: the archive is too large; expected {EXPECTED}.")
+            most = min(MAX_STREAM_BYTES, allowed(Path(path).stat().st_size, STREAM))
+            if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > most:
+                raise InputError(f"{path}: the archive is too large; expected {EXPECTED}; {REMEDY}.")
             for member in members:
                 yield from _of_member(path, archive, member, log)
     except (*_BROKEN_ARCHIVE, OSError) as error:
@@ -91,6 +93,9 @@ def _of_member(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, log
     if name.endswith(".zip"):
         log.refuse(where, Reason("archive.nested"), "unpack the outer one first")
     elif name.endswith((".json", ".jsonl", ".ndjson")) and not member.is_dir():
+        if member.compress_type not in METHODS:
+            log.refuse(where, Reason("archive.not_plain"))
+            return
         try:
             with archive.open(member) as stream:
                 yield from _of_stream(where, cast(BinaryIO, stream), log)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,4 +188,4 @@ def _address_problems(config: PdfSource, key: str) -> list[Problem]:
     return problems
 
 
-READER: Reader = reader_of_parts(_parts, _read_part, _external_files, _problems, refresh=refresh)
+READER: Reader = replace(reader_of_parts(_parts, _read_part, _external_files, _problems, refresh), isolated=True)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 from secft.dataset.sources.reading.input_files import opened, read_input, read_lines
 from secft.dataset.sources.reading.json_values import clean
 from secft.dataset.sources.reading.paths import is_named, is_refused_link, shown_name
+from secft.dataset.sources.reading.unpacking import METHODS, REMEDY, STREAM, allowed
 from secft.dataset.sources.source import ReadLog
 from secft.errors import InputError
 from secft.reasons import Reason
@@ -94,7 +95,7 @@ def _wanted(name: str, suffixes: Collection[str]) -> bool:
 
 def _zip_members(path: Path, suffixes: Collection[str], expected: str, log: ReadLog) -> Iterator[Packed]:
     seen: set[str] = set()
-    total = 0
+    total, most = 0, min(MAX_ARCHIVE, allowed(path.stat().st_size, STREAM))
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
@@ -104,14 +105,15 @@ def _zip_members(path: Path, suffixes: Collection[str], expected: str, log: Read
             if info.is_dir() or not _wanted(info.filename, suffixes):
                 continue
             linked = stat.S_ISLNK(info.external_attr >> 16)
-            reason = _fault(info.filename, info.file_size, not linked and not info.flag_bits & 1, seen)
+            plain = not linked and not info.flag_bits & 1 and info.compress_type in METHODS
+            reason = _fault(info.filename, info.file_size, plain, seen)
             data = b"" if reason else _zip_bytes(archive, info)
             if reason or data is None:
                 log.refuse(clean(info.filename), reason or Reason("archive.broken"))
                 continue
             total += len(data)
-            if total > MAX_ARCHIVE:
-                raise InputError(f"{path}: larger than {MAX_ARCHIVE:,} bytes after decompression; refused.")
+            if total > most:
+                raise InputError(f"{path}: larger than {most:,} bytes after decompression; {REMEDY}.")
             seen.add(info.filename)
             yield Packed(info.filename, data)
 

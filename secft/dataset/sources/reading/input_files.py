@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from secft.dataset.sources.reading.paths import expand_paths, paths_problems, refused_links
+from secft.dataset.sources.reading.unpacking import REMEDY, WHOLE, BombError, allowed, unpacked_gzip
 from secft.environment import install_command
 from secft.errors import InputError, MissingExtraError, Problem
 
@@ -40,6 +41,7 @@ MAX_STREAM_BYTES = 1 << 36
 
 INSTALL = f"Run: {install_command('security-data')}"
 _GZIP_MAGIC = b"\x1f\x8b"
+_PIECE = 1 << 20
 
 
 def package_directory(package: str) -> Path | None:
@@ -77,10 +79,23 @@ def path_problems(path: str, key: str) -> list[Problem]:
 
 
 def _bounded(stream: BinaryIO, path: Path, limit: int) -> bytes:
-    data = stream.read(limit + 1)
+    size = path.stat().st_size
+    ratio = allowed(size, WHOLE)
+    data = _read(stream, size, min(limit, ratio) + 1)
     if len(data) > limit:
         raise UnreadableInputError("too_large", f"{path}: larger than {limit:,} bytes (after decompression); refused.")
+    if len(data) > ratio:
+        raise UnreadableInputError("too_large", f"{path}: unpacks to more than {ratio:,} bytes; {REMEDY}.")
     return data
+
+
+def _read(stream: BinaryIO, first: int, most: int) -> bytes:
+    """Read to the end, or ``most`` bytes; what is asked for at once is taken from memory before it is there."""
+    pieces, total, size = [b""], 0, min(first, most) + 1
+    while total < most and (piece := stream.read(min(size, most - total))):
+        pieces.append(piece)
+        total, size = total + len(piece), _PIECE
+    return b"".join(pieces) if len(pieces) > 2 else pieces[-1]
 
 
 class UnreadableInputError(InputError):
@@ -106,10 +121,12 @@ def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
             packed = stream.read(2) == _GZIP_MAGIC
             stream.seek(0)
             if packed:
-                with gzip.open(stream) as unpacked:
-                    yield cast(BinaryIO, unpacked)
+                with unpacked_gzip(stream, path.stat().st_size) as unpacked:
+                    yield unpacked
             else:
                 yield stream
+    except BombError as error:
+        raise UnreadableInputError("too_large", f"{path}: {error}.") from None
     except EOFError:
         raise UnreadableInputError("broken_gzip", f"{path}: the gzip file is truncated; expected {expected}.") from None
     except (gzip.BadGzipFile, zlib.error) as error:

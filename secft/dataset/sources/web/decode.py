@@ -119,7 +119,19 @@ def parse_page(text: str) -> HtmlElement:
         tree = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.LxmlError, ValueError) as error:
         raise BadPage(Reason("web.not_html"), str(error)[:200]) from None
-    elements = sum(1 for _ in tree.iter())
+    elements = sum(1 for element in tree.iter() if _clean(element))
     if elements > MAX_ELEMENTS:
         raise BadPage(Reason("web.too_many_elements"), f"{elements:,}, allowed are {MAX_ELEMENTS:,}")
     return tree
+
+
+def _clean(element: HtmlElement) -> bool:
+    """Remove control characters that were written as references (``&#27;``), which no tree takes back; always true."""
+    for name in ("text", "tail"):
+        text = getattr(element, name)
+        if text and _CONTROL.search(text):
+            setattr(element, name, _CONTROL.sub("", text))
+    for key, value in element.attrib.items():
+        if _CONTROL.search(value):
+            element.attrib[key] = _CONTROL.sub("", value)
+    return True

@@ -20,6 +20,8 @@ MARK = re.compile(r"⟦(\d+)⟧(.*?)⟦/\1⟧", re.S)
 """A lifted block in the text: its number, and the beginning of its text, so that it has weight in the search."""
 
 _WEIGHT = 2000
+_CROWD = 2000
+"""Elements directly in another one, above which they are no text for people."""
 _SIGNS = str.maketrans({"⟦": "[[", "⟧": "]]"})
 _LANGUAGE = re.compile(r"(?:language|lang|brush)[-:]\s*([\w+#-]{1,20})")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -45,6 +47,7 @@ def lift_shapes(tree: HtmlElement) -> list[TextBlock]:
         The lifted blocks; MARK finds their numbers in the text of the tree.
     """
     lifted: list[TextBlock] = []
+    _thin_out(tree)
     for table in list(tree.iter("table")):
         _unwrap_numbered_code(table)
     for code in [item for item in tree.iter("pre", "code") if item.tag == "pre" or item.find(".//br") is not None]:
@@ -62,6 +65,14 @@ def lift_shapes(tree: HtmlElement) -> list[TextBlock]:
     for box in list(tree.iter(*_BOXES)):
         _wrap_loose_text(box)
     return lifted
+
+
+def _thin_out(tree: HtmlElement) -> None:
+    """Make plain text of the links and marks in an element of thousands: the search compares each with all others."""
+    from lxml.etree import strip_tags
+
+    for element in [item for item in tree.iter() if len(item) > _CROWD]:
+        strip_tags(element, "a", "span", "font", "b", "i", "em", "strong", "small", "u", *_INLINE_CODE)
 
 
 def _make_plain(element: HtmlElement) -> None:
