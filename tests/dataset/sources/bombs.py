@@ -101,7 +101,7 @@ BOMBS: dict[str, tuple[str, dict[str, Callable[[], str | bytes]]]] = {
         {
             "gzip of objects": lambda: gzip.compress(b"[" + b"{}," * (32 << 20) + b"{}]"),
             "gzip of records": lambda: gzip.compress(
-                b'{"errors":[],"results":[' + json.dumps(SEMGREP).encode() + b",{}" * 4000 + b"]}"
+                b'{"errors":[],"results":[' + json.dumps({**SEMGREP, "path": "b.py"}).encode() + b",{}" * 4000 + b"]}"
             ),
             "depth": lambda: '{"a":' * 100_000,
             "lists": lambda: "[" + "[]," * 300_000 + "[]]",
