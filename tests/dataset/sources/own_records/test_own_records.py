@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from secft.config.compose import compose_job, open_key_overrides, read_config
 from secft.dataset import collect
@@ -172,7 +173,7 @@ def test_the_whole_program_takes_new_columns(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert done.returncode == 0, done.stderr
-    assert "fields:\n      prompt: user\n" in done.stdout
+    assert yaml.safe_load(done.stdout)["source"]["jsonl"]["fields"]["prompt"] == "user"
 
 
 def test_text_that_is_no_unicode_can_be_written(tmp_path: Path) -> None:
