@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from secft.config.schemas.source import SourceConfig
 from secft.config.setting import setting
 from secft.dataset.sources.source import Reader, Source
+from secft.reasons import Reason
 
 
 @dataclass
@@ -31,5 +32,6 @@ SOURCE = Source(
     kinds=("vulnerability",),
     version=2,
     reader=_reader,
+    repeats=Reason("record.repeated_id"),
     home="https://osv.dev/",
 )

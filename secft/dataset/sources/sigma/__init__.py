@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from secft.config.schemas.source import SourceConfig
 from secft.config.setting import setting
 from secft.dataset.sources.source import Reader, Source
+from secft.reasons import Reason
 
 
 @dataclass
@@ -29,5 +30,6 @@ SOURCE = Source(
     kinds=("rule",),
     version=2,
     reader=_reader,
+    repeats=Reason("record.repeated_id"),
     home="https://sigmahq.io/",
 )

@@ -205,3 +205,14 @@ def test_published_rules(place: Path) -> None:
         assert document.fields["level"] == rule["level"]
         assert document.fields["condition"] == [" ".join(rule["detection"]["condition"].split())]
     assert len({document.id for document in found}) == len(rows)
+
+
+def test_a_file_that_takes_the_id_of_a_rule_of_another_is_refused_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "rules" / f"{name}.yml").write_text(RULE)
+    (tmp_path / "rules" / "c.yml").write_text(RULE.replace(f"{ID}1", f"{ID}7"))
+    summary = collect.collect({"sigma": SigmaSource(paths=[str(tmp_path / "rules")])}, tmp_path / "out")
+    told = summary["sources"]["sigma"]
+    assert told["documents"] == 2
+    assert told["dropped"] == {"record.repeated_id": 1}
