@@ -20,7 +20,7 @@ from secft.chat.errors import (
     hide,
     redact,
 )
-from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
+from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after, warn_of_open_key
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
 from secft.config.schemas.llm import GeminiLlm
@@ -50,7 +50,8 @@ class GeminiClient:
             )
         self._config, self._key = config, key
         self._address = config.base_url or HOME
-        self._http = bounded_client(config.timeout)
+        warn_of_open_key(self._address)
+        self._http = bounded_client(config.timeout, self._address)
         options = genai.types.HttpOptions(
             base_url=self._address,
             api_version="v1beta",

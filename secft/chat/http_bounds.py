@@ -6,9 +6,12 @@ Bodies are unpacked here, piece by piece: httpx would undo their encoding behind
 from __future__ import annotations
 
 import time
-from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
+from secft.log import warn
+from secft.net.retry_after import asked_wait
 from secft.net.unpacking import ENCODINGS, Unpacker
 
 MOST_BYTES = 16 << 20
@@ -19,11 +22,41 @@ class TooLargeError(Exception):
     """A response has more bytes than allowed."""
 
 
-def bounded_client(timeout: float) -> Any:
+def uses_proxies(address: str) -> bool:
+    """Tell whether requests to an address may go through the proxy of the environment.
+
+    ``HTTPS_PROXY`` (and ``ALL_PROXY``, but for what ``NO_PROXY`` names) is used: it passes encrypted bytes on.
+    ``HTTP_PROXY`` is not: whoever runs it would read the key in each request.
+    """
+    return urlsplit(address).scheme == "https"
+
+
+def sends_key_openly(address: str) -> bool:
+    """Tell whether a key would travel unencrypted to another machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")
+    return parts.scheme == "http" and not here
+
+
+def warn_of_open_key(address: str) -> None:
+    """Tell that a key is about to travel unencrypted to another machine, if it is."""
+    if sends_key_openly(address):
+        warn(
+            f"llm: the key goes unencrypted to {urlsplit(address).hostname}, where anybody on the way can read it: use "
+            "https, or a tunnel to a port of this machine"
+        )
+
+
+def bounded_client(timeout: float, address: str) -> Any:
     """Return an httpx client whose responses are bounded, and that follows no redirection (keys travel in headers).
 
     Args:
         timeout: seconds for a whole request.
+        address: of the server; decides whether a proxy is used.
     """
     import httpx
 
@@ -59,21 +92,12 @@ def bounded_client(timeout: float) -> Any:
         timeout=timeout,
         headers={"Accept-Encoding": ENCODINGS},
         follow_redirects=False,
+        trust_env=uses_proxies(address),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
         event_hooks={"request": [start], "response": [bound]},
     )
 
 
 def retry_after(headers: Any) -> float | None:
-    """Return the seconds that a response asks to wait (``Retry-After``: seconds or a date), or None."""
-    text = str((headers or {}).get("retry-after") or "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text)) if text.replace(".", "", 1).isdigit() else _until(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _until(date: str) -> float:
-    return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+    """Return the seconds that a response asks to wait, or None."""
+    return asked_wait(str((headers or {}).get("retry-after") or ""))

@@ -7,6 +7,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from secft.chat.gemini import HOME
+from secft.chat.http_bounds import uses_proxies
 from secft.config.schemas.llm import GeminiLlm, LlmConfig, OpenAiLlm
 from secft.errors import Problem
 
@@ -24,7 +25,7 @@ def silence(config: LlmConfig, key: str = "llm") -> Problem | None:
     """
     address = _address(config)
     parts = urlsplit(address)
-    if not parts.hostname or _by_proxy(parts.scheme, parts.hostname):
+    if not parts.hostname or (uses_proxies(address) and _by_proxy(parts.scheme, parts.hostname)):
         return None
     try:
         port = parts.port or PORTS.get(parts.scheme, 80)

@@ -18,7 +18,7 @@ from secft.chat.errors import (
     hide,
     redact,
 )
-from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after
+from secft.chat.http_bounds import TooLargeError, bounded_client, retry_after, warn_of_open_key
 from secft.chat.key import key_source, read_key
 from secft.chat.protocol import Reply, Request
 from secft.config.schemas.llm import OpenAiLlm
@@ -39,7 +39,9 @@ class OpenAiClient:
             raise MissingExtraError(f"llm=openai needs the package openai: {install_command('openai')}") from None
         self._config = config
         self._key = read_key(config.api_key_env)
-        self._http = bounded_client(config.timeout)
+        self._http = bounded_client(config.timeout, config.base_url)
+        if self._key:
+            warn_of_open_key(config.base_url)
         self._openai = openai.OpenAI(
             api_key=self._key or NO_KEY,
             base_url=config.base_url,

@@ -22,8 +22,15 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _NAT64 = ip_network("64:ff9b::/96")
-_SPECIAL_V4 = (ip_network("192.88.99.0/24"),)
-_SPECIAL_V6 = tuple(IPv6Network(text) for text in ("::/96", "64:ff9b:1::/48", "2001::/23", "100::/64", "fec0::/10"))
+# What Python's is_global leaves out of the registries of special-purpose addresses (IANA, RFC 6890 and its successors).
+_SPECIAL_V4 = tuple(ip_network(text) for text in ("192.0.0.0/24", "192.52.193.0/24", "192.88.99.0/24"))
+_SPECIAL_V6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
+        "fec0::/10",
+    )
+)  # fmt: skip
 
 CREDENTIALS = Reason("fetch.credentials")
 """Reason for which an address is refused that must not be shown."""

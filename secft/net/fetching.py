@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -13,6 +12,7 @@ from urllib.parse import urljoin
 from secft.errors import FetchFailed, FetchRefused
 from secft.net.addresses import Place, Resolve, checked_addresses, parse_address, resolve_host
 from secft.net.exchange import Answer, Limits, exchange
+from secft.net.retry_after import asked_wait
 from secft.reasons import Reason
 
 MAX_REDIRECTS = 5
@@ -98,7 +98,7 @@ def fetch(  # noqa: PLR0913  # facts of one record, all by name
                     answer.body,
                     datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
                 )
-            asked = _retry_after(answer.headers.get("retry-after", ""))
+            asked = asked_wait(answer.headers.get("retry-after"))
             pause = _pause(backoff, attempt) if asked is None else asked
             if attempt >= retries or pause > MAX_WAIT:
                 tried = f"{place.url}, after {attempt + 1} attempt(s)"
@@ -145,16 +145,3 @@ def _redirect(place: Place, location: str) -> Place:
 
 def _pause(backoff: float, attempt: int) -> float:
     return min(MAX_WAIT, backoff * float(2**attempt) * random.uniform(0.5, 1.5))
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; None without one."""
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
