@@ -47,10 +47,16 @@ def shared_cases() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_handlers_left() -> Iterator[None]:
-    """Take away what Hydra logs to: it holds the standard output of this test, which is closed in the next."""
-    before = list(logging.root.handlers)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what Hydra and other libraries set for the whole process.
+
+    Their handler holds the standard output of this test, which is closed in the next, and with their level every test
+    after it would record each word that a library says while it debugs: markdown-it alone makes reading eighty times
+    as slow by it.
+    """
+    before, level = list(logging.root.handlers), logging.root.level
     yield
+    logging.root.setLevel(level)
     for handler in list(logging.root.handlers):
         if type(handler) is logging.StreamHandler and handler not in before:
             logging.root.removeHandler(handler)

@@ -38,7 +38,7 @@ def test_fused_kernels_reach_the_layers_and_leave_the_loss(
         "apply_liger_kernel",
         lambda model, how: seen.append((type(model).__name__, how)),
     )
-    with pytest.raises(MissingExtraError, match=r"secft\[liger\]"):
+    with pytest.raises(MissingExtraError, match=r"needs liger-kernel.*\[liger\]"):
         fused.fuses(make_job(kernels="liger"))
     loading.load_base(make_job(), "fp32")
     assert not seen, "not installed"
