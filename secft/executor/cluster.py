@@ -20,6 +20,10 @@ RETRIES = 5
 """How often a task is run again whose worker or machine died."""
 
 
+CANCEL_AFTER = 0.5
+"""Seconds that work under way has to end by itself."""
+
+
 class RayExecutor:
     """Runs every item as a Ray task; Ray runs it again if its worker dies.
 
@@ -68,7 +72,16 @@ class RayExecutor:
                 yield self._result(under_way[0])
                 under_way.popleft()
         finally:
-            for reference in under_way:
+            self._cancel(list(under_way))
+
+    def _cancel(self, references: list[Any]) -> None:
+        """Cancel what has not ended; quick work is waited for.
+
+        Ray 2 ends this process ("Tried to complete task that was not pending") where a task is cancelled as it ends.
+        """
+        if references:
+            _, pending = self._ray.wait(references, num_returns=len(references), timeout=CANCEL_AFTER)
+            for reference in pending:
                 self._ray.cancel(reference, force=False)
 
     def _result(self, reference: Any) -> Any:
