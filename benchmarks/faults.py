@@ -115,11 +115,12 @@ def undisturbed(path: Path) -> Place:
 
 
 def copy_of(finished: Place, path: Path, *, cache_only: bool = False) -> Place:
-    """Return a copy made of hard links, all of it or only the cache."""
+    """Return a copy, all of it or only the cache, made of hard links where a run replaces files and never writes into them."""
     for name in ("cache",) if cache_only else ("cache", ".secft", "data", "outputs"):
-        # A lock that is linked would be one lock for all copies.
+        # A lock that is linked would be one lock for all copies, and outputs are written in place.
         locks = shutil.ignore_patterns("*.lock", ".lock")
-        shutil.copytree(finished.path / name, path / name, copy_function=os.link, ignore=locks)
+        copy = shutil.copy2 if name == "outputs" else os.link
+        shutil.copytree(finished.path / name, path / name, copy_function=copy, ignore=locks)
     return Place(path)
 
 

@@ -104,6 +104,7 @@ class ArtifactStore:
         """
         with storage_errors(artifact.path):
             shutil.rmtree(artifact.path)
+        self._told.discard(artifact.path)
 
     def _tell(self, place: Path, changed: list[str]) -> None:
         if place in self._told:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from secft.artifact import Artifact, ArtifactStore
 from secft.config.roots import RunConfig
-from secft.errors import SecftError
+from secft.errors import SecftError, StorageError
 from secft.files import digest, plain, storage_errors
 from secft.log import RunLog
 
@@ -169,13 +169,22 @@ def run_stages(
         Stage -> artifact.
 
     Raises:
+        StorageError: an artifact that was made again is damaged at once.
         SecftError: the first thing that goes wrong; earlier stages stay finished.
     """
+    made_again: set[Path] = set()
     while True:
         try:
             return _run_each(stages, config, store, log, on_stage, before)
         except DamagedInputError as damaged:
+            place = damaged.artifact.path
+            if place in made_again:
+                raise StorageError(
+                    f"{place}: what was written there twice is read back as something else. Check the disk and the "
+                    "memory of this machine, or choose another place (paths.cache)."
+                ) from damaged
             # Told by the store. What was made of it meanwhile is found again if the new one is the same.
+            made_again.add(place)
             store.discard(damaged.artifact)
 
 

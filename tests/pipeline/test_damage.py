@@ -14,6 +14,7 @@ import pytest
 
 from secft.artifact import MANIFEST, Artifact, ArtifactStore
 from secft.config.roots import RunConfig
+from secft.errors import StorageError
 from secft.files import write_text
 from secft.log import RunLog
 from secft.stage import Inputs, Stage, StageResult, run_stages
@@ -86,6 +87,16 @@ def test_what_a_stage_is_about_to_read_is_read_and_compared(
         ("first", True), ("first", False), ("second", False)
     ]  # fmt: skip
     assert {name: one.digest for name, one in again.items()} == {name: one.digest for name, one in whole.items()}
+
+
+def test_a_disk_that_gives_back_other_bytes_each_time_ends_the_run(tmp_path: Path) -> None:
+    def fail_quietly(result: StageResult) -> None:
+        if result.stage == "first":
+            flip(result.artifact.path / "rows" / "value.txt", random.Random(1), quietly=True)
+
+    store = ArtifactStore(tmp_path)
+    with pytest.raises(StorageError, match="Check the disk"):
+        run_stages((FIRST, SECOND), RunConfig(), store, RunLog(), fail_quietly)
 
 
 def test_an_intermediate_result_that_nobody_reads_costs_no_reading(tmp_path: Path) -> None:
