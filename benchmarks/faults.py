@@ -115,7 +115,7 @@ def undisturbed(path: Path) -> Place:
 
 
 def copy_of(finished: Place, path: Path, *, cache_only: bool = False) -> Place:
-    """Return a copy, all of it or only the cache, made of hard links where a run replaces files and never writes into them."""
+    """Return a copy, all or only the cache: hard links where a run replaces files and never writes into them."""
     for name in ("cache",) if cache_only else ("cache", ".secft", "data", "outputs"):
         # A lock that is linked would be one lock for all copies, and outputs are written in place.
         locks = shutil.ignore_patterns("*.lock", ".lock")
@@ -231,6 +231,9 @@ def flipped(finished: Place, path: Path, kind: str, chosen: random.Random) -> Fl
             shutil.rmtree(place.path / ".secft" / "stages" / later)
     where = f"{file.relative_to(place.path)}, {flip(file, chosen, quietly=quietly)}{', quietly' if quietly else ''}"
     code, said = place.finish()
+    # What the process of a training says stands in its log.
+    log = place.path / "outputs" / "faults" / "engine.log"
+    said += log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     told = any(word in " ".join(said.split()) for word in WORDS)
     if code == 2 and told and stage == "published dataset":
         return FlipOutcome(kind, where, "refused")
