@@ -280,10 +280,15 @@ def limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def limit_time(seconds: float) -> None:
-    """Bound the processor time of what comes next; the kernel ends this process when it is used up."""
+def limit_time(seconds: float, since: float | None = None) -> None:
+    """Bound the processor time of what comes next; the kernel ends this process when it is used up.
+
+    Args:
+        seconds: how much may be used.
+        since: from when on, in processor time of this process; from now on without it.
+    """
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        most = math.ceil(time.process_time() + seconds)
+        most = math.ceil((time.process_time() if since is None else since) + seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))

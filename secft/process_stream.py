@@ -12,6 +12,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,11 +40,13 @@ class LimitedItem(Generic[Item]):
         item: it can be pickled.
         seconds: of processor time.
         memory: bytes of address space beyond what the process occupies when it is idle.
+        more_seconds: of processor time for each value that was yielded: work that gets on may go on.
     """
 
     item: Item
     seconds: float
     memory: int
+    more_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def _worked(
     while place.item < len(items):
         limits = items[place.item]
         child.max_memory = limits.memory
-        told: Outcome[Value] | SecftError | None = child.answer(_WAIT + _WAITED * limits.seconds)
+        seconds = limits.seconds + place.given * limits.more_seconds
+        told: Outcome[Value] | SecftError | None = child.answer(_WAIT + _WAITED * seconds)
         if isinstance(told, SecftError):
             raise told
         if told is None:
@@ -193,10 +197,13 @@ def _obey(connection: Connection, order: _StreamOrder, occupied: int) -> bool:
     os.environ.update(order.environment | _PLAIN_MEMORY)
     for item in order.items:
         limit_memory(occupied + item.memory)
-        limit_time(item.seconds)
+        start, seconds = time.process_time(), item.seconds
+        limit_time(seconds, start)
         try:
             for value in order.function(item.item):
                 connection.send(Outcome(value))
+                seconds += item.more_seconds
+                limit_time(seconds, start)
         except MemoryError:
             limit_memory(sys.maxsize)
             connection.send(Outcome(failure="out_of_memory", detail=f"limit {item.memory:,} bytes"))

@@ -27,8 +27,12 @@ from secft.process_stream import LimitedItem, stream_limited
 from secft.reasons import Reason
 from secft.records import Document
 
-SECONDS, SECONDS_PER_BYTE = 10.0, 4 / (1 << 20)
-"""Of processor time for any part, and for each byte of its files: ordinary ones take a hundredth of it."""
+SECONDS, SECONDS_PER_BYTE, SECONDS_PER_LINE_BYTE = 20.0, 4 / (1 << 20), 50 / (1 << 20)
+"""Of processor time for any part, for each byte of its files, and for each byte of lines that were made of it.
+
+A packed file may hold a hundred times its bytes, and rules in YAML take 2 to 3 seconds for a megabyte of lines: what is
+ordinary must pass on a machine that is ten times slower, or the dataset would depend on the machine.
+"""
 MEMORY, MEMORY_PER_BYTE = 768 << 20, 16
 """Bytes of memory for any part, and for each byte of its files."""
 ROWS, BYTES_PER_ROW = 1000, 32
@@ -129,7 +133,8 @@ def _read(piece: SourceShard) -> Iterator[tuple[_PartTask, Outcome[_PartBatch]]]
 
 
 def _limited(task: _PartTask) -> LimitedItem[_PartTask]:
-    return LimitedItem(task, SECONDS + SECONDS_PER_BYTE * task.size, MEMORY + MEMORY_PER_BYTE * task.size)
+    seconds, memory = SECONDS + SECONDS_PER_BYTE * task.size, MEMORY + MEMORY_PER_BYTE * task.size
+    return LimitedItem(task, seconds, memory, more_seconds=SECONDS_PER_LINE_BYTE * BATCH)
 
 
 def _size(piece: SourceShard, part: str | None) -> int:

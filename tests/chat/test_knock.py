@@ -36,13 +36,16 @@ def test_whoever_listens_is_enough_and_models_here_are_not_knocked_at() -> None:
     assert silence(LlamaCppLlm()) is None
 
 
-def test_a_proxy_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_between_and_only_encrypted_requests_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     address = closed_address()
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    encrypted = address.replace("http:", "https:")
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
-    assert silence(OpenAiLlm(base_url=address)) is None
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert silence(OpenAiLlm(base_url=encrypted)) is None
     assert silence(OpenAiLlm(base_url=address)) is not None
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert silence(OpenAiLlm(base_url=encrypted)) is not None
 
 
 def test_ninety_questions_are_one_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,24 @@ def test_each_item_has_limits_of_its_own_and_the_others_go_on() -> None:
     assert ends == {name: failed.get(name, [name]) for name in names}
     assert told["a"][0] != os.getpid()
     assert len({values[0] for values in told.values()}) > 1
+
+
+def work(batches: int) -> Any:
+    """Yield a value for each half second of work."""
+    for number in range(batches):
+        end = time.process_time() + 0.5
+        while time.process_time() < end:
+            pass
+        yield number
+
+
+def test_work_that_gets_on_may_take_longer_than_work_that_does_not() -> None:
+    items = [LimitedItem(6, 1, 128 << 20), LimitedItem(6, 1, 128 << 20, more_seconds=0.5)]
+    told: dict[int, list[Any]] = {0: [], 1: []}
+    for number, outcome in stream_limited(work, items):
+        told[number].append(outcome.failure or outcome.value)
+    assert told[0][-1] == "timed_out"
+    assert told[1] == list(range(6))
 
 
 def test_one_process_serves_many_items_and_orders() -> None:
