@@ -231,9 +231,6 @@ def flipped(finished: Place, path: Path, kind: str, chosen: random.Random) -> Fl
             shutil.rmtree(place.path / ".secft" / "stages" / later)
     where = f"{file.relative_to(place.path)}, {flip(file, chosen, quietly=quietly)}{', quietly' if quietly else ''}"
     code, said = place.finish()
-    # What the process of a training says stands in its log.
-    log = place.path / "outputs" / "faults" / "engine.log"
-    said += log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     told = any(word in " ".join(said.split()) for word in WORDS)
     if code == 2 and told and stage == "published dataset":
         return FlipOutcome(kind, where, "refused")

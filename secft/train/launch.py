@@ -28,6 +28,8 @@ FULL_DISK = ("No space left on device", "Disk quota exceeded")
 FULL_BELOW = 1 << 20
 """Bytes; with less than this free, a failed write is a full disk, whatever a library calls it."""
 FAILED_WRITES = ("file write failed", "PytorchStreamWriter failed", "SafetensorError", "OSError")
+DAMAGED = " is damaged"
+"""What stands in the line with which kept files are refused that changed since they were written."""
 LIKELY_CAUSES = (
     ("Permission denied", "a file or directory may not be read or written"),
     ("ModuleNotFoundError", "a library of the runner is missing; install the extra secft[train]"),
@@ -85,6 +87,7 @@ def _train_to_the_end(
             (directory / name).unlink(missing_ok=True)
         backend.render(state.applied_to(job), directory)
         attempt = start(backend.command(directory), directory, backend.environment(directory), on_progress)
+        _tell_damage(attempt.text)
         if attempt.code == 0:
             return state
         following = state.after(job, directory, attempt.code, attempt.text, attempt.killed_for_memory)
@@ -95,6 +98,13 @@ def _train_to_the_end(
             state.write(directory)
             record(directory, state.events[-1])
             _say(described(state.events[-1]))
+
+
+def _tell_damage(log: str) -> None:
+    """Tell on the console what the runner found damaged, which is otherwise read in its log only."""
+    for line in dict.fromkeys(log.splitlines()):
+        if DAMAGED in line:
+            _say(line.strip())
 
 
 def _say(text: str) -> None:

@@ -84,7 +84,9 @@ def wait_for_step(directory: Path, step: int) -> None:
 
 
 @pytest.mark.slow
-def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path) -> None:
+def test_killed_run_ends_like_an_undisturbed_one_and_leaves_out_a_damaged_checkpoint(
+    make_job: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     job = make_job(epochs=20, eval_steps=50)
     whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
     process = launch_apart(job, tmp_path / "killed")
@@ -95,9 +97,16 @@ def test_killed_run_ends_like_an_undisturbed_one(make_job: Make, tmp_path: Path)
     rows = read_metrics(tmp_path / "killed" / "metrics.jsonl")
     time.sleep(0.5)
     assert rows == read_metrics(tmp_path / "killed" / "metrics.jsonl"), "the runner outlived its parent"
+    complete = [path.parent for path in (tmp_path / "killed" / "checkpoints").glob(f"*/{MARKER}")]
+    newest = max(complete, key=lambda path: int(path.name.partition("-")[2]))
+    weights = bytearray((newest / "adapter_model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (newest / "adapter_model.safetensors").write_bytes(weights)
     resumed = run_training(job, backend_named("trl"), tmp_path / "killed", lambda _: None)
     assert resumed.steps == whole.steps
     assert adapter_digest(resumed) == adapter_digest(whole)
+    said = capfd.readouterr().err
+    assert f"train: {newest} is damaged: adapter_model.safetensors changed since it was written" in said
 
 
 @pytest.mark.slow
