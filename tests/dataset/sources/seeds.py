@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import tarfile
+import zipfile
+from collections.abc import Callable
 from typing import Any
+
+from fpdf import FPDF
 
 from tests.dataset.sources.bombs import GOOD, KEV, PAGE, TEXT, rule
 
@@ -103,3 +110,58 @@ SEEDS: dict[str, list[tuple[str, Any]]] = {
     "xccdf": [("a-xccdf.xml", _XCCDF)],
 }  # fmt: skip
 """Source -> names and contents of files; what is no text is JSON."""
+
+
+def _document() -> bytes:
+    """Return a PDF of two pages: a heading, prose, and a table."""
+    document = FPDF()
+    for _ in range(2):
+        document.add_page()
+        document.set_font("Helvetica", "B", 16)
+        document.multi_cell(0, 9, "Findings", new_x="LMARGIN", new_y="NEXT")
+        document.set_font("Helvetica", size=11)
+        document.multi_cell(0, 5, "It tells how to defend a service. " * 20, new_x="LMARGIN", new_y="NEXT")
+        with document.table() as table:
+            for row in (("Finding", "Severity"), ("Open port", "High"), ("Old library", "Low")):
+                line = table.row()
+                for cell in row:
+                    line.cell(cell)
+    return bytes(document.output())
+
+
+def _table() -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([_CHAT] * 3), stream)
+    return stream.getvalue()
+
+
+def _zip() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rules/a.yml", rule())
+        archive.writestr("rules/b.yml", rule())
+    return stream.getvalue()
+
+
+def _tar() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name in ("a.json", "b/c.json"):
+            data = json.dumps(_OSV).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+BINARY_SEEDS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "pdf": ("a.pdf", _document),
+    "parquet": ("a.parquet", _table),
+    "jsonl": ("a.jsonl.gz", lambda: gzip.compress((json.dumps(_CHAT) + "\n").encode() * 3)),
+    "sigma": ("a.zip", _zip),
+    "osv": ("a.tar.gz", _tar),
+}
+"""Source -> name and content of a small good file that no text editor opens."""

@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """Mutants of good inputs: every reader takes them or refuses them in words, and what it takes can be written.
 
+None takes longer than ``LONGEST``, nor all of an input more memory than ``MOST_MEMORY``.
 ``FUZZ_EXAMPLES`` says how many of each input (``make fuzz``); what was found stands in ``tests/data/fuzz``, by source.
 """
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,19 @@ from hypothesis import strategies as st
 
 from secft.config.schemas.curation import SecretsConfig
 from secft.config.schemas.source import SourceConfig
+from secft.dataset import collect
 from secft.dataset.source_summary import ShardContents
 from secft.dataset.sources.source import ReadLog
 from secft.dataset.sources.table import SOURCES, reader_of
 from secft.errors import SecftError
-from tests.dataset.sources.seeds import SEEDS
+from tests.dataset.sources.seeds import BINARY_SEEDS, SEEDS
 
+IS_FUZZING = "FUZZ_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+LONGEST = 20.0
+"""Seconds of processor time that a mutant may take."""
+MOST_MEMORY = 1 << 30
+"""Bytes by which the mutants of an input may raise the peak of this process."""
 FOUND = Path(__file__).resolve().parents[2] / "data" / "fuzz"
 CASES = [(source, *seed) for source, seeds in SEEDS.items() for seed in seeds]
 ODD: list[Any] = [
@@ -101,9 +110,10 @@ def test_the_seed_is_good(source: str, name: str, seed: Any, tmp_path: Path) -> 
 @pytest.mark.parametrize(("source", "name", "seed"), CASES, ids=[f"{source}-{name}" for source, name, _ in CASES])
 def test_mutants_are_read_or_refused(source: str, name: str, seed: Any) -> None:
     text = seed if isinstance(seed, str) else json.dumps(seed)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     @settings(
-        max_examples=EXAMPLES, derandomize="FUZZ_EXAMPLES" not in os.environ, deadline=None, database=None,
+        max_examples=EXAMPLES, derandomize=not IS_FUZZING, deadline=None, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(st.data())
@@ -112,7 +122,43 @@ def test_mutants_are_read_or_refused(source: str, name: str, seed: Any) -> None:
             made = json.dumps(bent(seed, data.draw(swaps))).encode()
         else:
             made = damaged(text.encode(), data.draw(steps))
+        start = time.process_time()
         read(source, name, made)
+        assert time.process_time() - start < LONGEST
+
+    try_one()
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * 1024 < MOST_MEMORY
+
+
+def collected(source: str, name: str, data: bytes) -> tuple[int, dict[str, int]]:
+    """Return how many documents a file gives in the process with limits, and the reasons of refusals with counts."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        config: SourceConfig = SOURCES[source].config(paths=[str(path)])  # type: ignore[call-arg]
+        try:
+            found = collect.collect({source: config}, Path(folder) / "out")["sources"][source]
+        except SecftError as error:
+            return 0, {str(error): 1}
+        return found["documents"], found["dropped"]
+
+
+@pytest.mark.parametrize("source", BINARY_SEEDS)
+def test_mutants_of_binary_files_are_read_or_refused_within_limits(source: str) -> None:
+    name, make = BINARY_SEEDS[source]
+    seed = make()
+    assert collected(source, name, seed)[0] > 0
+
+    # A library that crashes takes its process along, and the next one starts in a second: fewer of them by default.
+    @settings(
+        max_examples=EXAMPLES if IS_FUZZING else EXAMPLES // 3, derandomize=not IS_FUZZING, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(steps)
+    def try_one(changes: list[tuple[float, float, bytes]]) -> None:
+        documents, refused = collected(source, name, damaged(seed, changes))
+        assert documents or refused
+        assert not {"process.failed", "process.timed_out", "process.out_of_memory"} & set(refused)
 
     try_one()
 
