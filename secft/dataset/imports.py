@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
+from secft.dataset.sources.reading.safe_yaml import BadYaml, load_yaml
 from secft.errors import InputError
 from secft.files import read_json
 
@@ -174,20 +173,28 @@ def _kind(file: Path) -> str | None:
 
 def _yaml(place: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(place.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return _mapping(place.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadYaml) as error:
         raise InputError(f"{place}: is no YAML that can be read ({' '.join(str(error).split())}).") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _front_matter(card: Path) -> dict[str, Any]:
     text = card.read_text(encoding="utf-8", errors="replace")
     head = text.split("---\n", 2)[1] if text.startswith("---\n") and text.count("---\n") > 1 else ""
     try:
-        found = yaml.safe_load(head)
-    except yaml.YAMLError:
-        raise InputError(f"{card}: the YAML at its beginning is broken.") from None
-    return found if isinstance(found, dict) else {}
+        return _mapping(head)
+    except BadYaml as error:
+        raise InputError(f"{card}: the YAML at its beginning is broken ({error}).") from None
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    """Return the one mapping of a text, or an empty one.
+
+    Raises:
+        BadYaml: the text is no YAML, or out to harm.
+    """
+    found = load_yaml(text)
+    return found[0] if found and isinstance(found[0], dict) else {}
 
 
 IMPORTED: Mapping[str, Callable[[Path, str | None], OwnRecords]] = {

@@ -149,6 +149,17 @@ def test_a_card_names_files_and_licence(tmp_path: Path) -> None:
     assert len(imported("hub", tmp_path, None).paths) == 2
 
 
+def test_yaml_that_unfolds_to_something_huge_is_refused(tmp_path: Path) -> None:
+    layers = [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 9)]
+    bomb = "\n".join(["a0: &a0 {b: 1, c: 2}", *layers, ""])
+    (tmp_path / "axolotl.yaml").write_text(bomb)
+    with pytest.raises(InputError, match="no YAML that can be read.*more than 200,000 values"):
+        imported("axolotl", tmp_path / "axolotl.yaml", None)
+    (tmp_path / "README.md").write_text(f"---\n{bomb}---\n# A dataset\n")
+    with pytest.raises(InputError, match="YAML at its beginning is broken"):
+        imported("hub", tmp_path, None)
+
+
 def test_forms_and_places_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(IMPORTED) == set(FORMS) - {"ollama"}
     assert main(["dataset", "import", str(tmp_path), "--form", "ollama", "model=tiny"]) == 2
