@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from secft.artifact import Artifact
+from secft.base import find_start
 from secft.config.compose import read_config
 from secft.config.roots import RunConfig
 from secft.dataset import collect
@@ -73,7 +74,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,
-        external=lambda settings: training.model_digests(settings.model),
+        external=lambda settings: training.model_digests(settings.model, settings.start),
         volatile=training.VOLATILE,
         resumable=True,
     ),
@@ -83,7 +84,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
         needs=("dataset", "train"),
         settings=evaluation.EvaluationSettings.of,
         work=evaluation.evaluate_candidate,
-        external=lambda settings: training.model_digests(settings.model),
+        external=lambda settings: training.model_digests(settings.model, settings.start),
     ),
     Stage(
         "gates",
@@ -254,7 +255,7 @@ FINETUNE = Pipeline(
     title=lambda config: config.model.name,
     external=lambda config: {
         **documents.source_digests(documents.DocumentsSettings.of(config)),
-        **training.model_digests(config.model),
+        **training.model_digests(config.model, find_start(config.model, config.paths)),
     },
     checks=FINETUNE_CHECKS,
     unread={},

@@ -21,12 +21,12 @@ from secft.chat.local.prompts import render
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult
 from secft.errors import InputError, SecftError
-from secft.evaluate.baseline import Baseline, model_digest
+from secft.evaluate.baseline import Baseline, adapter_digest, model_digest
 from secft.evaluate.item import Item
 from secft.evaluate.items import build_items, counts_of, read_test_split, sample_questions, taught
 from secft.evaluate.measure import go_offline, measure, write_prepared
 from secft.evaluate.metrics import Bootstrap
-from secft.evaluate.model_pair import ModelPair, Side
+from secft.evaluate.model_pair import ModelFiles, ModelPair, Side
 from secft.evaluate.prompts import prepare, rows_digest
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks import TASKS
@@ -61,8 +61,7 @@ class Questions:
 
 
 def evaluate(
-    base_dir: Path,
-    candidate_dir: Path,
+    files: ModelFiles,
     dataset_dir: Path,
     settings: EvalConfig,
     seed: int,
@@ -72,8 +71,7 @@ def evaluate(
     """Measure base and candidate and write results.json, samples.jsonl and one JSONL of items per task.
 
     Args:
-        base_dir: the base model: safetensors, configuration, tokenizer with chat template.
-        candidate_dir: an adapter of that base, or a whole model.
+        files: where the two models are.
         dataset_dir: a frozen dataset with ``test.jsonl``.
         settings: tasks, items, intervals.
         seed: seed of samples and resamples.
@@ -87,11 +85,14 @@ def evaluate(
         InputError: a model or the dataset cannot be used, or no task has an item.
     """
     go_offline()
-    hardware, tokenizer = find_hardware(), load_tokenizer(base_dir)
-    models = ModelPair(base_dir, candidate_dir, hardware)
+    hardware, tokenizer = find_hardware(), load_tokenizer(files.base)
+    models = ModelPair(files, hardware)
     questions = ask(settings, seed, read_test_split(dataset_dir), tokenizer, counts_of(dataset_dir))
-    base_digest = model_digest(base_dir)
-    baseline = Baseline(cache, _measuring(base_digest, settings, hardware))
+    base_digest = model_digest(files.base)
+    measured = _measuring(base_digest, settings, hardware)
+    if files.start is not None:
+        measured["adapter"] = adapter_digest(files.start)
+    baseline = Baseline(cache, measured)
     known = {task: baseline.get(task, questions.digest_of(task)) for task in (*questions.tasks, SAMPLES)}
     seconds: dict[str, float] = {}
     with (
@@ -303,8 +304,10 @@ def read_job(path: Path) -> dict[str, Any]:
     """
     job = read_json(path)
     try:
-        places = {name: Path(job[name]) for name in ("base_dir", "candidate_dir", "dataset_dir", "out", "cache")}
-        return {**places, "settings": EvalConfig(**job["settings"]), "seed": int(job["seed"])}
+        places = {name: Path(job[name]) for name in ("dataset_dir", "out", "cache")}
+        start = Path(job["start_dir"]) if job.get("start_dir") else None
+        models = ModelFiles(Path(job["base_dir"]), Path(job["candidate_dir"]), start)
+        return {"files": models, **places, "settings": EvalConfig(**job["settings"]), "seed": int(job["seed"])}
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not an evaluation job ({error}).") from error
 

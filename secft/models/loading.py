@@ -132,3 +132,11 @@ def attach(model: Any, adapter_dir: Path) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # peft calls what transformers will rename
         wrapped = PeftModel.from_pretrained(model, str(adapter_dir), is_trainable=False)
     return wrapped.to(model.dtype).eval()
+
+
+def attach_beside(model: Any, adapter_dir: Path, name: str) -> None:
+    """Load another adapter beside that of ``attach``; ``model.set_adapter(name)`` chooses which one is used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        model.load_adapter(str(adapter_dir), adapter_name=name, is_trainable=False)
+    model.to(model.dtype).eval()

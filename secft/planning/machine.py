@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from secft.base import find_base_model
+from secft.base import find_base_model, find_start
 from secft.chat.clients import problems as llm_problems
 from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
@@ -24,7 +24,7 @@ from secft.planning.situation import Situation
 from secft.run_directory import experiment_of
 from secft.train.backends import BACKENDS
 from secft.train.distributed.choice import missing_here
-from secft.train.objectives import adapter_of
+from secft.train.objectives import adapter_of, objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
@@ -116,6 +116,30 @@ def model_problems(situation: Situation) -> list[Problem]:
             remedy = f"Accept the licence of {model.id} on the Hub and set HF_TOKEN before downloading."
             problems.append(Problem("model", "is gated and no token is set", model.id, remedy=remedy))
         return problems
+    return []
+
+
+def start_problems(situation: Situation) -> list[Problem]:
+    """Report an adapter to go on with that is not here, not sound, or cannot be gone on with in this way."""
+    model, trainer, backend = situation.config.model, situation.config.trainer, situation.config.backend.name
+    if not model.adapter or model_problems(situation):
+        return []
+    key, adapter, objective = "model.adapter", adapter_of(trainer), objective_of(trainer)
+    if backend != "trl":
+        reason = f"is gone on with by backend=trl only, and backend={backend} begins with a new adapter"
+        return [Problem(key, reason, model.adapter, remedy="Set backend=trl.", code="start")]
+    if adapter.whole or objective.scores:
+        what = "trains all weights" if adapter.whole else "puts a head on the model that gives a number"
+        remedy = "Take trainer=lora, qlora, dora, or another objective with trainer.adapter=lora."
+        return [Problem(key, f"cannot be gone on with: trainer={trainer.name} {what}", model.adapter, remedy=remedy)]
+    try:
+        start = find_start(model, situation.config.paths)
+    except InputError as error:
+        return [Problem(key, str(error).rstrip("."), model.adapter, code="start")]
+    if start and start.magnitudes != adapter.magnitudes:
+        kind, other = ("dora", "lora") if start.magnitudes else ("lora", "dora")
+        reason = f"is an adapter of the kind {kind}, and trainer={trainer.name} trains one of the kind {other}"
+        return [Problem(key, reason, model.adapter, remedy=f"Train it on as {kind}.", code="start")]
     return []
 
 

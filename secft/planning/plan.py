@@ -90,6 +90,10 @@ def print_plan(
     console.print(memory_table(needs, situation.machine))
     if (table := measured_table(situation)) is not None:
         console.print(table)
+    if situation.start:
+        begun = situation.start
+        told = f"Goes on with the adapter {begun.run or begun.path} (rank {begun.rank}), and is compared with it."
+        console.print(told, markup=False, soft_wrap=True)
     for line in launch_lines(situation.setup, Path(config.paths.backends)):
         console.print(line, markup=False, soft_wrap=True)
     for part in problem_lines(found):

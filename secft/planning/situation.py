@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from secft.base import find_base_model
+from secft.base import find_base_model, find_start, started_with
 from secft.config.roots import RunConfig
 from secft.errors import InputError, MissingExtraError
 from secft.evaluate.gates import Held
 from secft.evaluate.items import build_items, counts_of, read_test_split, taught
 from secft.evaluate.tasks import TASKS
+from secft.models.adapters import StartAdapter
 from secft.models.base_model import BaseModel
 from secft.models.loading import load_tokenizer
 from secft.planning.steps import Steps, steps_of
@@ -41,7 +42,7 @@ class Situation:
         config = self.config
         return TrainingSetup(
             model=config.model,
-            trainer=config.trainer,
+            trainer=started_with(config.trainer, self.start),
             backend=config.backend,
             distributed=config.distributed,
             hardware=config.hardware,
@@ -59,6 +60,14 @@ class Situation:
         try:
             return find_base_model(self.config.model)
         except InputError:
+            return None
+
+    @cached_property
+    def start(self) -> StartAdapter | None:
+        """The adapter that the training goes on with; None where it begins with a new one, or cannot begin at all."""
+        try:
+            return find_start(self.config.model, self.config.paths)
+        except (InputError, MissingExtraError):
             return None
 
     @cached_property

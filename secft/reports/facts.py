@@ -35,6 +35,8 @@ class RunFacts:
         adapter: file name -> SHA-256 of what would be registered.
         environment: secft.environment.environment(): python, packages, hardware, git.
         stages: what was done, in order.
+        start: the adapter that the training went on with: run, name, digest, rank; None where it began with a new one.
+            What stands under "base" is then the base model with this adapter.
     """
 
     run_id: str
@@ -52,6 +54,7 @@ class RunFacts:
     adapter: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     stages: Sequence[StageRecord] = ()
+    start: Mapping[str, Any] | None = None
 
     @property
     def verdict(self) -> str:

@@ -83,6 +83,7 @@ def _run_facts(facts: RunFacts) -> list[tuple[str, str]]:
         ("Packages", ", ".join(f"{name} {version}" for name, version in packages.items())),
         ("Stages", ", ".join(stages)),
         ("Base weights", str(facts.model.get("digest", ""))),
+        ("Went on with", f"{facts.start['name']}, {facts.start['digest']}" if facts.start else ""),
         ("Dataset", f"{facts.dataset_path}, {facts.dataset.digest}"),
         *((name, digest) for name, digest in facts.adapter.items()),
         *((f"trainer.{key}", value) for key, value in leaves(facts.trainer)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from secft.base import find_base_model
+from secft.base import find_base_model, find_start
 from secft.config.roots import RunConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import TrainerConfig
@@ -20,6 +20,7 @@ from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks.preference import TASK as PREFERENCE
 from secft.files import write_json
 from secft.models import default_cache_dir
+from secft.models.adapters import StartAdapter
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
 from secft.stages.training import training_record
@@ -37,17 +38,20 @@ class EvaluationSettings:
         trainer: decides whether the candidate writes answers or scores them.
         seed: of samples and resamples.
         model: the base; its digests belong to the fingerprint.
+        start: the adapter that the training began with; the candidate is compared with base and this adapter.
     """
 
     eval: EvalConfig
     trainer: TrainerConfig
     seed: int
     model: ModelConfig = field(metadata=INTERNAL)
+    start: StartAdapter | None = field(default=None, metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> EvaluationSettings:
         """Take them from the configuration of a run."""
-        return cls(config.eval, config.trainer, config.seed, config.model)
+        start = find_start(config.model, config.paths)
+        return cls(config.eval, config.trainer, config.seed, config.model, start)
 
 
 def evaluate_candidate(settings: EvaluationSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
@@ -61,9 +65,12 @@ def evaluate_candidate(settings: EvaluationSettings, inputs: Inputs, out: Path) 
         with tempfile.TemporaryDirectory(prefix="secft-pairs-") as views:
             pairs = write_view(dataset / "test.jsonl", objective_of(trainer).rows, trainer.pairs, Path(views), seed)
             return evaluate_reward(base, adapter, dataset, pairs, settings.eval, seed, out)
+    from secft.evaluate.model_pair import ModelFiles
     from secft.evaluate.run import evaluate  # heavy: imports torch
 
-    return evaluate(base, adapter, dataset, settings.eval, seed, out, default_cache_dir() / "baselines")
+    start = settings.start.path if settings.start else None
+    models = ModelFiles(base, adapter, start)
+    return evaluate(models, dataset, settings.eval, seed, out, default_cache_dir() / "baselines")
 
 
 @dataclass(frozen=True)

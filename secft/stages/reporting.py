@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secft.base import find_base_model
+from secft.base import find_base_model, find_start
 from secft.config.roots import EvidenceConfig, RunConfig
 from secft.config.schemas.model import ModelConfig
 from secft.documents.dataset_manifest import read_corpus_manifest, read_dataset_manifest
@@ -16,6 +16,7 @@ from secft.documents.decision import GATES, read_decision
 from secft.documents.results import RESULTS, read_results
 from secft.documents.run_record import RunRecord
 from secft.files import plain, read_jsonl, tree_digests
+from secft.models.adapters import StartAdapter
 from secft.registry.entries import register
 from secft.reports.card import model_card
 from secft.reports.evidence import evidence, evidence_name
@@ -37,16 +38,18 @@ class ReportSettings:
         values: all of it, as plain values.
         model: the base model.
         evidence: header of the evidence document.
+        start: the adapter that the training went on with, or None.
     """
 
     values: Mapping[str, Any]
     model: ModelConfig
     evidence: EvidenceConfig
+    start: StartAdapter | None = None
 
     @classmethod
     def of(cls, config: RunConfig) -> ReportSettings:
         """Take them from the configuration of a run."""
-        return cls(plain(config), config.model, config.evidence)
+        return cls(plain(config), config.model, config.evidence, find_start(config.model, config.paths))
 
 
 def candidate_reports(settings: ReportSettings, inputs: Inputs, record: RunRecord) -> dict[str, str]:
@@ -58,6 +61,7 @@ def candidate_reports(settings: ReportSettings, inputs: Inputs, record: RunRecor
         created=datetime.datetime.now(datetime.UTC),
         config=settings.values,
         model=find_base_model(settings.model).as_dict(),
+        start=settings.start.lineage() if settings.start else None,
         dataset=read_dataset_manifest(inputs["dataset"].path / DATASET),
         dataset_path=record.dataset or "",
         train=training_record(inputs),
@@ -111,6 +115,7 @@ def candidate_origin(settings: ReportSettings, inputs: Inputs) -> dict[str, Any]
         "tokenizer_digest": base.tokenizer_digest,
         "chat_template_digest": base.chat_template_digest,
         "dataset_digest": read_dataset_manifest(inputs["dataset"].path / DATASET).digest,
+        **({"started_with": settings.start.lineage()} if settings.start else {}),
     }
 
 

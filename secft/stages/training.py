@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from secft.base import find_base_model
+from secft.base import find_base_model, find_start, started_with
 from secft.config.roots import RunConfig
 from secft.config.schemas.distributed import DistributedConfig
 from secft.config.schemas.model import ModelConfig
@@ -17,6 +17,7 @@ from secft.documents.dataset_manifest import read_dataset_manifest
 from secft.documents.train_result import TrainingRecord
 from secft.files import plain
 from secft.log import warn
+from secft.models.adapters import StartAdapter
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
 from secft.track import following
@@ -55,6 +56,7 @@ class TrainSettings:
         model: what is trained; its digests belong to the fingerprint.
         tracker: who is told about progress.
         backends: where environments of backends are.
+        start: the adapter that it begins with; its digest belongs to the fingerprint.
     """
 
     trainer: TrainerConfig
@@ -64,23 +66,25 @@ class TrainSettings:
     model: ModelConfig = field(metadata=INTERNAL)
     tracker: TrackerConfig = field(metadata=INTERNAL)
     backends: Path = field(metadata=INTERNAL)
+    start: StartAdapter | None = field(default=None, metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> TrainSettings:
         """Take them from the configuration of a run."""
         backends = Path(config.paths.backends)
         parts = (config.trainer, config.backend, config.distributed, config.seed)
-        return cls(*parts, config.model, config.tracker, backends)
+        return cls(*parts, config.model, config.tracker, backends, find_start(config.model, config.paths))
 
 
-def model_digests(model: ModelConfig) -> dict[str, str]:
-    """Return what identifies a base model."""
+def model_digests(model: ModelConfig, start: StartAdapter | None) -> dict[str, str]:
+    """Return what identifies a base model and the adapter that is beside it from the beginning."""
     base = find_base_model(model)
     return {
         "model": base.digest,
         "config": base.config_digest,
         "tokenizer": base.tokenizer_digest,
         "chat_template": base.chat_template_digest,
+        **({"adapter": start.digest} if start else {}),
     }
 
 
@@ -140,11 +144,13 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
     Raises:
         InputError: the dataset has nothing that the objective could learn from.
     """
-    trainer, files = replace(settings.trainer, pass_tokens=None), training_files(settings, dataset, views)
+    trainer = replace(started_with(settings.trainer, settings.start), pass_tokens=None)
+    files = training_files(settings, dataset, views)
     validates = files["validation_file"] is not None
     base = find_base_model(settings.model)
     return TrainJob(
         model_dir=str(base.path),
+        start_adapter=str(settings.start.path) if settings.start else "",
         base_model_name=base.hub_id or base.name,
         train_file=str(files["train_file"]),
         validation_file=files["validation_file"],

@@ -46,6 +46,7 @@ class TrainJob:
         log_steps: optimizer steps between rows of metrics.jsonl.
         threads: CPU threads; 0 means all cores.
         offline: forbid to use the Hugging Face hub.
+        start_adapter: directory of the adapter to go on with; "" begins with a new one.
         base_model_name: what the adapter names as its base, for example a hub id; "" leaves model_dir there.
         distributed: on how many processes, and how they are started.
         adjusted_from: fingerprint of the job of which this is a changed attempt (lower learning rate, smaller micro
@@ -64,6 +65,7 @@ class TrainJob:
     log_steps: int = 1
     threads: int = 0
     offline: bool = True
+    start_adapter: str = ""
     base_model_name: str = ""
     distributed: DistributedSettings = field(default_factory=DistributedSettings)
     adjusted_from: str = ""
@@ -157,6 +159,10 @@ class TrainJob:
         values["distributed"] = {k: v for k, v in values["distributed"].items() if k not in LOCAL_ONLY}
         weights = sorted(Path(self.model_dir).glob("*.safetensors"))
         values["model_dir"] = [[path.name, path.stat().st_size] for path in weights]
+        values.pop("start_adapter")
+        if self.start_adapter:
+            begun = sorted(path for path in Path(self.start_adapter).glob("adapter*") if path.is_file())
+            values["start_adapter"] = [[path.name, sha256_file(path)] for path in begun]
         return digest(values)
 
     def check(self) -> None:

@@ -153,7 +153,7 @@ def test_yaml_that_unfolds_to_something_huge_is_refused(tmp_path: Path) -> None:
     layers = [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 9)]
     bomb = "\n".join(["a0: &a0 {b: 1, c: 2}", *layers, ""])
     (tmp_path / "axolotl.yaml").write_text(bomb)
-    with pytest.raises(InputError, match="no YAML that can be read.*more than 200,000 values"):
+    with pytest.raises(InputError, match=r"no YAML that can be read.*more than 200,000 values"):
         imported("axolotl", tmp_path / "axolotl.yaml", None)
     (tmp_path / "README.md").write_text(f"---\n{bomb}---\n# A dataset\n")
     with pytest.raises(InputError, match="YAML at its beginning is broken"):

@@ -10,7 +10,7 @@ import pytest
 
 from secft.chat.local.prompts import encode_pair
 from secft.evaluate.items import build_items
-from secft.evaluate.model_pair import ModelPair
+from secft.evaluate.model_pair import ModelFiles, ModelPair
 from secft.evaluate.prompts import prepare
 from secft.models.loading import InferenceHardware, is_adapter, load_model, load_tokenizer
 
@@ -162,7 +162,7 @@ def test_adapter_is_switched_off_for_the_base(
     from secft.chat.local.model import LocalModel
 
     asked = requests(rows, tokenizer)[:8]
-    pair = ModelPair(base_dir, adapter_dir, HARDWARE)
+    pair = ModelPair(ModelFiles(base_dir, adapter_dir), HARDWARE)
     scores = {}
     for side in ("candidate", "base"):
         with pair.side(side) as lent:  # type: ignore[arg-type]

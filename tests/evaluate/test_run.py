@@ -16,6 +16,7 @@ from secft.documents.results import read_results
 from secft.errors import InputError
 from secft.evaluate import run as module
 from secft.evaluate.gates import GatesConfig, checks_of, decide, held_of
+from secft.evaluate.model_pair import ModelFiles
 from secft.evaluate.run import evaluate, main
 from secft.evaluate.settings import EvalConfig
 from secft.files import read_json, read_jsonl, tree_digests
@@ -40,7 +41,7 @@ def finished(
     base_dir: Path, adapter_dir: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, dict[str, Any]]:
     out, cache = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("answers")
-    return out, cache, evaluate(base_dir, adapter_dir, dataset_dir, small(), 7, out, cache)
+    return out, cache, evaluate(ModelFiles(base_dir, adapter_dir), dataset_dir, small(), 7, out, cache)
 
 
 def test_results_tell_every_task(finished: tuple[Path, Path, dict[str, Any]]) -> None:
@@ -86,10 +87,10 @@ def test_known_base_answers_are_not_measured_again(
     finished: tuple[Path, Path, dict[str, Any]], base_dir: Path, adapter_dir: Path, dataset_dir: Path, tmp_path: Path
 ) -> None:
     out, cache, _ = finished
-    summary = evaluate(base_dir, adapter_dir, dataset_dir, small(), 7, tmp_path, cache)
+    summary = evaluate(ModelFiles(base_dir, adapter_dir), dataset_dir, small(), 7, tmp_path, cache)
     assert len(summary["base_reused"]) == 9
     assert tree_digests(tmp_path) == tree_digests(out), "kept answers give the same bytes as measured ones"
-    more = evaluate(base_dir, adapter_dir, dataset_dir, small(max_new_tokens=5), 7, tmp_path, cache)
+    more = evaluate(ModelFiles(base_dir, adapter_dir), dataset_dir, small(max_new_tokens=5), 7, tmp_path, cache)
     assert more["base_reused"] == []
 
 
@@ -104,7 +105,7 @@ def test_whole_model_as_candidate_and_diverged_weights(
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], float("nan"))
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    evaluate(base_dir, broken, dataset_dir, small(), 7, tmp_path / "out", finished[1])
+    evaluate(ModelFiles(base_dir, broken), dataset_dir, small(), 7, tmp_path / "out", finished[1])
     results = read_results(tmp_path / "out" / "results.json")
     perplexity = results.tasks["answer_perplexity"].metrics["perplexity"]
     assert perplexity.difference.value is None
@@ -116,7 +117,14 @@ def test_whole_model_as_candidate_and_diverged_weights(
 def test_dataset_without_items_is_an_input_error(base_dir: Path, adapter_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text("")
     with pytest.raises(InputError, match="held-out item"):
-        evaluate(base_dir, adapter_dir, tmp_path, small(tasks=["security_mcq"]), 7, tmp_path / "o", tmp_path / "c")
+        evaluate(
+            ModelFiles(base_dir, adapter_dir),
+            tmp_path,
+            small(tasks=["security_mcq"]),
+            7,
+            tmp_path / "o",
+            tmp_path / "c",
+        )
 
 
 def test_job_file_calls_evaluate(
@@ -134,7 +142,7 @@ def test_job_file_calls_evaluate(
     job.write_text(json.dumps({**places, "settings": asdict(small()), "seed": 3}))
     assert main([str(job)]) == 0
     assert called["settings"] == small()
-    assert called["base_dir"] == Path("x")
+    assert called["files"] == ModelFiles(Path("x"), Path("x"))
     assert json.loads(capsys.readouterr().out) == {"headline": "fine"}
     job.write_text(json.dumps({**places, "settings": {"tsks": []}, "seed": 3}))
     assert main([str(job)]) == 2

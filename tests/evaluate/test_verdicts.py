@@ -25,6 +25,7 @@ from secft.documents.decision import Decision
 from secft.documents.results import read_results
 from secft.evaluate import run as module
 from secft.evaluate.gates import GatesConfig, checks_of, decide, held_of
+from secft.evaluate.model_pair import ModelFiles
 from secft.evaluate.run import Questions, evaluate
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks import TASKS
@@ -223,7 +224,7 @@ def judged(dataset: Path, base_dir: Path, adapter_dir: Path, out: Path, candidat
         patch.setattr(module, "ModelPair", Pair)
         patch.setattr(module, "ask", ask)
         patch.setattr("secft.chat.local.model.LocalModel", lambda model, *_, **__: model)
-        evaluate(base_dir, adapter_dir, dataset, EvalConfig(resamples=500), 7, out, out / "answers")
+        evaluate(ModelFiles(base_dir, adapter_dir), dataset, EvalConfig(resamples=500), 7, out, out / "answers")
     results = read_results(out / "results.json")
     return decide(results, checks_of(GatesConfig(), held_of(results)))
 

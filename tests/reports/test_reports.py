@@ -44,6 +44,16 @@ def test_card_of_a_failed_candidate_is_as_it_was(failed_facts: RunFacts, golden:
     golden("MODEL_CARD.failed.md", text)
 
 
+def test_papers_name_the_adapter_that_a_training_went_on_with(facts: RunFacts) -> None:
+    begun = replace(facts, start={"run": "first", "name": "first", "digest": "ab" * 32, "rank": 8})
+    assert "adapter of rank 8 (`first`" in model_card(begun)
+    assert f"| adapter at the beginning | `{'ab' * 32}` |" in model_card(begun)
+    assert "**Went on with:** the adapter `first` (rank 8)" in evidence(begun, "en")
+    assert "**Continúa:** el adaptador `first` (rango 8)" in evidence(begun, "es")
+    assert f"first, {'ab' * 32}" in report(begun)
+    assert "adapter of rank" not in model_card(facts)
+
+
 @pytest.mark.parametrize(("language", "other"), [("es", "en"), ("en", "es")])
 def test_evidence_tells_every_reason_in_its_language(facts: RunFacts, language: Language, other: Language) -> None:
     every = [Reason(code, "draft" if "{0}" in words else "") for code, (words, _) in WORDS.items()]

@@ -29,6 +29,10 @@ class ModelConfig:
     id: str = setting(about="Hugging Face id, or the package that carries the weights.")
     path: str | None = setting(None, about="A local directory with safetensors; wins over `id`.", file=True)
     revision: str | None = setting(None, about="Commit or tag on the Hub.")
+    adapter: str | None = setting(
+        None,
+        about="An adapter of this model to go on from: run:ID of an earlier run, or its directory; null starts anew.",
+    )
     served_template: str | None = setting(
         None,
         about="What serves the model later: a GGUF, a Modelfile, a Jinja file, or an adapter; templates are compared.",

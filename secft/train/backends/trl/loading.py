@@ -145,7 +145,7 @@ def choose_precision(wanted: str) -> str:
 
 
 def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:
-    """Load the base model and attach adapters.
+    """Load the base model and attach adapters: new ones, or those that the job goes on with.
 
     Args:
         job: which model, and what is trained of it.
@@ -159,12 +159,21 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
     model = load_base(job, precision, kind, **changes)
     if job.adapter.whole:
         return model
+    if job.start_adapter:
+        return with_start(model, job)
     from peft import get_peft_model
 
     try:
         return get_peft_model(model, adapter_config(job))
     except ValueError as error:
         raise InputError(f"trainer.lora does not fit this model: {error}") from error
+
+
+def with_start(model: Any, job: TrainJob) -> Any:
+    """Put the adapter that a job goes on with beside a loaded base model, to be trained on, its weights in fp32."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, job.start_adapter, is_trainable=True)
 
 
 def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:

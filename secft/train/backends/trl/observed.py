@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,6 +31,10 @@ from secft.train.stopping import EvaluationHistory
 
 # Above this many trained weights, a copy of the last good ones costs more than it is worth.
 MAX_SNAPSHOT_WEIGHTS = 200_000_000
+
+
+REFERENCE = "ref"
+"""How trl calls the frozen copy of an adapter that a training goes on with, and the directory that peft saves it in."""
 
 
 class ObservedTrainer(Trainer):  # type: ignore[misc]
@@ -216,6 +221,11 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing: the run has its own card."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        # The frozen copy of the adapter that a training goes on with, trl's reference, is made anew at each start.
+        shutil.rmtree(Path(output_dir or self.args.output_dir) / REFERENCE, ignore_errors=True)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         started = time.perf_counter()

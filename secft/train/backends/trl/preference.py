@@ -18,6 +18,7 @@ from secft.train.backends.trl.loading import (
     choose_precision,
     load_base,
     training_settings,
+    with_start,
 )
 from secft.train.backends.trl.observed import ObservedTrainer as ObservedTrainer
 from secft.train.backends.trl.paired_rows import Row, load_rows, tokenise_judged, tokenise_pair
@@ -113,10 +114,15 @@ def mixed_settings(job: TrainJob, output_dir: Path, rows: int, precision: str) -
 def build_adapted(kind: Any, job: TrainJob, arguments: dict[str, Any], task: str = "CAUSAL_LM") -> ObservedTrainer:
     """Build a trainer that attaches the adapters itself, so that it knows the base is its reference.
 
+    Where a job goes on with an adapter, the reference is the base with that adapter as it was at the beginning: trl
+    keeps a frozen copy of it.
+
     Raises:
         InputError: the adapter does not fit the model.
     """
-    if not job.adapter.whole:
+    if job.start_adapter:
+        arguments["model"] = with_start(arguments["model"], job)
+    elif not job.adapter.whole:
         arguments["peft_config"] = adapter_config(job, task)
     try:
         trainer: ObservedTrainer = kind(**arguments)
