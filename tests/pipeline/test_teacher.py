@@ -252,13 +252,9 @@ def two_engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]
             "synthesis.writing.tasks=[remediation]",
             "synthesis.writing.passages=40",
         )
-        for name, engine in {
-            "one": ("executor.workers=1",),
-            "two": ("executor.workers=2",),
-            "ray": ("executor=ray", "executor.workers=3"),
-        }.items():
+        for name, workers in {"one": 1, "two": 2}.items():
             cwd = tmp_path_factory.mktemp(name)
-            digests[name] = finish(start(cwd, *settings, *engine, stages=3))[1]
+            digests[name] = finish(start(cwd, *settings, f"executor.workers={workers}", stages=3))[1]
         cwd = tmp_path_factory.mktemp("killed")
         process = start(cwd, *settings, "executor=ray", "executor.workers=3", stages=3)
         digests["killed"] = [str(kill_a_ray_worker(process, cwd)), *finish(process)[1]]
@@ -291,11 +287,11 @@ def _below(pid: int, ancestor: int) -> bool:
 
 
 @pytest.mark.slow
-def test_engines_give_the_same_dataset(two_engines: dict[str, list[str]]) -> None:
+def test_numbers_of_workers_give_the_same_dataset(two_engines: dict[str, list[str]]) -> None:
     assert len(two_engines["one"]) == 3
-    assert two_engines["one"] == two_engines["two"] == two_engines["ray"]
+    assert two_engines["one"] == two_engines["two"]
 
 
 @pytest.mark.slow
-def test_a_ray_worker_that_is_killed_changes_nothing(two_engines: dict[str, list[str]]) -> None:
+def test_ray_gives_the_same_though_a_worker_is_killed(two_engines: dict[str, list[str]]) -> None:
     assert two_engines["killed"][1:] == two_engines["one"]
