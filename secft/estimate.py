@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secft.config.schemas.model import Architecture
-from secft.config.schemas.training import AdaptedTrainer
+from secft.config.schemas.training import AdaptedTrainer, Adapter, QuantisedTrainer, QuantizationConfig
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
 from secft.train.objectives import adapter_of, objective_of
@@ -22,8 +22,8 @@ PROCESS_BYTES = 800 * 2**20
 """What the process of a training needs before it holds a model: torch, transformers and their code."""
 CONTEXT_BYTES = 700 * 2**20
 """What CUDA and its libraries take of a device."""
-QUANTISED_BYTES = 0.55
-"""Bytes of a weight in NF4 with quantised scales (Dettmers et al. 2023); 8 bits are rare."""
+SCALE_BITS = {True: 8 / 64 + 32 / (64 * 256), False: 32 / 64}
+"""Bits that the scales add to a quantised weight, themselves quantised or not (Dettmers et al. 2023, section 3)."""
 LOGIT_COPIES = 2
 """How often logits of a batch stand in memory at once: themselves and their gradient."""
 DIVIDED = {
@@ -35,9 +35,13 @@ DIVIDED = {
 """strategy -> parts that its processes divide among them."""
 OFFLOADED = {"optimizer": ("optimiser",), "all": ("optimiser", "weights")}
 """offload -> parts that are kept in main memory."""
-ACTIVATION_BYTES = 34
-"""Bytes kept per token, layer and unit of width with 16-bit activations (Korthikanti et al. 2022, eq. 1 without the
-attention matrix)."""
+KEPT_OF_WIDTH = {
+    ("quantised", True): 16.3, ("adapter", True): 26.3, ("whole", True): 30.2,
+    ("quantised", False): 24.5, ("adapter", False): 24.5, ("whole", False): 32.2,
+}  # fmt: skip
+"""(what is trained, bf16) -> bytes that a layer keeps for its backward pass, per token and unit of width, besides those
+of keys, values and the inner width of its feed-forward block (``kept_by_layer``). Fitted to the tensors that autograd
+saves in narrow Llama models of three shapes (tests/train/test_memory.py counts them)."""
 
 
 @dataclass(frozen=True)
@@ -123,22 +127,21 @@ def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) ->
     Weights that are trained are kept in fp32, with a gradient and two moments of AdamW. FSDP and DeepSpeed divide
     what they divide among the processes: ZeRO 1 the optimiser, ZeRO 2 the gradients too, ZeRO 3 and FSDP 2 all three.
 
-    Source: Rajbhandari et al. 2020 (ZeRO), section 3; Korthikanti et al. 2022 for activations.
+    Source: Rajbhandari et al. 2020 (ZeRO), section 3.
     """
     shape, trainer, spread = setup.model.architecture, setup.trainer, setup.distributed
     adapter, bf16 = adapter_of(trainer), _computes_in_bf16(setup, machine)
     width = 2 if bf16 else 4
-    base, trained = parameters(shape), trained_parameters(setup)
-    weight = QUANTISED_BYTES if adapter.quantised else 4 if adapter.whole else width
+    trained = trained_parameters(setup)
     rows = micro_batch * trainer.max_length * objective_of(trainer).rows_in_memory
     layers = 1 if trainer.gradient_checkpointing else shape.layers
     kept = rows * shape.hidden_size * width * (shape.layers if trainer.gradient_checkpointing else 0)
     memory = {
         "libraries": PROCESS_BYTES if machine.device == "cpu" else CONTEXT_BYTES,
-        "weights": int(base * weight) + (0 if adapter.whole else trained * 4),
+        "weights": _weight_bytes(setup, width) + (0 if adapter.whole else trained * 4),
         "gradients": trained * 4,
         "optimiser": trained * 8,
-        "activations": int(rows * layers * shape.hidden_size * ACTIVATION_BYTES * width / 2) + kept,
+        "activations": int(rows * layers * kept_by_layer(shape, adapter, bf16=bf16)) + kept,
         # Logits, their gradient and the softmax between them.
         "logits": rows * shape.vocabulary * 4 * LOGIT_COPIES,
     }
@@ -149,6 +152,29 @@ def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) ->
     if machine.device == "cpu" and spread.processes > 1:  # processes of one machine share its memory
         memory = {part: size * spread.processes for part, size in memory.items()}
     return memory
+
+
+def _weight_bytes(setup: TrainingSetup, width: int) -> int:
+    """Return the bytes of a base model's weights, ``width`` bytes each where they are neither quantised nor trained."""
+    shape, adapter = setup.model.architecture, adapter_of(setup.trainer)
+    base = parameters(shape)
+    if adapter.whole:
+        return base * (4 + (2 if width == 2 else 0))  # autocast keeps a copy in bf16 until the backward pass
+    if not adapter.quantised:
+        return base * width
+    how = setup.trainer.quantization if isinstance(setup.trainer, QuantisedTrainer) else QuantizationConfig()
+    # Embeddings and head are not quantised.
+    plain = shape.vocabulary * shape.hidden_size * (1 if shape.tied_embeddings else 2)
+    bits = how.bits + (SCALE_BITS[how.double] if how.bits == 4 else 0)
+    return plain * width + int((base - plain) * bits / 8)
+
+
+def kept_by_layer(shape: Architecture, adapter: Adapter, *, bf16: bool) -> float:
+    """Return the bytes that a decoder layer keeps of one token for its backward pass."""
+    what = "quantised" if adapter.quantised else "whole" if adapter.whole else "adapter"
+    item = 2 if bf16 else 4
+    inner = item * (2 * _key_value_width(shape) + 4 * shape.intermediate_size)
+    return KEPT_OF_WIDTH[what, bf16] * shape.hidden_size + inner
 
 
 def _key_value_width(shape: Architecture) -> int:

@@ -45,4 +45,12 @@ def test_qlora_needs_less_memory_than_lora_and_lora_less_than_full() -> None:
         for name in ("qlora", "lora", "full")
     ]
     assert needs[0].total_bytes < needs[1].total_bytes < needs[2].total_bytes
-    assert 4 < needs[0].memory_bytes["weights"] / 2**30 < 6
+    assert needs[0].memory_bytes["weights"] < needs[1].memory_bytes["weights"] < needs[2].memory_bytes["weights"]
+
+
+@pytest.mark.parametrize(("precision", "least", "most"), [("bf16", 5.3, 5.5), ("fp32", 7.2, 7.5)])
+def test_embeddings_and_head_of_a_quantised_model_are_not_quantised(precision: str, least: float, most: float) -> None:
+    # Llama 3.1 8B: 7.0e9 weights of 4.127 bits, and 2 x 128,256 x 4,096 in the precision of the products.
+    settings = ["model=llama31", "trainer=qlora", f"trainer.precision={precision}"]
+    needs = estimate(Situation(read_config(settings)).setup, None)
+    assert least < needs.memory_bytes["weights"] / 2**30 < most

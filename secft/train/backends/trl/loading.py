@@ -24,6 +24,7 @@ from secft.train.backends.trl.sft_trainer import FlatBatchTrainer
 from secft.train.checkpoints import CheckpointProgress
 from secft.train.distributed.arguments import spread_settings
 from secft.train.forward import select_forward
+from secft.train.forward.generic import GenericLoss
 from secft.train.job import TrainJob
 from secft.train.methods import refusal, support_of
 from secft.train.rows import LoadedExamples, Row, build_rows, collate
@@ -117,19 +118,21 @@ def load_examples_job(
     forward = select_forward(model, compile_kernels=job.trainer.compile, fast=fast)
 
     def build(job: TrainJob, checkpoints: Path, progress: CheckpointProgress, metrics: Path) -> ObservedTrainer:
-        return FlatBatchTrainer(
+        trainer = FlatBatchTrainer(
             job=job,
             forward=forward,
             validation=validation_rows,
             progress=progress,
             metrics=metrics,
             model=model,
-            args=sft_config(job, checkpoints, len(rows), precision),
+            args=sft_config(job, checkpoints, len(rows), precision, autocast=forward.name == GenericLoss.name),
             train_dataset=Dataset.from_list([dict(row) for row in rows]),
             eval_dataset=Dataset.from_list([dict(row) for row in validation_rows]) if validation_rows else None,
             processing_class=tokenizer,
             data_collator=collate,
         )
+        train_in_fp32(trainer.model)
+        return trainer
 
     counts = Counts(len(train.examples), train.dropped, train.truncated)
     return LoadedJob(counts, precision, forward.name + ("+liger" if fuses(job) else ""), build)
@@ -176,6 +179,13 @@ def with_start(model: Any, job: TrainJob) -> Any:
     return PeftModel.from_pretrained(model, job.start_adapter, is_trainable=True)
 
 
+def train_in_fp32(model: Any) -> None:
+    """Keep trained weights in fp32: trl rounds adapters of a quantised base to bf16, which swallows small updates."""
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype != torch.float32:
+            parameter.data = parameter.data.float()
+
+
 def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, **changes: Any) -> Any:
     """Load the base model without adapters: quantised, and made ready for adapters, where the job says so."""
     # Full fine-tuning keeps fp32 weights and computes under autocast: bf16 weights would swallow small updates.
@@ -214,10 +224,20 @@ def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str
     }
 
 
-def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str) -> Any:
-    """Translate a job into the settings of trl's SFTTrainer."""
+def sft_config(job: TrainJob, output_dir: Path, rows: int, precision: str, *, autocast: bool) -> Any:
+    """Translate a job into the settings of trl's SFTTrainer.
+
+    Args:
+        job: what is trained.
+        output_dir: where checkpoints go.
+        rows: of the training.
+        precision: bf16 or fp32.
+        autocast: products of adapters, whose weights are fp32, are computed in the precision, too; the fast path
+            chooses types by itself.
+    """
+    settings = training_settings(job, output_dir, rows, precision)
     return SFTConfig(
-        **training_settings(job, output_dir, rows, precision),
+        **{**settings, "bf16": precision == "bf16" and (autocast or job.adapter.whole)},
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=job.trainer.max_length,
         packing=False,

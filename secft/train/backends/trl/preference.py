@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, set_seed
 
@@ -17,6 +16,7 @@ from secft.train.backends.trl.loading import (
     adapter_config,
     choose_precision,
     load_base,
+    train_in_fp32,
     training_settings,
     with_start,
 )
@@ -130,8 +130,5 @@ def build_adapted(kind: Any, job: TrainJob, arguments: dict[str, Any], task: str
         if "target modules" in str(error).lower() or "target_modules" in str(error):
             raise InputError(f"trainer.lora does not fit this model: {error}") from error
         raise
-    for parameter in trainer.model.parameters():
-        # trl rounds the adapters of a quantised base to bfloat16, which swallows small updates.
-        if parameter.requires_grad and parameter.dtype != torch.float32:
-            parameter.data = parameter.data.float()
+    train_in_fp32(trainer.model)
     return trainer

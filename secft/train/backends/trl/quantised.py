@@ -48,12 +48,17 @@ def quantised_loading(job: TrainJob, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def ready_for_adapters(model: Any, job: TrainJob) -> None:
-    """Freeze a quantised model, keep its norms in fp32, and keep its layers from being repacked on a CPU.
+    """Freeze a quantised model, and keep its layers from being repacked on a CPU.
+
+    What is not quantised (embeddings, norms, head) stays in the precision of the products: peft's preparation for
+    training in few bits makes it fp32, and with it everything that flows between the layers, twice the memory. Norms
+    compute in fp32 inside, whatever the type of their weights.
 
     On a CPU with AVX512-BF16, bitsandbytes 0.50 repacks weights at the first forward pass without gradients (any
     evaluation); afterwards no gradient reaches the input of a layer, and the adapters below it learn nothing.
     """
-    from peft import prepare_model_for_kbit_training
-
-    prepare_model_for_kbit_training(model, use_gradient_checkpointing=job.trainer.gradient_checkpointing)
+    model.requires_grad_(False)
+    if job.trainer.gradient_checkpointing:
+        # Activations that are computed again need an input with a gradient where the first layers are frozen.
+        model.enable_input_require_grads()
     guard_quantised(model)
