@@ -45,7 +45,7 @@ def test_qlora_needs_less_memory_than_lora_and_lora_less_than_full() -> None:
         for name in ("qlora", "lora", "full")
     ]
     assert needs[0].total_bytes < needs[1].total_bytes < needs[2].total_bytes
-    assert needs[0].memory_bytes["weights"] < needs[1].memory_bytes["weights"] < needs[2].memory_bytes["weights"]
+    assert needs[0].memory_bytes["weights"] < needs[1].memory_bytes["weights"]
 
 
 @pytest.mark.parametrize(("precision", "least", "most"), [("bf16", 5.3, 5.5), ("fp32", 7.2, 7.5)])
