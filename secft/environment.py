@@ -6,6 +6,7 @@ import ctypes
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -90,6 +91,41 @@ def cuda_devices() -> list[int]:
         driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
         sizes.append(int(size.value))
     return sizes
+
+
+@lru_cache
+def cuda_obstacle() -> str:
+    """Return why the installed torch cannot use the CUDA devices of this machine; empty where it can, or has none.
+
+    Torch is not imported. Its own CUDA decides, and the driver must be of the same major version or a newer one.
+    """
+    if not cuda_devices() or find_spec("torch") is None:
+        return ""
+    version = importlib.metadata.version("torch")
+    own = _cuda_of_torch()
+    if not own:
+        return f"the installed torch {version} is built without CUDA"
+    known = ctypes.c_int()
+    try:
+        if ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(known)) != 0:
+            return ""
+    except (OSError, AttributeError):
+        return ""
+    if known.value // 1000 < int(own.partition(".")[0]):
+        driver = f"{known.value // 1000}.{known.value % 1000 // 10}"
+        return f"the installed torch {version} needs a driver for CUDA {own}, and this one is for CUDA {driver}"
+    return ""
+
+
+def _cuda_of_torch() -> str:
+    """Return the version of CUDA that torch is built with, as torch/version.py tells it; empty without one."""
+    place = find_spec("torch")
+    try:
+        text = Path(str(place.origin)).with_name("version.py").read_text(encoding="utf-8") if place else ""
+    except OSError:
+        return ""
+    found = re.search(r"^cuda\b[^=\n]*=\s*['\"](\d+\.\d+)", text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def memory_bytes() -> int:

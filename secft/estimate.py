@@ -107,7 +107,7 @@ def estimate(
     seen = tokens if tokens is None or epochs_counted else tokens * cut_short(trainer, tokens).epochs
     if seen is not None and trainer.max_steps and not epochs_counted:
         seen = min(seen, setup.global_batch * trainer.max_length * trainer.max_steps)
-    seconds = None if seen is None else seen * per_token / _speed(machine, bf16)
+    seconds = None if seen is None else seen * per_token / _speed(machine, bf16, setup.world)
     on_gpu = None if seen is None else seen * per_token / CUDA_FLOPS
     memory = memory_of_parts(setup, machine, micro_batch or trainer.micro_batch_size)
     return TrainingEstimate(base, trained, memory, seconds, on_gpu, machine.summary)
@@ -187,7 +187,7 @@ def _computes_in_bf16(setup: TrainingSetup, machine: Machine) -> bool:
     return machine.bf16
 
 
-def _speed(machine: Machine, bf16: bool) -> float:
+def _speed(machine: Machine, bf16: bool, processes: int) -> float:
     if machine.device == "cuda":
-        return CUDA_FLOPS * machine.devices
+        return CUDA_FLOPS * processes
     return cores() * (CPU_BF16_FLOPS if bf16 else CPU_FP32_FLOPS)

@@ -16,7 +16,15 @@ from packaging.requirements import Requirement
 from secft.columns import columns, plain_text, size
 from secft.command import Command, Verb
 from secft.config.roots import PathsConfig, PlacesConfig, Root
-from secft.environment import cpu_flags, cuda_devices, free_disk_bytes, hardware, install_command, memory_bytes
+from secft.environment import (
+    cpu_flags,
+    cuda_devices,
+    cuda_obstacle,
+    free_disk_bytes,
+    hardware,
+    install_command,
+    memory_bytes,
+)
 from secft.errors import InputError, SecftError, did_you_mean
 from secft.log import complain
 from secft.train.backends import BACKENDS, SEPARATE
@@ -90,6 +98,7 @@ def _machine(paths: PathsConfig) -> dict[str, Any]:
         **hardware(),
         "memory_bytes": memory_bytes(),
         "cuda_devices_bytes": cuda_devices(),
+        "cuda_obstacle": cuda_obstacle(),
         "instruction_sets": [flag for flag in TELLING_FLAGS if flag in flags],
         "torch": _version("torch"),
         "free_bytes": {
@@ -169,7 +178,8 @@ def _machine_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "cores", str(machine["cores"])
     yield "memory", size(machine["memory_bytes"])
     devices = ", ".join(size(count) for count in machine["cuda_devices_bytes"])
-    yield "CUDA devices", devices or "none: training runs on the processor"
+    obstacle = f"; cannot be used: {machine['cuda_obstacle']}" if machine["cuda_obstacle"] else ""
+    yield "CUDA devices", f"{devices}{obstacle}" if devices else "none: training runs on the processor"
     yield "torch", machine["torch"] or f"not installed: {install_command('train')}"
     for name, free in machine["free_bytes"].items():
         yield f"paths.{name}", f"{size(free)} free"

@@ -65,6 +65,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check("machine", machine.hardware_problems),
     Check("machine", machine.distributed_needs),
     Check("training", training.setting_flaws),
+    Check("training", training.device_flaws),
     Check("training", training.memory_flaws),
     Check("training", training.environment_flaws),
     Check("training", training.target_flaws),

@@ -15,7 +15,7 @@ from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
 from secft.dataset.synthesise import asks_a_model
 from secft.documents.run_record import read_run_record
-from secft.environment import install_command, missing_modules
+from secft.environment import cuda_obstacle, install_command, missing_modules
 from secft.errors import InputError, MissingExtraError, ModelNotFoundError, Problem
 from secft.executor.open import problems as missing_executor
 from secft.models.resolve import packaged_gguf
@@ -86,6 +86,10 @@ def _missing(key: str, value: str, modules: list[str], extra: str) -> Problem:
 def hardware_problems(situation: Situation) -> list[Problem]:
     """Report hardware that can only be planned for here."""
     machine = situation.machine
+    if machine.device == "cuda" and cuda_obstacle():
+        reason = f"means the GPUs of this machine ({machine.summary}), and {cuda_obstacle()}"
+        remedy = "Install a build of torch for the driver's CUDA, or train on the processor with hardware=cpu."
+        return [Problem("hardware", reason, situation.config.hardware.name, remedy=remedy, code="driver")]
     if machine.here or situation.config.dry_run:
         return []
     remedy = "Add dry_run=true to plan for it, or use hardware=auto."

@@ -13,6 +13,7 @@ from secft.train.backends import SEPARATE
 from secft.train.checks import Machine
 from secft.train.checks.model import ALL_LINEAR, target_problems
 from secft.train.checks.settings import setting_problems
+from secft.train.distributed.choice import unused_devices
 from secft.train.environments import check
 from secft.train.objectives import adapter_of
 from secft.train.setup import TrainingSetup
@@ -28,6 +29,11 @@ SPARE_CHECKPOINTS = 2
 def setting_flaws(situation: Situation) -> list[Problem]:
     """Report settings that the chosen backend, objective or hardware cannot fulfil."""
     return setting_problems(situation.setup, situation.machine)
+
+
+def device_flaws(situation: Situation) -> list[Problem]:
+    """Tell of GPUs that a training in one process leaves idle."""
+    return unused_devices(situation.setup)
 
 
 def environment_flaws(situation: Situation) -> list[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 from secft.base import find_base_model, find_start, started_with
 from secft.config.roots import RunConfig
 from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.hardware import HardwareConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import BackendConfig, PairsConfig, PairTrainer, TrackerConfig, TrainerConfig
 from secft.dataset.excerpt import excerpt
@@ -57,6 +58,7 @@ class TrainSettings:
         tracker: who is told about progress.
         backends: where environments of backends are.
         start: the adapter that it begins with; its digest belongs to the fingerprint.
+        hardware: on what.
     """
 
     trainer: TrainerConfig
@@ -67,13 +69,15 @@ class TrainSettings:
     tracker: TrackerConfig = field(metadata=INTERNAL)
     backends: Path = field(metadata=INTERNAL)
     start: StartAdapter | None = field(default=None, metadata=INTERNAL)
+    hardware: HardwareConfig | None = field(default=None, metadata=INTERNAL)
 
     @classmethod
     def of(cls, config: RunConfig) -> TrainSettings:
         """Take them from the configuration of a run."""
         backends = Path(config.paths.backends)
         parts = (config.trainer, config.backend, config.distributed, config.seed)
-        return cls(*parts, config.model, config.tracker, backends, find_start(config.model, config.paths))
+        start = find_start(config.model, config.paths)
+        return cls(*parts, config.model, config.tracker, backends, start, config.hardware)
 
 
 def model_digests(model: ModelConfig, start: StartAdapter | None) -> dict[str, str]:
@@ -157,7 +161,7 @@ def training_job(settings: TrainSettings, dataset: Path, views: Path | None = No
         trainer=trainer if validates else replace(trainer, early_stopping_patience=0),
         seed=settings.seed,
         load_best=validates and trainer.early_stopping_patience > 0,
-        distributed=settings_of(settings.distributed),
+        distributed=settings_of(settings.distributed, settings.hardware),
     )
 
 

@@ -70,7 +70,7 @@ def start(
     """
     log, kills = directory / "engine.log", memory_kills()
     offset = log.stat().st_size if log.exists() else 0
-    environment = {**(variables or _own_variables()), PARENT_VARIABLE: str(os.getpid())}
+    environment = {**(variables or own_variables()), PARENT_VARIABLE: str(os.getpid())}
     wait_gently(environment)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -91,8 +91,8 @@ def start(
     return RunnerEnd(command, process.returncode, text, memory_kills() > kills)
 
 
-def _own_variables() -> dict[str, str]:
-    """The runner imports the same secft."""
+def own_variables() -> dict[str, str]:
+    """Return the environment of a runner that imports the same secft."""
     root = str(Path(secft.__file__).parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

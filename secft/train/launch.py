@@ -15,7 +15,7 @@ from pathlib import Path
 from secft.documents.train_result import TrainResult
 from secft.errors import InputError, StorageError, TrainingError
 from secft.files import read_json, write_json
-from secft.train.attempt import RunnerEnd, start
+from secft.train.attempt import RunnerEnd, own_variables, start
 from secft.train.backends.backend import Backend
 from secft.train.divergence import DIVERGED
 from secft.train.job import TrainJob
@@ -86,7 +86,8 @@ def _train_to_the_end(
         for name in (RESULT, "started.json", DIVERGED):
             (directory / name).unlink(missing_ok=True)
         backend.render(state.applied_to(job), directory)
-        attempt = start(backend.command(directory), directory, backend.environment(directory), on_progress)
+        variables = {**(backend.environment(directory) or own_variables()), **job.distributed.variables()}
+        attempt = start(backend.command(directory), directory, variables, on_progress)
         _tell_damage(attempt.text)
         if attempt.code == 0:
             return state

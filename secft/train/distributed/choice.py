@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 
 from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.hardware import HardwareConfig
 from secft.environment import cuda_devices, install_command, missing_modules
 from secft.errors import Problem
 from secft.files import plain
 from secft.train.backends import BACKENDS
-from secft.train.distributed.settings import DistributedSettings
+from secft.train.distributed.settings import NO_DEVICE, DistributedSettings
 from secft.train.objectives import adapter_of, objective_of
 from secft.train.setup import TrainingSetup
 
@@ -18,9 +20,15 @@ from secft.train.setup import TrainingSetup
 WORD = re.compile(r"[A-Za-z0-9_.:,@/+-]+")
 
 
-def settings_of(config: DistributedConfig) -> DistributedSettings:
-    """Translate the configuration of a training's processes."""
-    device = config.device if config.device != "auto" else "cuda" if cuda_devices() else "cpu"
+def settings_of(config: DistributedConfig, hardware: HardwareConfig | None = None) -> DistributedSettings:
+    """Translate the configuration of a training's processes.
+
+    Args:
+        config: how many, and how they are started.
+        hardware: a training on the processor sees no GPU; None is this machine as it is.
+    """
+    on_processor = hardware is not None and hardware.device == "cpu"
+    device = config.device if config.device != "auto" else "cuda" if cuda_devices() and not on_processor else "cpu"
     return DistributedSettings(
         strategy=config.name,  # type: ignore[arg-type]  # the schema allows the same names
         processes=config.processes,
@@ -33,7 +41,32 @@ def settings_of(config: DistributedConfig) -> DistributedSettings:
         timeout=config.timeout,
         ray_address=config.ray_address or "",
         slurm=plain(config.slurm),
+        visible=_visible(config, device),
     )
+
+
+def _visible(config: DistributedConfig, device: str) -> str:
+    """Return what a single process may see: one GPU, for transformers would divide a batch among all, or none."""
+    if config.name != "single" or not cuda_devices():
+        return ""
+    if device == "cpu":
+        return NO_DEVICE
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    return named or "0" if len(cuda_devices()) > 1 else ""
+
+
+def unused_devices(setup: TrainingSetup) -> list[Problem]:
+    """Tell of GPUs that a single process does not use."""
+    count = len(cuda_devices())
+    if (
+        setup.distributed.name != "single"
+        or count < 2
+        or settings_of(setup.distributed, setup.hardware).device != "cuda"
+    ):
+        return []
+    reason = f"trains on the first of {count} GPUs"
+    remedy = f"distributed=ddp distributed.processes={count} uses all of them."
+    return [Problem("distributed", reason, "single", remedy=remedy, code="devices", stops=False)]
 
 
 def distributed_problems(setup: TrainingSetup) -> list[Problem]:
@@ -62,7 +95,7 @@ def missing_here(setup: TrainingSetup) -> list[Problem]:
     if chosen.launcher == "slurm" and chosen.name != "single" and shutil.which("sbatch") is None:
         remedy = "Start it on a machine that submits Slurm jobs; dry_run=true shows the script."
         found.append(_refused("launcher", "there is no sbatch here", "slurm", remedy))
-    if chosen.name.startswith("deepspeed") and settings_of(chosen).device == "cpu":
+    if chosen.name.startswith("deepspeed") and settings_of(chosen, setup.hardware).device == "cpu":
         remedy = "Use distributed=fsdp2, or distributed.device=cuda where the machines that train have GPUs."
         found.append(_refused("name", "needs GPUs: accelerate leaves DeepSpeed out on CPUs", chosen.name, remedy))
     devices = len(cuda_devices())

@@ -19,7 +19,7 @@ PLACE = Path("<training>")
 
 def launch_plan(setup: TrainingSetup) -> list[str]:
     """Return the lines of a plan; one line for a training in one process."""
-    settings = settings_of(setup.distributed)
+    settings = settings_of(setup.distributed, setup.hardware)
     batch = setup.trainer.micro_batch_size * setup.trainer.gradient_accumulation
     if settings.strategy == "single":
         return [f"launch: one process on {settings.device}, {batch} rows in a global batch"]

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 Strategy = Literal["single", "ddp", "fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3"]
 DEFAULT_PORT = 29500
-LOCAL_ONLY = ("address", "port", "launcher", "timeout", "ray_address", "slurm")
+NO_DEVICE = "none"
+LOCAL_ONLY = ("address", "port", "launcher", "timeout", "ray_address", "slurm", "visible")
 """Fields that say where and how, and change nothing of the result."""
 
 
@@ -27,6 +28,7 @@ class DistributedSettings:
         port: there; 0 means that none is chosen yet.
         timeout: seconds that a process waits for the others.
         ray_address: of a Ray cluster; "" starts one on this machine.
+        visible: CUDA devices that the process may see, as CUDA_VISIBLE_DEVICES has them: "none", or "" for all.
         slurm: partition, account, time, cpus_per_process, grace_seconds.
     """
 
@@ -40,6 +42,7 @@ class DistributedSettings:
     port: int = 0
     timeout: int = 1800
     ray_address: str = ""
+    visible: str = ""
     slurm: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,6 +59,10 @@ class DistributedSettings:
     def sharded(self) -> bool:
         """Whether weights are divided, so that all processes must call the model the same number of times."""
         return self.strategy == "fsdp2" or self.zero_stage > 0
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that keep a single process to what it may see."""
+        return {"CUDA_VISIBLE_DEVICES": "" if self.visible == NO_DEVICE else self.visible} if self.visible else {}
 
     def with_port(self) -> DistributedSettings:
         """Choose the port where it is left open: a free one on one machine, a known one on several."""
