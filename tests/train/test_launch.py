@@ -16,6 +16,7 @@ from secft.errors import InputError, Interrupted, TrainingError
 from secft.files import sha256_file
 from secft.train import Backend, TrainJob, TrainResult, backend_named, run_training
 from secft.train.checkpoints import MARKER
+from secft.train.distributed.settings import DistributedSettings
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
 from tests.train.conftest import write_rows
@@ -55,6 +56,23 @@ def test_failing_engine_is_explained(make_job: Make, tmp_path: Path) -> None:
 
     with pytest.raises(TrainingError, match=r"exit code 1(.|\n)*ran out of memory(.|\n)*engine\.log(.|\n)*no room"):
         run_training(make_job(), Broken(), tmp_path / "run", lambda _: None)
+
+
+def test_a_runner_sees_the_devices_that_it_may_use(make_job: Make, tmp_path: Path) -> None:
+    class Telling(Backend[TrainJob]):
+        name = "telling"
+
+        def render(self, job: TrainJob, directory: Path) -> list[Path]:
+            return []
+
+        def command(self, directory: Path) -> list[str]:
+            program = "import os, secft; raise SystemExit('sees ' + repr(os.environ.get('CUDA_VISIBLE_DEVICES')))"
+            return [sys.executable, "-c", program]
+
+    for visible, seen in (("5", "sees '5'"), ("none", "sees ''")):
+        job = make_job(distributed=DistributedSettings(visible=visible))
+        with pytest.raises(TrainingError, match=seen):
+            run_training(job, Telling(), tmp_path / visible, lambda _: None)
 
 
 def test_engine_passes_input_errors_on(make_job: Make, tmp_path: Path) -> None:

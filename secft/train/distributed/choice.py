@@ -57,12 +57,8 @@ def _visible(config: DistributedConfig, device: str) -> str:
 
 def unused_devices(setup: TrainingSetup) -> list[Problem]:
     """Tell of GPUs that a single process does not use."""
-    count = len(cuda_devices())
-    if (
-        setup.distributed.name != "single"
-        or count < 2
-        or settings_of(setup.distributed, setup.hardware).device != "cuda"
-    ):
+    count, here = len(cuda_devices()), settings_of(setup.distributed, setup.hardware)
+    if here.strategy != "single" or count < 2 or here.device != "cuda":
         return []
     reason = f"trains on the first of {count} GPUs"
     remedy = f"distributed=ddp distributed.processes={count} uses all of them."
