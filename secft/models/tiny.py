@@ -122,7 +122,9 @@ def build_tiny(directory: Path, tokenizer_from: Path | None, seed: int) -> dict[
         source = json.loads((tokenizer_from / "config.json").read_text(encoding="utf-8"))
         vocabulary = source["vocab_size"]
         special = {key: source[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    write_bfloat16(directory / "model.safetensors", random_weights(vocabulary, seed))
+    weights = dict(random_weights(vocabulary, seed))
+    shapes = {name: values.shape for name, values in weights.items()}
+    write_bfloat16(directory / "model.safetensors", shapes, weights.items())
     config = json.dumps(tiny_config(vocabulary, special), indent=2) + "\n"
     (directory / "config.json").write_text(config, encoding="utf-8")
     (directory / "generation_config.json").write_text(json.dumps(special, indent=2) + "\n", encoding="utf-8")
