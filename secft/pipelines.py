@@ -70,7 +70,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=4,
+        version=5,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,

@@ -214,7 +214,9 @@ def test_whole_models_are_trained_and_saved_whole(
 
     made = load_file(str(two / "adapter" / "model.safetensors"))
     for name, tensor in load_file(str(one / "adapter" / "model.safetensors")).items():
-        assert float((tensor - made[name]).abs().max()) < 1e-3, name
+        assert tensor.dtype == made[name].dtype
+        # Both are rounded to the bf16 of the base: a last digit may differ.
+        assert float(((tensor - made[name]).abs() / (tensor.abs() + 0.1)).max()) < 1e-2, name
 
 
 @pytest.mark.slow

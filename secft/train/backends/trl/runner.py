@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secft.files import write_json
+from secft.train.backends.trl.saving import save_like_base
 from secft.train.checkpoints import CheckpointProgress, keep_rows_until, last_complete
 from secft.train.distributed.notes import noted
 from secft.train.distributed.world import World
@@ -114,7 +115,7 @@ def _final_validation(trainer: ObservedTrainer, job: TrainJob) -> float | None:
 
 
 def _save_final(trainer: ObservedTrainer, job: TrainJob, directory: Path) -> Path:
-    """Write the adapter beside its place and rename it into it."""
+    """Write the adapter, or the whole model in the type of its base, beside its place and rename it into it."""
     temporary, final = directory / "adapter.tmp", directory / "adapter"
     if trainer.world.main:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -127,6 +128,8 @@ def _save_final(trainer: ObservedTrainer, job: TrainJob, directory: Path) -> Pat
         return final
     for name in ("training_args.bin", "README.md"):
         (temporary / name).unlink(missing_ok=True)
+    if job.adapter.whole:
+        save_like_base(temporary, Path(job.model_dir))
     tidy_config(temporary / "adapter_config.json", job.base_model_name)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
