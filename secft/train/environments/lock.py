@@ -1,14 +1,16 @@
 """The locks of the training backends: which packages, in which versions, an environment of a backend holds.
 
-A lock is a text file of pinned requirements, ``name==version`` a line, and comments. ``secft/train/locks`` has one for
-each backend that needs an environment of its own.
+A lock is a text file of pinned requirements, ``name==version`` with the digests of its files, and comments.
+``secft/train/locks`` has one for each backend that needs an environment of its own. Torch has no digests: the index
+of the user decides which build it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from secft.errors import InputError, did_you_mean
@@ -18,6 +20,7 @@ CUDA_SIZE = 6 * 2**30
 """What the CUDA libraries add that the usual build of torch brings along, in bytes."""
 
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+-]+)")
+_DIGEST = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Lock:
         versions: normalised name of a package -> version.
         digest: SHA-256 of the pins and of the modules that are added, in hexadecimal; comments do not count.
         added: modules that are put beside the packages, each a file.
+        hashes: normalised name -> digests of the files that may be installed, as pip has them; none are compared for a
+            package without any.
     """
 
     name: str
@@ -37,6 +42,20 @@ class Lock:
     versions: dict[str, str]
     digest: str
     added: tuple[Path, ...] = ()
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def constraints(self) -> str:
+        """Return the versions alone, a line each."""
+        return "".join(f"{name}=={version}\n" for name, version in sorted(self.versions.items()))
+
+    def requirements(self, without: str) -> str:
+        """Return what pip installs, with digests, but for one package."""
+        lines = (
+            " ".join([f"{name}=={version}", *self.hashes.get(name, ())])
+            for name, version in sorted(self.versions.items())
+            if name != without
+        )
+        return "".join(f"{line}\n" for line in lines)
 
 
 def normal(name: str) -> str:
@@ -60,21 +79,27 @@ def lock_of(name: str, locks: Path = LOCKS) -> Lock:
         close = did_you_mean(name, known)
         hint = f" Did you mean {close!r}?" if close else ""
         raise InputError(f"{name!r} is no backend with an environment of its own.{hint} There are: {', '.join(known)}.")
-    versions = _pins(path)
+    versions, hashes = _pins(path)
     added = tuple(sorted((locks / name).glob("*.py")))
     texts = [f"{package}=={version}" for package, version in sorted(versions.items())]
     texts += [f"{module.name}\n{module.read_text(encoding='utf-8')}" for module in added]
-    return Lock(name, path, versions, hashlib.sha256("\n".join(texts).encode()).hexdigest(), added)
+    return Lock(name, path, versions, hashlib.sha256("\n".join(texts).encode()).hexdigest(), added, hashes)
 
 
-def _pins(path: Path) -> dict[str, str]:
+def _pins(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     found: dict[str, str] = {}
+    hashes: dict[str, tuple[str, ...]] = {}
+    name = ""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        text = line.partition("#")[0].strip()
+        text = line.partition("#")[0].strip().removesuffix("\\").strip()
         if not text:
+            continue
+        if name and _DIGEST.fullmatch(text):
+            hashes[name] = (*hashes.get(name, ()), text)
             continue
         pin = _PIN.fullmatch(text)
         if pin is None:
             raise InputError(f"{path}:{number}: expected name==version, found {text!r}.")
-        found[normal(pin["name"])] = pin["version"]
-    return found
+        name = normal(pin["name"])
+        found[name] = pin["version"]
+    return found, hashes

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from secft.environment import cuda_devices, free_disk_bytes
 from secft.errors import InputError, StorageError, TrainingError
-from secft.files import storage_errors
+from secft.files import storage_errors, write_text
 from secft.progress import Meter, meter
 from secft.train.backends import BACKENDS
 from secft.train.environments.lock import CUDA_SIZE, Lock
@@ -138,11 +138,18 @@ def _install(lock: Lock, directory: Path, program: _Program, progress: Meter) ->
     pip = [str(python_of(directory)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     pip += ["--no-warn-script-location"]
     count = _Counter(program.log, directory, progress)
+    told = directory / "pins"
+    told.mkdir()
     if "torch" in lock.versions:
         progress.begin("torch")
-        program.run([*pip, f"torch=={lock.versions['torch']}", "--constraint", str(lock.path)], count)
+        write_text(told / "constraints.txt", lock.constraints())
+        torch = f"torch=={lock.versions['torch']}"
+        program.run([*pip, torch, "--constraint", str(told / "constraints.txt")], count)
     progress.begin("packages")
-    program.run([*pip, "--no-deps", "--requirement", str(lock.path)], count)
+    # Where any package has digests, pip asks for those of all.
+    write_text(told / "requirements.txt", lock.requirements(without="torch"))
+    program.run([*pip, "--no-deps", "--requirement", str(told / "requirements.txt")], count)
+    shutil.rmtree(told)
 
 
 class _Counter:

@@ -17,6 +17,10 @@ def test_locks_hold_nothing_but_pins(tmp_path: Path) -> None:
         lock = lock_of(name)
         assert {"torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes"} <= set(lock.versions)
         assert lock.versions["torch"] == "2.13.0"
+        assert set(lock.versions) - set(lock.hashes) == {"torch"}
+        assert "--hash=sha256:" not in lock.constraints()
+        assert "torch==" not in lock.requirements(without="torch").splitlines()[0]
+        assert all(" --hash=sha256:" in line for line in lock.requirements(without="torch").splitlines())
         assert BACKENDS[name].environment_bytes > 2**30
     assert {path.stem for path in LOCKS.glob("*.lock")} == set(SEPARATE)
     assert len({lock_of(name).digest for name in SEPARATE}) == 3

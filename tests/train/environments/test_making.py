@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -93,6 +94,21 @@ def test_failure_of_pip_is_told_and_counts_as_unfinished(tmp_path: Path) -> None
     assert str(tmp_path / "root" / "demo.log") in told
     assert "PIP_FIND_LINKS" in told
     assert kinds(tmp_path / "root", tmp_path / "locks") == ["unfinished"]
+
+
+def test_a_package_with_another_digest_is_not_installed(tmp_path: Path, wheels: Path) -> None:
+    digests = {
+        name: hashlib.sha256((wheels / f"{name}-py3-none-any.whl").read_bytes()).hexdigest()
+        for name in ("beta-2.0", "gamma-3.0")
+    }
+    pins = f"beta==2.0 \\\n    --hash=sha256:{digests['beta-2.0']}\ngamma==3.0 \\\n    --hash=sha256:"
+    write_lock(tmp_path / "locks", f"{pins}{'0' * 64} \\\n    --hash=sha256:{digests['gamma-3.0']}\n")
+    made = ensure("demo", tmp_path / "good", lambda text: None, locks=tmp_path / "locks")
+    assert (packages_of(made) / "gamma.py").is_file()
+    assert not (made.directory / "pins").exists()
+    write_lock(tmp_path / "locks", f"{pins}{'0' * 64}\n")
+    with pytest.raises(TrainingError, match=r"(?s)DO NOT MATCH THE HASHES|mismatch"):
+        ensure("demo", tmp_path / "bad", lambda text: None, locks=tmp_path / "locks")
 
 
 def test_what_is_not_ours_is_never_removed(tmp_path: Path) -> None:
