@@ -33,11 +33,13 @@ Make = Callable[..., TrainJob]
 
 @pytest.fixture
 def make(make_job: Make, tmp_path: Path) -> Make:
-    """A job of an objective over 16 training and 6 validation rows."""
+    """A job of an objective over 10 training and 4 validation rows."""
 
     def build(objective: str, **changes: Any) -> TrainJob:
-        train = write_rows(tmp_path / f"{objective}-train.jsonl", rows_of(objective, range(16)))
-        validation = write_rows(tmp_path / f"{objective}-validation.jsonl", rows_of(objective, range(100, 106)))
+        train = write_rows(
+            tmp_path / f"{objective}-train.jsonl", rows_of(objective, range(16 if objective == "continue" else 10))
+        )
+        validation = write_rows(tmp_path / f"{objective}-validation.jsonl", rows_of(objective, range(100, 104)))
         values: dict[str, Any] = {
             "objective": objective,
             "train_file": str(train),
