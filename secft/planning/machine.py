@@ -115,7 +115,8 @@ def model_problems(situation: Situation) -> list[Problem]:
     if model.kind == "tiny":
         return []
     if model.download and is_absent(model):
-        return [] if situation.config.dry_run else [Problem("model", "is not on this machine", model.id, code=ABSENT)]
+        reason = "is not on this machine; the run downloads it once nothing else is wrong"
+        return [] if situation.config.dry_run else [Problem("model", reason, model.id, code=ABSENT)]
     try:
         find_base_model(model)
     except (InputError, ModelNotFoundError, MissingExtraError) as error:
