@@ -66,7 +66,7 @@ lock:
 	rm -rf .lock-venv
 	$(PYTHON) -m venv .lock-venv
 	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
-	.lock-venv/bin/python -m pip install --quiet '.[security-data,documents,openai,gemini,llama-cpp,curation,ray,sweep,train,qlora,eval,dev]' gguf
+	.lock-venv/bin/python -m pip install --quiet '.[security-data,documents,openai,gemini,llama-cpp,curation,ray,sweep,hub,train,qlora,eval,dev]' gguf
 	.lock-venv/bin/python -m pip install --quiet uv
 	.lock-venv/bin/python -m pip freeze --exclude secft --exclude setuptools --exclude uv > .lock-venv/all.txt
 	grep '^torch==' .lock-venv/all.txt | sed 's/+cpu$$//' > .lock-venv/torch.txt

@@ -54,6 +54,7 @@ def settings(backend: str, trainer: str, options: argparse.Namespace) -> list[st
         "source=[cwe]",
         "source.cwe.limit=60",
         "synthesis=template",
+        *(["trainer.pairs.corrupt=true"] if trainer in ("dpo", "orpo", "simpo", "kto", "reward") else []),
         f"trainer.max_steps={options.steps}",
         f"trainer.eval_steps={max(options.steps // 2, 1)}",
         "trainer.save_steps=0",

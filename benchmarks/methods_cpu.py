@@ -69,6 +69,7 @@ def settings(work: Path, backend: str, trainer: str, options: argparse.Namespace
         "source=[cwe]",
         f"source.cwe.limit={200 if trainer in (*PAIRED, *SAMPLED) else 60}",
         "synthesis=template",
+        *(["trainer.pairs.corrupt=true"] if trainer in PAIRED else []),
         "trainer.save_steps=0",
         f"trainer.packing={'true' if trainer == 'continue' else 'false'}",
         "trainer.max_length=256",

@@ -12,7 +12,7 @@ from secft.config.roots import PathsConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import AdaptedTrainer, LoraConfig, TrainerConfig
 from secft.documents.run_record import read_run_record
-from secft.errors import InputError
+from secft.errors import InputError, ModelNotFoundError
 from secft.files import read_json, sha256_file
 from secft.models import BaseModel, resolve_model
 from secft.models.adapters import StartAdapter, check_fits, read_adapter
@@ -112,3 +112,28 @@ def started_with(trainer: TrainerConfig, start: StartAdapter | None) -> TrainerC
         return trainer
     targets = list(start.target_modules) or trainer.lora.target_modules
     return replace(trainer, lora=LoraConfig(start.rank, start.alpha, start.dropout, targets, start.bias))
+
+
+def is_absent(config: ModelConfig) -> bool:
+    """Tell whether a model of the Hub is not on this machine, or not whole."""
+    if config.kind != "hub" or config.path:
+        return False
+    try:
+        find_base_model(config)
+    except ModelNotFoundError:
+        return True
+    except InputError:
+        return False
+    return False
+
+
+def download_base_model(config: ModelConfig) -> None:
+    """Download the weights of a configuration, whose licence counts as accepted by its name there.
+
+    Raises:
+        InputError: they cannot be had, or come under another licence than the configuration names.
+    """
+    from secft.models.downloads.get import Wanted, get_model
+
+    accepted = None if config.license == "unknown" else config.license
+    get_model(Wanted(config.id, config.revision or "main", accepted, setting="model.license"))

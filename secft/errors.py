@@ -32,6 +32,10 @@ class ModelNotFoundError(InputError):
     """A base model is not on this machine; the message says where it was looked for and how to get it."""
 
 
+class DownloadError(InputError):
+    """Files of a model could not be brought here from the Hub; the message says what to do."""
+
+
 class MissingExtraError(InputError):
     """An optional dependency is not installed; the message carries the install command."""
 

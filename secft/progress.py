@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from secft.columns import size
 
 T = TypeVar("T")
 _SECONDS_BETWEEN_LINES = 15.0
@@ -34,7 +45,7 @@ class BarMeter:
 
     def begin(self, what: str) -> None:
         """Name what comes next."""
-        self._bar.update(self._task, description=what)
+        self._bar.update(self._task, description=escape(what))
 
     def advance(self, work: int) -> None:
         """Count finished work."""
@@ -61,9 +72,10 @@ class LineMeter:
             return
         self._told, spent = now, max(now - self._start, 1e-6)
         left = spent / self._done * max(self._total - self._done, 0) if self._done else 0.0
+        speed = self._done / spent
+        shown = f"{size(max(int(speed), 0))}/s" if self._unit == "bytes" else f"{speed:.1f} {self._unit}/s"
         self._console.print(
-            f"{self._title}: {self._what}: {min(1.0, self._done / self._total):.0%}, "
-            f"{self._done / spent:.1f} {self._unit}/s, {left:.0f} s left",
+            f"{self._title}: {self._what}: {min(1.0, self._done / self._total):.0%}, {shown}, {left:.0f} s left",
             markup=False,
         )
 
@@ -94,13 +106,16 @@ def meter(title: str, total: int, unit: str) -> Iterator[Meter]:
     Args:
         title: what is being done, for example ``evaluate``.
         total: units of work in all.
-        unit: what is counted, for example ``tokens``.
+        unit: what is counted, for example ``tokens``; ``bytes`` are shown as KiB, MiB, GiB.
     """
     # The stream of now: while lm-eval builds its requests, sys.stderr is another one.
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         yield LineMeter(console, title, total, unit)
         return
-    columns = (TextColumn(f"{title}: {{task.description}}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    amounts = (DownloadColumn(binary_units=True), TransferSpeedColumn()) if unit == "bytes" else ()
+    text = TextColumn(f"{title}: {{task.description}}")
+    with Progress(
+        text, BarColumn(), *amounts, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
         yield BarMeter(bar, title, total)

@@ -46,7 +46,7 @@ class Message(TypedDict):
 
 OPTIONAL_PARTS = ("tool_calls", "tool_call_id", "name", "reasoning_content", "weight")
 """Parts of a message beside role and content."""
-OPTIONAL_COLUMNS = ("tools", "rejected_calls")
+OPTIONAL_COLUMNS = ("tools", "rejected_calls", "label")
 """Columns that only rows have which use them."""
 
 
@@ -172,6 +172,8 @@ class Example:
         rejected: for a preference pair, the worse answer to the same question; the assistant's message is the better.
         rejected_calls: the calls of tools in the worse answer.
         tools: the tools that are offered, as JSON schemas of OpenAI's chat API.
+        label: whether the assistant's last message is a good answer, where its owner said so of it alone; a bad one is
+            never imitated, and measures nothing.
     """
 
     id: str
@@ -185,6 +187,7 @@ class Example:
     rejected: str = ""
     rejected_calls: tuple[ToolCall, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    label: bool | None = None
 
     @property
     def reply(self) -> str:
@@ -210,8 +213,8 @@ class Example:
         """Return the row that is written to JSONL and Parquet.
 
         ``system``, ``user`` and ``assistant`` hold a single-turn conversation for tools that want columns;
-        ``messages`` holds the same conversation, or one of several turns. ``tools`` and ``rejected_calls`` are there
-        where the example has them.
+        ``messages`` holds the same conversation, or one of several turns. ``tools``, ``rejected_calls`` and ``label``
+        are there where the example has them.
         """
         optional = {"tools": list(self.tools), "rejected_calls": list(self.rejected_calls)}
         last = {message["role"]: message_text(message) for message in self.messages}
@@ -230,6 +233,7 @@ class Example:
             "source": self.provenance.source,
             "provenance": self.provenance,
             **{name: value for name, value in optional.items() if value},
+            **({} if self.label is None else {"label": self.label}),
         }
 
 
@@ -284,4 +288,10 @@ def example_from_record(row: dict[str, Any]) -> Example:
         rejected=row["rejected"],
         rejected_calls=tuple(row.get("rejected_calls", ())),
         tools=tuple(row.get("tools", ())),
+        label=row.get("label"),
     )
+
+
+def is_bad(row: Mapping[str, Any]) -> bool:
+    """Tell whether the answer of a row is a bad one, with no better one beside it."""
+    return row.get("label") is False

@@ -6,11 +6,11 @@ Bodies are unpacked here, piece by piece: httpx would undo their encoding behind
 from __future__ import annotations
 
 import time
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from secft.log import warn
+from secft.net.addresses import travels_openly
 from secft.net.retry_after import asked_wait
 from secft.net.unpacking import ENCODINGS, Unpacker
 
@@ -31,20 +31,9 @@ def uses_proxies(address: str) -> bool:
     return urlsplit(address).scheme == "https"
 
 
-def sends_key_openly(address: str) -> bool:
-    """Tell whether a key would travel unencrypted to another machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    try:
-        here = ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost" or host.endswith(".localhost")
-    return parts.scheme == "http" and not here
-
-
 def warn_of_open_key(address: str) -> None:
     """Tell that a key is about to travel unencrypted to another machine, if it is."""
-    if sends_key_openly(address):
+    if travels_openly(address):
         warn(
             f"llm: the key goes unencrypted to {urlsplit(address).hostname}, where anybody on the way can read it: use "
             "https, or a tunnel to a port of this machine"

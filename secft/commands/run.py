@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from secft.artifact import Artifact, ArtifactStore
+from secft.base import download_base_model
 from secft.command import Command, Verb
 from secft.config.command_line import CommandLine
 from secft.config.roots import RUN, RunConfig
@@ -20,6 +21,7 @@ from secft.files import digest
 from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
 from secft.planning.checks import BEFORE_TRAINING, inspect
+from secft.planning.machine import ABSENT
 from secft.planning.situation import Situation
 from secft.run_directory import RunDirectory
 from secft.stage import Inputs, StageResult, lasting, run_stages
@@ -51,6 +53,9 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
     """
     pipeline = pipeline_of(config)
     found = pipeline.problems(config)
+    if found and not config.dry_run and all(problem.code == ABSENT for problem in found):
+        download_base_model(config.model)  # nothing else is wrong
+        found = pipeline.problems(config)
     if config.dry_run:
         if any(problem.key.split(".")[0] in DATA_GROUPS for problem in pipeline.problems(config, machine=False)):
             raise ConfigError(found)  # no data can be made, so there is nothing to plan with

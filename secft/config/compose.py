@@ -219,12 +219,22 @@ def _kept(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
 
 def _composed(root: Root[Any], choices: tuple[str, ...]) -> DictConfig:
     register_schemas(root)
+    return composed_file(root.file, choices)
+
+
+def composed_file(name: str, choices: Sequence[str]) -> DictConfig:
+    """Let Hydra compose a file of its folder, or a name in its ConfigStore; schemas must be registered.
+
+    Raises:
+        HydraException: a file is wrong.
+        OmegaConfBaseException: a file is wrong.
+    """
     # Hydra keeps one global state; a composition inside a running Hydra application must give it back.
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            return hydra_compose(root.file, overrides=[*searchpath(), *choices])
+            return hydra_compose(name, overrides=[*searchpath(), *choices])
     finally:
         if before is not None:
             GlobalHydra.instance().hydra = before

@@ -100,4 +100,13 @@ class PlacesConfig:
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 
+@dataclass
+class ModelDownloadConfig:
+    """A download of a base model from the Hub."""
+
+    license: str | None = setting(None, about="Name of the licence that is accepted; null asks on a terminal.")
+    revision: str | None = setting(None, about="Branch, tag or commit; null is that of the option, or main.")
+    file: str | None = setting(None, about="One file of weights, such as a GGUF file; null takes the safetensors.")
+
+
 RUN = Root("run", RunConfig)

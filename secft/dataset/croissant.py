@@ -84,6 +84,7 @@ _ABOUT = {
     "provenance": "where the answer comes from",
     "tools": "tools that are offered, as a list of JSON schemas in JSON",
     "rejected_calls": "calls of tools in the worse answer, as a list in JSON",
+    "label": "whether the answer is a good one, as JSON: true, false, or null where nobody said so",
 }
 
 

@@ -25,6 +25,7 @@ from secft.dataset.freeze import CARD
 from secft.dataset.split import SPLITS
 from secft.errors import InputError
 from secft.files import read_jsonl, storage_errors, write_json, write_jsonl, write_text
+from secft.records import is_bad
 
 Row = Mapping[str, Any]
 PAIRS = "pairs"
@@ -94,7 +95,7 @@ def _write(directory: Path, out: Path, write: Callable[[Path, Iterator[Row]], An
 
 def _rows(path: Path, ranked: bool) -> Iterator[Row]:
     """Yield the rows of a split that have a worse answer, or those that have none."""
-    return (row for row in read_jsonl(path) if bool(row["rejected"]) == ranked)
+    return (row for row in read_jsonl(path) if bool(row["rejected"]) == ranked and not is_bad(row))
 
 
 def _llama_factory(directory: Path, out: Path, name: str) -> None:

@@ -30,7 +30,7 @@ COLUMNS = {
 }
 """Column -> type, in the order of Example.record."""
 
-OPTIONAL: dict[str, list[Any]] = {name: [] for name in OPTIONAL_COLUMNS}
+OPTIONAL: dict[str, Any] = {name: None if name == "label" else [] for name in OPTIONAL_COLUMNS}
 """Columns of a dataset in which some row has them -> what the other rows have there; Parquet holds them as JSON."""
 GROUP = 4096
 """Rows of a row group."""

@@ -10,10 +10,11 @@ from secft.dataset.templates import WRITERS
 from secft.dataset.templates.choice import neighbours
 from secft.dataset.templates.general import LICENSE, VERSION, PoolItem, assist_items, general_items, refusal_items
 from secft.dataset.templates.writing import Setting, Skip, dice
+from secft.files import digest
 from secft.reasons import Reason
-from secft.records import Document, Example, Message, Provenance, Tally
+from secft.records import Document, Example, Message, Provenance, Tally, message_text
 
-SYNTHESIS_VERSION = 7
+SYNTHESIS_VERSION = 8
 """Raised when the same documents would give other examples."""
 
 INJECTED = Reason("template.injected")
@@ -124,7 +125,7 @@ def pass_records(documents: Iterable[Document], tallies: Tallies) -> Iterator[Ex
             tallies.setdefault(document.source, Tally()).drop(Reason("template.not_chat_record"))
             continue
         tallies.setdefault(task, Tally()).keep()
-        entity = fields.get("entity") or document.id
+        entity = fields.get("entity") or _own_entity(document)
         yield Example(
             id=document.id,
             task=task,
@@ -137,4 +138,14 @@ def pass_records(documents: Iterable[Document], tallies: Tallies) -> Iterator[Ex
             rejected=fields.get("rejected", ""),
             rejected_calls=tuple(fields.get("rejected_calls", ())),
             tools=tuple(fields.get("tools", ())),
+            label=fields.get("label"),
         )
+
+
+def _own_entity(document: Document) -> str:
+    """Return what a record is about that does not say so: itself, or its question where several may answer that."""
+    fields = document.fields
+    if not (fields.get("rejected") or fields.get("rejected_calls") or "label" in fields):
+        return document.id
+    asked = [[message["role"], message_text(message)] for message in fields["messages"][:-1]]
+    return f"{document.source}:question-{digest(asked)[:16]}"

@@ -15,6 +15,7 @@ from secft.evaluate.item import Item, from_example
 from secft.evaluate.task import OwnSet
 from secft.evaluate.tasks import TASKS
 from secft.files import read_jsonl
+from secft.records import is_bad
 
 
 def seeded_sample(items: Iterable[Item], most: int | None, seed: int) -> list[Item]:
@@ -41,7 +42,7 @@ def usual_system_message(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def read_test_split(dataset_dir: Path) -> list[dict[str, Any]]:
-    """Read the held-out examples of a frozen dataset.
+    """Read the held-out examples of a frozen dataset; a bad answer without a better one measures nothing.
 
     Raises:
         InputError: there is no test split.
@@ -49,7 +50,7 @@ def read_test_split(dataset_dir: Path) -> list[dict[str, Any]]:
     path = dataset_dir / "test.jsonl"
     if not path.is_file():
         raise InputError(f"{path}: no such file. A dataset for evaluation needs a test split.")
-    return list(read_jsonl(path))
+    return [row for row in read_jsonl(path) if not is_bad(row)]
 
 
 def build_items(

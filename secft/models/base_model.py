@@ -33,6 +33,7 @@ class BaseModel:
         parameters: number of weights stored in the files (tied weights count once).
         license: SPDX-like identifier, or ``unknown``.
         hub_id: repository on the Hugging Face hub that the weights come from, or "".
+        revision: commit of that repository, or "" where it is not known.
     """
 
     name: str
@@ -45,6 +46,7 @@ class BaseModel:
     parameters: int
     license: str
     hub_id: str
+    revision: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for manifests and cards."""

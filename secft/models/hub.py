@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from secft.errors import InputError, ModelNotFoundError
 from secft.models.base_model import missing_parts
+from secft.models.downloads.cache import hub_cache_dir, references, snapshot_at, snapshot_dir, snapshots
+from secft.models.downloads.record import content_digests, examine, faults_of
 from secft.models.soundness import directory_faults
-
-
-def hub_cache_dir() -> Path:
-    """Return the cache directory that huggingface_hub would use, without importing it."""
-    if explicit := os.environ.get("HF_HUB_CACHE"):
-        return Path(explicit).expanduser()
-    home = os.environ.get("HF_HOME")
-    base = Path(home).expanduser() if home else Path.home() / ".cache" / "huggingface"
-    return base / "hub"
-
-
-def snapshot_dir(hub_id: str, revision: str) -> Path | None:
-    """Find a downloaded snapshot.
-
-    Args:
-        hub_id: ``owner/name``.
-        revision: branch, tag or commit.
-
-    Returns:
-        The snapshot's directory, or None when it was never downloaded.
-    """
-    repository = hub_cache_dir() / f"models--{hub_id.replace('/', '--')}"
-    reference = repository / "refs" / revision
-    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    snapshot = repository / "snapshots" / commit
-    return snapshot if snapshot.is_dir() else None
 
 
 def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -> Path:
@@ -54,6 +29,7 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
         if candidate is None or not candidate.is_dir():
             looked.append(str(path) if path is not None else f"{hub_cache_dir()} (no snapshot of {hub_id}@{revision})")
             continue
+        _check_unchanged(name, hub_id, revision, candidate)
         try:
             missing = missing_parts(candidate)
             faults = [] if missing else directory_faults(candidate)
@@ -65,8 +41,47 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
             return candidate
         looked.append(f"{candidate} (lacks {', '.join(missing)})")
     raise ModelNotFoundError(
-        f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}. "
-        f"Get it with `hf download {hub_id} --revision {revision}` (accept its licence on "
-        f"https://huggingface.co/{hub_id} first, where it has one), or point model.path at a directory "
-        "that holds config.json, safetensors weights and the tokenizer."
+        f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}.{_other_revisions(hub_id)} "
+        f"Get it with `{get_command(hub_id, revision)}` (or let the run: model.download=true), or point model.path at "
+        "a directory that holds config.json, safetensors weights and the tokenizer."
     )
+
+
+def get_command(hub_id: str, revision: str) -> str:
+    """Return the command that downloads a model."""
+    return f"python -m secft models get {hub_id}{f' revision={revision}' if revision != 'main' else ''}"
+
+
+def checked_digests(directory: Path) -> dict[str, str]:
+    """Return name -> SHA-256 of the files of a snapshot of the Hub, read already; nothing for another place."""
+    if snapshot_at(directory) is None:
+        return {}
+    return {path.name: content_digests(path)[0] for path in directory.iterdir() if path.is_file()}
+
+
+def _check_unchanged(name: str, hub_id: str, revision: str, directory: Path) -> None:
+    """Compare a snapshot in the Hub's cache with what was downloaded; another directory is what its owner says.
+
+    Raises:
+        ModelNotFoundError: a file is another one, missing or added.
+    """
+    snapshot = snapshot_at(directory)
+    if snapshot is None:
+        return
+    try:
+        faults = faults_of(examine(snapshot, content=True))
+    except InputError as error:
+        faults = [str(error)]
+    if faults:
+        raise ModelNotFoundError(
+            f"model {name!r} in {directory} is not what was downloaded: {'; '.join(faults[:5])}. "
+            f"`{get_command(hub_id or snapshot.hub_id, revision)}` brings back what differs; to use a changed model, "
+            "copy the directory to another place and name it by model.path."
+        )
+
+
+def _other_revisions(hub_id: str) -> str:
+    """Return which revisions are here, as an advice, or an empty string."""
+    here = snapshots(hub_id) if hub_id else []
+    told = [", ".join([one.commit, *references(one)]) for one in here[:5]]
+    return f" There are other revisions (model.revision): {'; '.join(told)}." if told else ""

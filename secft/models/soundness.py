@@ -36,7 +36,7 @@ MOST_RENDERED = 1 << 20
 
 def directory_faults(directory: Path) -> list[str]:
     """Return why a directory with all parts of a model cannot be used, or nothing."""
-    faults = [*_config_faults(directory), *_weight_faults(directory), *_tokenizer_faults(directory)]
+    faults = [*config_faults(directory), *_weight_faults(directory), *_tokenizer_faults(directory)]
     return faults or _template_faults(directory)
 
 
@@ -59,7 +59,8 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _config_faults(directory: Path) -> Iterator[str]:
+def config_faults(directory: Path) -> Iterator[str]:
+    """Yield what is wrong with the JSON files of a model directory: none, code of its own, numbers that cannot be."""
     for path in sorted(directory.glob("*.json")):
         if path.name in ("tokenizer.json", "vocab.json", "model.safetensors.index.json", "added_tokens.json"):
             continue

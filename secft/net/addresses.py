@@ -184,3 +184,14 @@ def checked_addresses(place: Place, allow_hosts: Collection[str], resolve: Resol
         detail = f"{place.url} is at {private[0]}, and {place.host} is not allowed"
         raise FetchRefused(Reason("fetch.private_address"), detail)
     return addresses
+
+
+def travels_openly(url: str) -> bool:
+    """Tell whether what is sent to an address travels unencrypted to another machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")
+    return parts.scheme == "http" and not here

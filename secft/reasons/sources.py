@@ -75,9 +75,13 @@ SOURCES: Words = {
         "history no es una lista de pares de pregunta y respuesta",
     ),
     "chat_record.several_answers": ("{0} holds several answers", "{0} contiene varias respuestas"),
-    "chat_record.bad_answer": (
-        "label says that the answer is a bad one, and there is no better one",
-        "label dice que la respuesta es mala, y no hay otra mejor",
+    "chat_record.ranks": (
+        "ranks or scores that do not belong to {0}",
+        "rangos o puntuaciones que no corresponden a {0}",
+    ),
+    "chat_record.no_best": (
+        "no answer of {0} is better than the others",
+        "ninguna respuesta de {0} es mejor que las otras",
     ),
     "chat_record.no_prompt": ("chosen and rejected without a prompt", "chosen y rejected sin pregunta"),
     "chat_record.other_prompt": (

@@ -29,7 +29,7 @@ from secft.train.launch import run_training
 from secft.train.metrics import mean_rewards, read_metrics
 from secft.train.objectives import objective_of
 from secft.train.passes import cut_short, told_short
-from secft.train.views import NothingToLearnError, write_view
+from secft.train.views import NothingToLearnError, counts_of_view, write_view
 from secft.versions import MANIFEST
 
 VIEWS = "views"
@@ -99,16 +99,19 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
         InputError: the dataset has nothing that the objective could learn from.
     """
     job = training_job(settings, inputs["dataset"].path / DATASET, out / VIEWS)
-    told = told_short(settings.trainer, tokens_of(inputs["dataset"].path / DATASET))
-    if told:
-        warn(told)
+    short = told_short(settings.trainer, tokens_of(inputs["dataset"].path / DATASET))
+    origin = counts_of_view(Path(job.train_file))
+    told = [text for text in (short, origin.text() if origin and origin.made else "") if text]
+    for text in told:
+        warn(text)
+    own = f" {origin.text()}." if origin and not origin.made else ""
     with following(settings.tracker, out) as follow:
         result = run_training(job, chosen_backend(settings), out, follow)
     # Checkpoints have served once the adapter is written; kept, they would be most of the cache.
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     shutil.rmtree(out / VIEWS, ignore_errors=True)
     rows = read_metrics(out / "metrics.jsonl")
-    rewards, warnings = mean_rewards(rows), [told] if told else []
+    rewards, warnings = mean_rewards(rows), told
     if rewards and not any(row.get("reward") for row in rows):
         warnings.append(UNREWARDED)
         warn(UNREWARDED)
@@ -117,7 +120,7 @@ def train(settings: TrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:
     record = TrainingRecord(
         **{**vars(result), "adapter_dir": result.adapter_dir.relative_to(out)},
         adapter=job.adapter.name,
-        learned_from=job.objective.loss,
+        learned_from=f"{job.objective.loss}{own}",
         scores_answers=job.objective.scores,
         rewards=rewards,
         warnings=warnings,

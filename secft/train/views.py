@@ -9,24 +9,55 @@ split asks about, and a model that had read them could not be measured on it any
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from secft.errors import InputError
-from secft.files import digest, json_line, read_jsonl, sha256_file, write_jsonl
-from secft.records import OPTIONAL_PARTS, Message, message_text
+from secft.files import digest, json_line, read_json, read_jsonl, sha256_file, write_json, write_jsonl
+from secft.records import OPTIONAL_PARTS, Message, is_bad, message_text
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import NUMBER, Rivals, answer_of, draw, worse_answers
 
-VERSION = 2
+VERSION = 3
+COUNTS = ".counts.json"
+"""Ending of the file beside a view that tells where its pairs come from."""
+MADE = "made"
+"""Column that tells so while rows are made; it is in no file."""
 Row = dict[str, Any]
 Conversation = list[Message]
 
 
 class NothingToLearnError(InputError):
     """A split has no row that an objective could learn from."""
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Where the answers of a view come from that are learned from as worse or bad ones.
+
+    Attributes:
+        given: those that the dataset holds.
+        made: those that were made of right ones.
+    """
+
+    given: int
+    made: int
+
+    def text(self) -> str:
+        """Say it in one sentence, or nothing where there is none."""
+        total = self.given + self.made
+        if not total:
+            return ""
+        if not self.made:
+            return f"All {total:,} worse answers are the dataset's own"
+        share = f"{100 * self.made / total:.0f} %" if self.made * 200 > total else "<1 %"
+        return (
+            f"{self.made:,} of {total:,} worse answers ({share}) are not the dataset's own: they were made of right "
+            "ones (trainer.pairs.corrupt=true)"
+        )
 
 
 class Pairs(Protocol):
@@ -113,8 +144,9 @@ def write_view(source: Path, kind: RowKind, pairs: Pairs, out: Path, seed: int) 
     Raises:
         NothingToLearnError: the split has no such row.
     """
-    if kind.make is None:
+    if kind.make is None and not _holds_bad_answers(source):
         return source
+    make = kind.make or learned_rows
     facts: dict[str, Any] = {"version": VERSION, "source": sha256_file(source), "kind": kind.name}
     if kind.paired:
         facts |= {"seed": seed, "pairs": [pairs.corrupt, pairs.per_example, pairs.max_pairs]}
@@ -122,18 +154,46 @@ def write_view(source: Path, kind: RowKind, pairs: Pairs, out: Path, seed: int) 
     if path.is_file():
         return path
     out.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    if write_jsonl(partial, kind.make(source, pairs, seed)) == 0:
+    partial, counts = path.with_suffix(".partial"), {True: 0, False: 0}
+    if write_jsonl(partial, _counted(make(source, pairs, seed), counts)) == 0:
         partial.unlink()
         hint = "; trainer.pairs.corrupt=true makes worse answers" if kind.paired and not pairs.corrupt else ""
         raise NothingToLearnError(f"{source}: {kind.nothing}{hint}")
+    if kind.paired:
+        write_json(path.with_suffix(COUNTS), {"given": counts[False], "made": counts[True]})
     partial.replace(path)
     return path
 
 
+def _counted(rows: Iterable[Row], counts: dict[bool, int]) -> Iterator[Row]:
+    """Pass rows on without the column that tells where a worse answer comes from, and count by it."""
+    for row in rows:
+        made = row.pop(MADE, None)
+        if made is not None:
+            counts[made] += 1
+        yield row
+
+
+def counts_of_view(view: Path) -> PairCounts | None:
+    """Return where the pairs of a view come from, or None for a file that is no view of pairs."""
+    path = view.with_suffix(COUNTS)
+    return PairCounts(**read_json(path)) if path.is_file() else None
+
+
+def _holds_bad_answers(source: Path) -> bool:
+    """Tell whether a split has rows that nothing may imitate; most have none, so lines are looked at, not parsed."""
+    with source.open("rb") as stream:
+        return any(b'"label": false' in line and is_bad(json.loads(line)) for line in stream)
+
+
+def learned_rows(source: Path, pairs: Pairs | None = None, seed: int = 0) -> Iterator[Row]:
+    """Yield the rows of a split but those whose answer is a bad one."""
+    return (row for row in read_jsonl(source) if not is_bad(row))
+
+
 def pair_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield pairs in the order of the split: its own, else made ones."""
-    rivals = Rivals.of(read_jsonl(source), seed) if pairs.corrupt else Rivals()
+    rivals = Rivals.of(learned_rows(source), seed) if pairs.corrupt else Rivals()
     limit = _limit(source, rivals, pairs, seed)
     for row in _all_pairs(source, rivals, pairs, seed):
         if limit is None or draw(seed, "pair", row["id"]) <= limit:
@@ -149,12 +209,14 @@ def _limit(source: Path, rivals: Rivals, pairs: Pairs, seed: int) -> int | None:
 
 
 def _all_pairs(source: Path, rivals: Rivals, pairs: Pairs, seed: int) -> Iterator[Row]:
-    for row in read_jsonl(source):
+    for row in learned_rows(source):
         messages = row["messages"]
         if len(messages) < 2 or messages[-1]["role"] != "assistant":
             continue
+        made = not (row.get("rejected") or row.get("rejected_calls"))
         for number, worse in enumerate(_worse(row, rivals, pairs, seed)):
             yield {
+                MADE: made,
                 "id": row["id"] if number == 0 else f"{row['id']}#{number}",
                 "prompt": messages[:-1],
                 "chosen": [messages[-1]],
@@ -183,7 +245,7 @@ def _offered(row: Row) -> Row:
 
 
 def judged_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
-    """Yield each answer of pairs alone; the better answer to a question once."""
+    """Yield each answer of pairs alone, the better answer to a question once; then answers with a label."""
     last = ""
     for row in pair_rows(source, pairs, seed):
         head = {"prompt": row["prompt"], **_offered(row)}
@@ -191,12 +253,29 @@ def judged_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
         if question != last:
             yield {"id": f"{row['id']}+", **head, "completion": row["chosen"], "label": True}
             last = question
-        yield {"id": f"{row['id']}-", **head, "completion": row["rejected"], "label": False}
+        yield {"id": f"{row['id']}-", **head, "completion": row["rejected"], "label": False, MADE: row[MADE]}
+    for row in read_jsonl(source):
+        messages, label = row["messages"], row.get("label")
+        if (
+            label is None
+            or len(messages) < 2
+            or (label and pairs.corrupt and not row["messages"][-1].get("tool_calls"))
+        ):
+            continue  # of a good answer a pair was made
+        bad = {} if label else {MADE: False}
+        yield {
+            "id": row["id"],
+            "prompt": messages[:-1],
+            **_offered(row),
+            "completion": messages[-1:],
+            "label": label,
+            **bad,
+        }
 
 
 def question_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield questions whose answers can be checked without a judge."""
-    for row in read_jsonl(source):
+    for row in learned_rows(source):
         messages = row["messages"]
         if len(messages) < 2 or messages[-1]["role"] != "assistant" or messages[-1].get("tool_calls"):
             continue
@@ -215,7 +294,7 @@ def question_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
 
 def text_rows(source: Path, pairs: Pairs, seed: int) -> Iterator[Row]:
     """Yield conversations as plain text: turn after turn, without roles."""
-    for row in read_jsonl(source):
+    for row in learned_rows(source):
         parts = [message_text(message).strip() for message in row["messages"] if message["role"] != "system"]
         text = "\n".join(part for part in parts if part)
         if text:
@@ -236,6 +315,6 @@ QUESTIONS = RowKind(
     "questions", ("prompt", "answer", "choices"), make=question_rows,
     nothing="no row has an answer that can be checked: a choice, an identifier or a number",
 )  # fmt: skip
-FROM_PAIRS = "of better and worse answers; worse ones come from the dataset, or are made of right ones."
+FROM_PAIRS = "of better and worse answers."
 REWARDED = "Loss on the model's own answers, rewarded by checks against the right ones."
 """What cards say of the loss of objectives over pairs, and of those over questions."""

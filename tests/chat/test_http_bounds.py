@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from secft.chat.http_bounds import bounded_client, sends_key_openly, uses_proxies, warn_of_open_key
+from secft.chat.http_bounds import bounded_client, uses_proxies, warn_of_open_key
+from secft.net.addresses import travels_openly
 from tests.chat.servers import chat, serving
 
 
@@ -23,7 +24,7 @@ from tests.chat.servers import chat, serving
     ],
 )
 def test_a_key_that_travels_openly_is_told(address: str, openly: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sends_key_openly(address) == openly
+    assert travels_openly(address) == openly
     warn_of_open_key(address)
     assert ("the key goes unencrypted to" in " ".join(capsys.readouterr().err.split())) == openly
 

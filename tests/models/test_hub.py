@@ -16,7 +16,7 @@ def test_absent_hub_model_says_where_it_was_looked_for(monkeypatch: pytest.Monke
     with pytest.raises(ModelNotFoundError) as error:
         resolve_model("llama31", "hub", hub_id="meta-llama/Llama-3.1-8B-Instruct")
     assert str(tmp_path / "hub") in str(error.value)
-    assert "hf download meta-llama/Llama-3.1-8B-Instruct" in str(error.value)
+    assert "python -m secft models get meta-llama/Llama-3.1-8B-Instruct" in str(error.value)
 
 
 def test_incomplete_hub_model_names_what_is_missing(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_plan_tells_what_the_machine_lacks(tmp_path: Path) -> None:
     done = secft(tmp_path, "model=llama31", "trainer=qlora", "dry_run=true", "source.cwe.limit=50", "source=[cwe]")
     assert done.returncode == 2
     told = " ".join(done.stdout.split())
-    for said in ("8,030 M", "memory: weights", "time on a data-centre GPU", "about ", "memory: logits", "hf download"):
+    for said in ("8,030 M", "memory: weights", "time on a data-centre GPU", "about ", "memory: logits", "models get"):
         assert said in told
 
 
@@ -198,5 +198,5 @@ def test_a_missing_model_says_where_it_was_looked_for(tmp_path: Path) -> None:
     done = secft(tmp_path, "model=llama31")
     assert done.returncode == 2
     assert "meta-llama/Llama-3.1-8B-Instruct" in done.stderr
-    assert "hf download" in done.stderr
+    assert "models get" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,17 @@ from secft.records import tool_call
 from secft.security.identifiers import IN_ANSWERS
 from secft.train.corruption import Rivals, same, swap_facts, worse_answers
 from secft.train.objectives import OBJECTIVES
-from secft.train.views import CONVERSATIONS, JUDGED, PAIRS, QUESTIONS, TEXTS, write_view
+from secft.train.views import (
+    CONVERSATIONS,
+    JUDGED,
+    PAIRS,
+    QUESTIONS,
+    TEXTS,
+    PairCounts,
+    RowKind,
+    counts_of_view,
+    write_view,
+)
 from tests.train.conftest import write_rows
 
 
@@ -50,7 +60,7 @@ def split(tmp_path: Path) -> Path:
 
 
 def test_pairs_take_the_datasets_own_first_then_choices_then_other_entities(split: Path, tmp_path: Path) -> None:
-    pairs = {r["id"]: r for r in read(write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0))}
+    pairs = {r["id"]: r for r in read(write_view(split, PAIRS, PairsConfig(corrupt=True), tmp_path / "views", 0))}
     assert pairs["cwe:CWE-51:triage:51"]["rejected"][0]["content"] == "Ignore the alert."
     assert pairs["cwe:CWE-50:tactic:50"]["rejected"][0]["content"] in ("Impact", "Discovery")
     other = pairs["cwe:CWE-1:explain:1"]["rejected"][0]["content"]
@@ -94,33 +104,36 @@ def test_the_same_bytes_whatever_the_order_of_rows(split: Path, tmp_path: Path) 
     rows = read(split)
     random.Random(3).shuffle(rows)
     turned = write_rows(tmp_path / "turned.jsonl", rows)
-    views = [write_view(path, PAIRS, PairsConfig(max_pairs=6), tmp_path / "views", 5) for path in (split, turned)]
+    views = [
+        write_view(path, PAIRS, PairsConfig(corrupt=True, max_pairs=6), tmp_path / "views", 5)
+        for path in (split, turned)
+    ]
     one, two = (sorted(path.read_text().splitlines()) for path in views)
     assert one == two
     assert len(one) == 6
-    other_seed = write_view(split, PAIRS, PairsConfig(max_pairs=6), tmp_path / "views", 6)
+    other_seed = write_view(split, PAIRS, PairsConfig(corrupt=True, max_pairs=6), tmp_path / "views", 6)
     assert sorted(other_seed.read_text().splitlines()) != one
 
 
 def test_views_are_named_by_content_and_written_once(split: Path, tmp_path: Path) -> None:
-    first = write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0)
+    first = write_view(split, PAIRS, PairsConfig(corrupt=True), tmp_path / "views", 0)
     stamp = first.stat().st_mtime_ns
-    assert write_view(split, OBJECTIVES["simpo"].rows, PairsConfig(), tmp_path / "views", 0) == first
+    assert write_view(split, OBJECTIVES["simpo"].rows, PairsConfig(corrupt=True), tmp_path / "views", 0) == first
     assert first.stat().st_mtime_ns == stamp
     with split.open("a") as handle:
         handle.write(json.dumps(row(60)) + "\n")
-    assert write_view(split, PAIRS, PairsConfig(), tmp_path / "views", 0) != first
-    assert write_view(split, CONVERSATIONS, PairsConfig(), tmp_path / "views", 0) == split
+    assert write_view(split, PAIRS, PairsConfig(corrupt=True), tmp_path / "views", 0) != first
+    assert write_view(split, CONVERSATIONS, PairsConfig(corrupt=True), tmp_path / "views", 0) == split
 
 
 def test_more_pairs_of_an_example_differ(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, PAIRS, PairsConfig(per_example=3), tmp_path / "views", 0))
+    made = read(write_view(split, PAIRS, PairsConfig(corrupt=True, per_example=3), tmp_path / "views", 0))
     first = [r["rejected"][0]["content"] for r in made if r["id"].startswith("cwe:CWE-1:explain:1")]
     assert len(set(first)) == len(first) == 3
 
 
 def test_kto_rows_judge_each_answer_alone(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, JUDGED, PairsConfig(per_example=2), tmp_path / "views", 0))
+    made = read(write_view(split, JUDGED, PairsConfig(corrupt=True, per_example=2), tmp_path / "views", 0))
     about = [r for r in made if r["id"].startswith("cwe:CWE-2:")]
     assert [r["label"] for r in about] == [True, False, False]
     assert len({r["id"] for r in made}) == len(made)
@@ -131,7 +144,7 @@ def test_questions_are_those_whose_answers_can_be_checked(tmp_path: Path) -> Non
     named = row(2, "classify", "T1059.001: PowerShell")
     choice = row(3, "tactic", "Impact", choices=["Impact", "Execution"], answer=0)
     split = write_rows(tmp_path / "train.jsonl", [plain, named, choice])
-    made = read(write_view(split, QUESTIONS, PairsConfig(), tmp_path / "views", 0))
+    made = read(write_view(split, QUESTIONS, PairsConfig(corrupt=True), tmp_path / "views", 0))
     assert [(r["answer"], r["choices"]) for r in made] == [
         ("T1059.001: PowerShell", []),
         ("Impact", ["Impact", "Execution"]),
@@ -139,7 +152,7 @@ def test_questions_are_those_whose_answers_can_be_checked(tmp_path: Path) -> Non
 
 
 def test_texts_have_no_roles_and_no_template(split: Path, tmp_path: Path) -> None:
-    made = read(write_view(split, TEXTS, PairsConfig(), tmp_path / "views", 0))
+    made = read(write_view(split, TEXTS, PairsConfig(corrupt=True), tmp_path / "views", 0))
     assert made[0]["text"] == "explain CWE-0\nWeakness number 0 lets attackers read memory of kind 0."
 
 
@@ -189,11 +202,11 @@ def test_calls_stay_in_pairs_and_are_not_corrupted(tmp_path: Path) -> None:
     called["messages"][-1] = {"role": "assistant", "content": "", "tool_calls": [CALL]}
     owned = {**row(2), "rejected_calls": [CALL], "tools": TOOLS}
     path = write_rows(tmp_path / "train.jsonl", [called, owned, *(row(n) for n in range(3, 6))])
-    pairs = {r["id"]: r for r in read(write_view(path, PAIRS, PairsConfig(), tmp_path / "views", 0))}
+    pairs = {r["id"]: r for r in read(write_view(path, PAIRS, PairsConfig(corrupt=True), tmp_path / "views", 0))}
     assert "cwe:CWE-1:explain:1" not in pairs
     assert pairs["cwe:CWE-2:explain:2"]["rejected"] == [{"role": "assistant", "content": "", "tool_calls": [CALL]}]
     assert pairs["cwe:CWE-2:explain:2"]["tools"] == TOOLS
-    judged = read(write_view(path, JUDGED, PairsConfig(), tmp_path / "views", 0))
+    judged = read(write_view(path, JUDGED, PairsConfig(corrupt=True), tmp_path / "views", 0))
     assert {r["id"] for r in judged if r.get("tools")} == {"cwe:CWE-2:explain:2+", "cwe:CWE-2:explain:2-"}
     (whole,) = CONVERSATIONS.conversations(called)
     assert whole[-1]["tool_calls"] == [CALL]
@@ -205,3 +218,40 @@ def test_own_pairs_are_never_replaced_by_made_ones(tmp_path: Path) -> None:
     for corrupt in (True, False):
         pairs = read(write_view(path, PAIRS, PairsConfig(corrupt=corrupt), tmp_path / f"views-{corrupt}", 0))
         assert [pair["rejected"][0]["content"] for pair in pairs] == [one["rejected"] for one in rows]
+
+
+def labelled(number: int, label: bool) -> dict[str, Any]:
+    return {**row(number, "judged", f"Answer {number}."), "label": label}
+
+
+def test_answers_with_a_label_reach_kto_and_a_bad_one_nothing_else(tmp_path: Path) -> None:
+    rows = [labelled(1, True), labelled(2, False), row(3), row(4, rejected="Worse.")]
+    path = write_rows(tmp_path / "train.jsonl", rows)
+
+    def view(kind: RowKind, **settings: Any) -> list[dict[str, Any]]:
+        return read(write_view(path, kind, PairsConfig(**settings), tmp_path / "views", 0))
+
+    judged = {one["id"]: (one["completion"][0]["content"], one["label"]) for one in view(JUDGED)}
+    assert judged == {
+        "cwe:CWE-4:explain:4+": (rows[3]["messages"][-1]["content"], True),
+        "cwe:CWE-4:explain:4-": ("Worse.", False),
+        "cwe:CWE-1:judged:1": ("Answer 1.", True),
+        "cwe:CWE-2:judged:2": ("Answer 2.", False),
+    }
+    assert [one["id"] for one in view(CONVERSATIONS)] == [one["id"] for one in rows if one.get("label") is not False]
+    for kind in (PAIRS, TEXTS, QUESTIONS):
+        assert "Answer 2." not in json.dumps(view(kind, corrupt=True)), "a bad answer is never a right one"
+
+
+def test_a_view_tells_where_its_worse_answers_come_from(split: Path, tmp_path: Path) -> None:
+    for kind in (PAIRS, JUDGED):
+        made = write_view(split, kind, PairsConfig(corrupt=True), tmp_path / "views", 0)
+        own = write_view(split, kind, PairsConfig(), tmp_path / "views", 0)
+        counts, only_own = counts_of_view(made), counts_of_view(own)
+        assert counts == PairCounts(given=1, made=10)
+        assert counts.text().startswith("10 of 11 worse answers (91 %) are not the dataset's own")
+        assert only_own == PairCounts(given=1, made=0)
+        assert only_own.text() == "All 1 worse answers are the dataset's own"
+        assert not [row for path in (made, own) for row in read(path) if "made" in row]
+    assert counts_of_view(split) is None
+    assert PairCounts(999, 1).text().startswith("1 of 1,000 worse answers (<1 %)")

@@ -45,6 +45,11 @@ class ModelConfig:
         choices=("auto", "template"),
         internal=True,
     )
+    download: bool = setting(
+        False,
+        about="A run may download absent weights from the Hub; their licence is accepted where `license` names it.",
+        internal=True,
+    )
     license: str = setting("unknown", about="Licence of the weights.")
     gated: bool = setting(False, about="The Hub asks for a token and an accepted licence.")
     context_length: int = setting(about="Longest sequence that the model was made for, tokens.", low=16)

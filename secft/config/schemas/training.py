@@ -148,11 +148,11 @@ class ObjectiveTrainer(QuantisedTrainer):
 class PairsConfig:
     """How answers that are worse than the right one are had where the dataset holds none.
 
-    Pairs of the dataset (``rejected``) are used as they are. Otherwise a worse answer is made of the right one: another
-    choice, the answer about another entity, or the right answer with its facts swapped.
+    Pairs of the dataset (``rejected``) are used as they are. Where it is asked for, a worse answer is made of the right
+    one in other rows: another choice, the answer about another entity, or the right answer with its facts swapped.
     """
 
-    corrupt: bool = setting(True, about="Make worse answers where the dataset has none.")
+    corrupt: bool = setting(False, about="Make worse answers of right ones where the dataset has none.")
     per_example: int = setting(1, about="Pairs of one example.", low=1, high=8)
     max_pairs: int | None = setting(None, about="At most so many pairs, drawn by seed.", low=1)
 

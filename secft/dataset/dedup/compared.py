@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from secft.dataset.clean import comparable
-from secft.records import Example
+from secft.records import Example, calls_text
 
 
 class Text(NamedTuple):
@@ -34,11 +34,16 @@ def compared_text(example: Example) -> str:
 
 
 def compared_group(example: Example) -> str:
-    """Return the name of the group within which an example can have duplicates: its task and right answer."""
-    if not example.choices:
-        return example.task
-    # Lettered options in another order are the same answer.
-    return f"{example.task}\x1f{re.sub('^[A-Z][.] ', '', example.choices[example.answer])}"
+    """Return the name of the group within which an example can have duplicates: its task, right and worse answer.
+
+    Two pairs with one better and two worse answers teach two things, and so do a good and a bad answer.
+    """
+    parts = [example.task]
+    if example.choices:  # lettered options in another order are the same answer
+        parts.append(re.sub("^[A-Z][.] ", "", example.choices[example.answer]))
+    if example.rejected or example.rejected_calls or example.label is False:
+        parts += ["", f"{example.label}", comparable(example.rejected), calls_text(example.rejected_calls)]
+    return "\x1f".join(parts)
 
 
 def compared(example: Example, key: str) -> Text:

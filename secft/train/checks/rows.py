@@ -16,10 +16,10 @@ from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
 from secft.models.conversation import TemplateSkills
-from secft.records import message_text
+from secft.records import is_bad, message_text
 from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, TokenisedExample, closing_ids, tokenise_conversation
-from secft.train.views import TEXTS
+from secft.train.views import JUDGED, TEXTS
 
 LOOKED_AT = 4000
 SHOWN = 5
@@ -48,7 +48,9 @@ class SeenRows:
         trained: trained tokens of all of them.
         faults: kind of fault -> ids.
         reasons: kind of fault -> what the first one of it said.
-        with_rejected: rows that bring a worse answer.
+        with_rejected: rows that bring a worse answer, or are a bad one where answers are judged alone.
+        judged: rows that say that their answer is a good one, where answers are judged alone.
+        bad: rows whose answer is a bad one and is not learned from.
         with_calls: rows with calls of tools, or their results.
         highest_id: highest token id, -1 without any.
     """
@@ -60,6 +62,8 @@ class SeenRows:
     faults: dict[str, list[str]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     with_rejected: int = 0
+    judged: int = 0
+    bad: int = 0
     with_calls: int = 0
     highest_id: int = -1
 
@@ -79,8 +83,13 @@ def look_at(path: Path, tokenizer: Any, trainer: TrainerConfig, limit: int = LOO
     seen = SeenRows(total=count_rows(path))
     closing = _closing(tokenizer)
     for number, row in spread_rows(path, seen.total, limit):
+        judged = objective_of(trainer).rows is JUDGED
+        if is_bad(row) and not judged:
+            seen.bad += 1
+            continue
         seen.looked_at += 1
-        seen.with_rejected += bool(row.get("rejected") or row.get("rejected_calls"))
+        seen.with_rejected += bool(row.get("rejected") or row.get("rejected_calls") or (judged and is_bad(row)))
+        seen.judged += judged and row.get("label") is True
         if objective_of(trainer).rows is TEXTS:  # no conversation, so no mask
             _look_at_text(seen, row, str(row.get("id", number)), tokenizer, trainer.max_length)
         else:
@@ -201,10 +210,20 @@ def objective_problems(trainer: TrainerConfig, seen: SeenRows) -> list[Problem]:
     if not isinstance(trainer, PairTrainer) or not seen.looked_at:
         return []
     if trainer.pairs.corrupt or seen.with_rejected:
-        return []
+        return _shares(trainer, seen)
     reason = f"{trainer.name} needs worse answers, and none of {seen.looked_at:,} rows looked at brings one (rejected)"
     remedy = "Set trainer.pairs.corrupt=true to make them, or give rows with a rejected answer."
     return [Problem("trainer.pairs.corrupt", reason, False, remedy=remedy, code="no pairs")]
+
+
+def _shares(trainer: PairTrainer, seen: SeenRows) -> list[Problem]:
+    """Tell how many rows bring no worse answer of their own, and what becomes of them."""
+    bare = seen.looked_at - seen.with_rejected - (0 if trainer.pairs.corrupt else seen.judged)
+    if bare <= 0:
+        return []
+    of = f"{bare:,} of {seen.looked_at:,} rows looked at ({100 * bare / seen.looked_at:.0f} %) bring no worse answer"
+    what = "theirs are made of right ones" if trainer.pairs.corrupt else "nothing is learned from them"
+    return [Problem("trainer.pairs.corrupt", f"{of}; {what}", trainer.pairs.corrupt, code="bare rows", stops=False)]
 
 
 def call_problems(model: ModelConfig, seen: SeenRows, skills: TemplateSkills) -> list[Problem]:

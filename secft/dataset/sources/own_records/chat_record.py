@@ -1,8 +1,8 @@
 """Rows of a dataset of one's own, whatever file they come from, as documents.
 
 The shapes of conversations are those of shapes.py. They become documents of kind ``record`` with the fields
-``messages``, and ``tools``, ``rejected``, ``rejected_calls``, ``choices``, ``answer``, ``task``, ``entity`` and
-``family`` where the row has them. Where a column is mapped to ``text``, rows are texts instead: documents of kind
+``messages``, and ``tools``, ``rejected``, ``rejected_calls``, ``label``, ``choices``, ``answer``, ``task``, ``entity``
+and ``family`` where the row has them. Where a column is mapped to ``text``, rows are texts instead: documents of kind
 ``guide`` with the fields ``task``, ``entity`` and ``parent`` (the row's family, or empty).
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from secft.config.schemas.source import SourceConfig
 from secft.dataset.sources.own_records import JsonlSource, ParquetSource
+from secft.dataset.sources.own_records.ranked import IN_ORDER, LISTS, RANKS, SCORES, pairs_of
 from secft.dataset.sources.own_records.shapes import (
     ANSWERS,
     BESIDE,
@@ -33,7 +34,8 @@ from secft.records import Document, Message, message_text
 
 ABOUT = ("id", "title", "task", "entity", "family", "url", "license")
 NO_CHOICE = -1
-CONVERSATION = tuple(dict.fromkeys([*TURNS, *QUESTIONS, *CONTEXTS, *ANSWERS, *PAIR, *BESIDE]))
+RANKED = (*IN_ORDER, *LISTS, *RANKS, *SCORES)
+CONVERSATION = tuple(dict.fromkeys([*TURNS, *QUESTIONS, *CONTEXTS, *ANSWERS, *PAIR, *BESIDE, *RANKED]))
 TARGETS = (*CONVERSATION, "text", *ABOUT, "choices")
 """What a column may be mapped to."""
 
@@ -133,6 +135,7 @@ def _conversation(columns: Columns, origin: Origin, log: ReadLog) -> tuple[str, 
     worse = {"tools": shape.tools, "rejected": shape.rejected, "rejected_calls": shape.rejected_calls}
     fields = {
         "messages": messages,
+        **({} if shape.label is None else {"label": shape.label}),
         **{key: value for key, value in worse.items() if value},
         **_choice(columns, messages),
         **_named(columns, ("task", "entity", "family")),
@@ -155,8 +158,8 @@ def _text(columns: Columns) -> tuple[str, str, dict[str, Any]]:
     return title, text, {**_named(columns, ("task", "entity")), "parent": columns.text("family")}
 
 
-def document_of_row(row: Mapping[str, Any], default_name: str, origin: Origin, log: ReadLog) -> Document:
-    """Return the document of a row.
+def documents_of_row(row: Mapping[str, Any], default_name: str, origin: Origin, log: ReadLog) -> list[Document]:
+    """Return the documents of a row: one, or one for each pair where it holds ranked answers.
 
     Args:
         row: column -> value.
@@ -167,7 +170,16 @@ def document_of_row(row: Mapping[str, Any], default_name: str, origin: Origin, l
     Raises:
         BadRecordError: the row has another shape.
     """
-    columns = Columns(renamed(row, origin.columns))
+    named = renamed(row, origin.columns)
+    if origin.gives_texts:
+        return [_document(named, default_name, origin, log)]
+    parts = enumerate(pairs_of(named))
+    return [_document(part, f"{default_name}#{number}" if number else default_name, origin, log)
+            for number, part in parts]  # fmt: skip
+
+
+def _document(row: Mapping[str, Any], default_name: str, origin: Origin, log: ReadLog) -> Document:
+    columns = Columns(row)
     if not any(key in columns for key in (*CONVERSATION, "text")) and not any(
         value is not None for key, value in row.items() if key not in ABOUT
     ):

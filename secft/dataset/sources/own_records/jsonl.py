@@ -10,7 +10,7 @@ from pathlib import Path
 
 from secft.dataset.sources.own_records import JsonlSource
 from secft.dataset.sources.own_records.bad_rows import Row, Tolerance, accepted
-from secft.dataset.sources.own_records.chat_record import Origin, columns_problems, document_of_row
+from secft.dataset.sources.own_records.chat_record import Origin, columns_problems, documents_of_row
 from secft.dataset.sources.own_records.json_files import json_records
 from secft.dataset.sources.reading.bad_record import BadRecordError
 from secft.dataset.sources.reading.json_values import clean
@@ -50,7 +50,8 @@ def _rows(config: JsonlSource, log: ReadLog) -> Iterator[Row]:
                 yield place, record
                 continue
             try:
-                yield place, document_of_row(record, f"{shown}{number:07d}", origin, log)
+                for document in documents_of_row(record, f"{shown}{number:07d}", origin, log):
+                    yield place, document
             except BadRecordError as error:
                 yield place, error
 

@@ -14,7 +14,7 @@ from typing import Any
 from secft.dataset.sources.own_records import ParquetSource
 from secft.dataset.sources.own_records.arrow_rows import rows
 from secft.dataset.sources.own_records.bad_rows import Row, Tolerance, accepted
-from secft.dataset.sources.own_records.chat_record import TARGETS, Origin, columns_problems, document_of_row
+from secft.dataset.sources.own_records.chat_record import TARGETS, Origin, columns_problems, documents_of_row
 from secft.dataset.sources.own_records.saved_dataset import INFO, is_saved_dataset, saved_files, saved_license
 from secft.dataset.sources.reading.bad_record import BadRecordError
 from secft.dataset.sources.reading.input_files import expand_paths, paths_problems, refused_links
@@ -72,10 +72,8 @@ def _rows(config: ParquetSource, log: ReadLog) -> Iterator[Row]:
         try:
             for number, row in enumerate(rows(Path(path), wanted), start=1):
                 try:
-                    yield (
-                        f"{label} row {number}",
-                        document_of_row(_without_nulls(row), f"{label}#{number:07d}", origin, log),
-                    )
+                    for document in documents_of_row(_without_nulls(row), f"{label}#{number:07d}", origin, log):
+                        yield f"{label} row {number}", document
                 except BadRecordError as error:
                     yield f"{label} row {number}", error
         except InputError as error:

@@ -4,10 +4,11 @@ A row is one of these, tried in this order; columns that are null are absent:
 
 - a better and a worse answer: ``chosen`` and ``rejected``, each a text, turns after the prompt, or whole conversations;
 - ``messages`` or ``conversations``: turns, as a list, as columns of equal length, or as a string of JSON;
+- several ranked answers to one question, see ranked.py: a pair for each worse one;
 - a question and an answer as texts, or as turns, under one of the names of QUESTIONS and ANSWERS, with ``history``.
 
 ``system`` stands before all of them, ``tools`` beside them; ``rejected`` beside a whole conversation is a worse last
-answer.
+answer; ``label`` (true or false) says whether an answer without a second one is good.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Shape:
         tools: what is offered.
         rejected: text of a worse answer, or an empty string.
         rejected_calls: calls of tools in the worse answer.
+        label: whether the answer is a good one, where the row says so and brings no pair.
         unused: reason -> number of things that were not used.
     """
 
@@ -53,6 +55,7 @@ class Shape:
     tools: list[dict[str, Any]] = field(default_factory=list)
     rejected: str = ""
     rejected_calls: list[ToolCall] = field(default_factory=list)
+    label: bool | None = None
     unused: Counter[Reason] = field(default_factory=Counter)
 
 
@@ -104,14 +107,16 @@ def shape_of(columns: Columns, *, keep_thoughts: bool = False) -> Shape:
     Raises:
         BadRecordError: the row has none of the shapes, or its conversation is broken.
     """
-    if isinstance(columns.peek("label"), bool) and not columns.get("label"):
-        raise BadRecordError(Reason("chat_record.bad_answer"))
+    label = columns.peek("label")
     tools = tools_of(columns.get("tools")) or tools_of(columns.get("functions"))
     if "chosen" in columns and "rejected" in columns:
         found = _pair(columns, keep_thoughts)
     else:
         found = _single(columns, keep_thoughts)
     found.tools = tools
+    if isinstance(label, bool):
+        columns.used.add("label")
+        found.label = None if found.rejected or found.rejected_calls else label
     return found
 
 

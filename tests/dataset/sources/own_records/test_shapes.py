@@ -188,7 +188,6 @@ def test_a_worse_answer_may_be_a_call() -> None:
         ({"chosen": PLAIN, "rejected": [{**ASK, "content": "?"}, BAD]}, "chat_record.other_prompt"),
         ({"prompt": "Why?", "chosen": "So.", "rejected": "So."}, "chat_record.equal_answers"),
         ({"prompt": "Why?", "chosen": ["a", "b"], "rejected": "c"}, "chat_record.several_answers chosen"),
-        ({"prompt": "Why?", "completion": "No idea.", "label": False}, "chat_record.bad_answer"),
         ({"instruction": "a", "output": "b", "history": "no"}, "chat_record.history"),
         ({"user": 7, "assistant": "b"}, "chat_record.not_string user"),
         ({"user": b"\xff", "assistant": "b"}, "record.not_utf8"),
