@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 from secft.errors import InputError, ModelNotFoundError
-from secft.models.base_model import missing_parts
+from secft.models.base_model import NO_TEMPLATE, missing_parts
 from secft.models.soundness import directory_faults
+
+NO_CHAT_TEMPLATE = (
+    "has no chat template, as base models have none. Use an instruct model, put a chat_template.jinja into its "
+    "directory, or choose one: model.chat_template=chatml, alpaca, or a Jinja file"
+)
 
 
 def hub_cache_dir() -> Path:
@@ -56,17 +61,19 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
             continue
         try:
             missing = missing_parts(candidate)
-            faults = [] if missing else directory_faults(candidate)
+            faults = directory_faults(candidate) if missing in ([], [NO_TEMPLATE]) else []
         except InputError as error:
             missing, faults = [], [str(error)]
         if faults:
             raise ModelNotFoundError(f"model {name!r} in {candidate} cannot be used: {'; '.join(faults)}")
-        if not missing:
+        if missing in ([], [NO_TEMPLATE]):  # a chat template may be chosen
             return candidate
         looked.append(f"{candidate} (lacks {', '.join(missing)})")
-    raise ModelNotFoundError(
-        f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}. "
+    download = (
         f"Get it with `hf download {hub_id} --revision {revision}` (accept its licence on "
-        f"https://huggingface.co/{hub_id} first, where it has one), or point model.path at a directory "
-        "that holds config.json, safetensors weights and the tokenizer."
+        f"https://huggingface.co/{hub_id} first, where it has one), or point"
+    )
+    raise ModelNotFoundError(
+        f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}. {download if hub_id else 'Point'} "
+        "model.path at a directory that holds config.json, safetensors weights and the tokenizer."
     )

@@ -16,6 +16,7 @@ from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
 from secft.models.conversation import TemplateSkills
+from secft.models.turns import begin_id
 from secft.records import message_text
 from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, TokenisedExample, closing_ids, tokenise_conversation
@@ -50,6 +51,8 @@ class SeenRows:
         reasons: kind of fault -> what the first one of it said.
         with_rejected: rows that bring a worse answer.
         with_calls: rows with calls of tools, or their results.
+        with_system: rows with a system message.
+        with_turns: rows with several questions.
         highest_id: highest token id, -1 without any.
     """
 
@@ -61,6 +64,8 @@ class SeenRows:
     reasons: dict[str, str] = field(default_factory=dict)
     with_rejected: int = 0
     with_calls: int = 0
+    with_system: int = 0
+    with_turns: int = 0
     highest_id: int = -1
 
 
@@ -132,6 +137,9 @@ def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any,
         _fault(seen, NO_ANSWER, name)
         return
     assert isinstance(messages, list)
+    roles = [message.get("role") for message in messages]
+    seen.with_system += "system" in roles
+    seen.with_turns += roles.count("user") > 1
     seen.with_calls += any(message.get("tool_calls") or message.get("role") == "tool" for message in messages)
     try:
         examples = tokenise_conversation(tokenizer, name, messages, row.get("tools") or ())
@@ -165,7 +173,7 @@ def _look_at_text(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any
     text = "\n".join(message_text(message).strip() for message in messages if message.get("role") != "system")
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     seen.highest_id = max([seen.highest_id, *ids])
-    tokens = len(ids) + 1  # and the end of the text
+    tokens = len(ids) + 1 + (begin_id(tokenizer) is not None)  # with the end of the text, and what begins it
     seen.lengths += [min(max_length, tokens - start) for start in range(0, tokens, max_length)]
     seen.trained += tokens - 1
 

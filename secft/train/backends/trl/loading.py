@@ -16,6 +16,7 @@ from trl import SFTConfig
 from secft.environment import cpu_computes_bf16
 from secft.errors import InputError
 from secft.models.loading import load_tokenizer, load_weights
+from secft.models.turns import ensure_padding
 from secft.train.arguments import adapter_arguments, training_arguments
 from secft.train.backends.trl.fused import fuse, fuses
 from secft.train.backends.trl.observed import ObservedTrainer
@@ -91,7 +92,8 @@ def load_job(job: TrainJob) -> LoadedJob:
     load = support_of(job.method, "trl").load
     if load is None:
         raise InputError(refusal(job.method.name, "trl"))
-    return load(job, load_tokenizer(job.model_dir, template=False, local_files_only=job.offline))
+    tokenizer = load_tokenizer(job.model_dir, template=False, local_files_only=job.offline)
+    return load(job, ensure_padding(tokenizer))
 
 
 def load_examples_job(
