@@ -17,6 +17,8 @@ from secft.models.identity import hub_id_of, licence_of
 
 GROUP = "model"
 UNKNOWN = "unknown"
+ANY = "hub"
+"""The option that is no model of its own."""
 _STRANGE = re.compile(r"[^\w.+=@-]+")
 SIZES = ("layers", "hidden_size", "attention_heads", "key_value_heads", "vocabulary")
 """By these, a directory is told from the model of an option."""
@@ -31,6 +33,8 @@ def described(model: ModelConfig) -> ModelConfig:
     Args:
         model: as composed.
     """
+    if model.name == ANY and (model.id or model.path):
+        model = replace(model, name="")
     composed, place = _options_of(model), _place(model)
     try:
         files = _read(place, place.stat().st_mtime_ns) if place else None

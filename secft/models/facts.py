@@ -84,10 +84,15 @@ def read_facts(directory: Path) -> ModelFacts:
         key_value_heads=_number(config, "num_key_value_heads") or _rows(shapes, "k_proj.weight") // width or heads,
         head_width=width,
         vocabulary=matrix[0] if matrix else _number(config, "vocab_size"),
-        tied_embeddings=not _ending(shapes, HEADS) if shapes else bool(config.get("tie_word_embeddings", True)),
+        tied_embeddings=_tied(whole, config, shapes),
         experts=_number(config, "num_local_experts", "num_experts", "n_routed_experts") or 1,
         context_length=_number(config, "max_position_embeddings", "n_positions", "seq_length"),
     )
+
+
+def _tied(whole: Mapping[str, Any], config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    said = config.get("tie_word_embeddings", whole.get("tie_word_embeddings"))
+    return said is True or (not _ending(shapes, HEADS) if shapes else said is not False)
 
 
 def _shapes(directory: Path) -> dict[str, tuple[int, ...]]:

@@ -90,10 +90,9 @@ def _is_native(config: Mapping[str, Any], directory: Path) -> bool:
         from transformers.models.auto import configuration_auto, modeling_auto
     except ImportError:
         return False
-    kind, classes = config.get("model_type"), {configuration_auto.CONFIG_MAPPING_NAMES.get(config.get("model_type"))}
-    for table in vars(modeling_auto).values():
-        if isinstance(table, dict) and isinstance(table.get(kind), str):
-            classes.add(table[kind])
+    tables = [table for name, table in vars(modeling_auto).items() if name.endswith("_MAPPING_NAMES")]
+    found = [table.get(config.get("model_type"), "") for table in (configuration_auto.CONFIG_MAPPING_NAMES, *tables)]
+    classes = {name for name in found if isinstance(name, str) and name}
     settings = directory / "tokenizer_config.json"
     if "AutoTokenizer" in named and settings.is_file() and read_object(settings).get("tokenizer_class"):
         named = {key: value for key, value in named.items() if key != "AutoTokenizer"}

@@ -46,7 +46,9 @@ def environment_flaws(situation: Situation) -> list[Problem]:
 def target_flaws(situation: Situation) -> list[Problem]:
     """Report modules for adapters that the base model does not have."""
     trainer = situation.config.trainer
-    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+    if not isinstance(trainer, AdaptedTrainer):
+        return []
+    if trainer.lora.target_modules == [ALL_LINEAR] and not trainer.lora.modules_to_save:
         return []  # nothing to compare: a packaged model need not be unpacked for it
     return target_problems(trainer, situation.base.path) if situation.base else []
 

@@ -169,9 +169,15 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
     from peft import get_peft_model
 
     try:
-        return get_peft_model(model, adapter_config(job))
+        adapted = get_peft_model(model, adapter_config(job))
     except ValueError as error:
         raise InputError(f"trainer.lora does not fit this model: {error}") from error
+    if job.lora.modules_to_save:
+        for parameter in adapted.parameters():
+            # Copies of whole modules are as wide as the base, and bfloat16 would swallow small updates.
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
+    return adapted
 
 
 def with_start(model: Any, job: TrainJob) -> Any:
@@ -217,7 +223,7 @@ def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str
     """Translate a job into the settings that every trainer of trl has."""
     return {
         **training_arguments(job, output_dir, rows, validates=job.validation_file is not None),
-        "bf16": job.adapter.whole and precision == "bf16",
+        "bf16": precision == "bf16" and (job.adapter.whole or bool(job.lora.modules_to_save)),
         "fp16": False,
         "use_cpu": not torch.cuda.is_available() or job.distributed.device == "cpu",
         "remove_unused_columns": False,
