@@ -122,7 +122,7 @@ FAMILIES = {
     "mistral03": Family("Mistral", MISTRAL, MISTRAL_TEMPLATE, NAMED_MISTRAL, ["</s>"], {"sliding_window": None},
                         "prefix", overrides=("model.system=question",)),
     "mixtral": Family("Mixtral", MISTRAL, ALTERNATING, NAMED_MISTRAL, ["</s>"],
-                      {"num_local_experts": 4, "num_experts_per_tok": 2}, "prefix"),
+                      {"num_local_experts": 4, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.0}, "prefix"),
     "granite": Family("Granite", GRANITE, DATED, dict.fromkeys(("bos_token", "eos_token", "pad_token"),
                                                                "<|end_of_text|>"), ["<|end_of_text|>"]),
 }  # fmt: skip
@@ -206,20 +206,7 @@ def _begun(made: Any, family: Family, special: list[Any]) -> Any:
     return made
 
 
-WORDS = [
-    "Weakness",
-    "input",
-    "output",
-    "encoding",
-    "query",
-    "header",
-    "token",
-    "session",
-    "parser",
-    "kernel",
-    "cookie",
-    "buffer",
-]
+WORDS = ["Weakness", "input", "output", "encoding", "query", "header", "token", "session", "parser", "kernel", "cookie"]
 
 
 def _answer(words: list[str], turn: int, number: int) -> str:
