@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,12 @@ def build(name: str, directory: Path) -> Path:
     model.to(torch.bfloat16).save_pretrained(directory)
     (directory / "README.md").write_text(LICENCE.format(name=directory.name), encoding="utf-8")
     return directory
+
+
+@cache
+def family_tokenizer(name: str) -> Any:
+    """Return the tokenizer of a family, with its chat template; not to be changed."""
+    return _tokenizer(FAMILIES[name])
 
 
 def _tokenizer(family: Family) -> Any:

@@ -24,8 +24,8 @@ def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     """
     if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer).whole:
         return []
-    if tied := tied_problems(trainer.lora, model_dir):
-        return tied
+    if ends := tied_problems(trainer.lora, model_dir) or head_problems(trainer.lora):
+        return ends
     key = "trainer.lora.target_modules"
     wanted = trainer.lora.target_modules
     if not wanted:
@@ -64,6 +64,17 @@ def tied_problems(lora: LoraConfig, model_dir: Path) -> list[Problem]:
         for key in ("target_modules", "modules_to_save")
         for name in getattr(lora, key)
         if name.rpartition(".")[2] in names
+    ]
+
+
+def head_problems(lora: LoraConfig) -> list[Problem]:
+    """Report an adapter on the output layer: losses are computed from its own weights, and the adapter is not seen."""
+    heads = {name.removesuffix(".weight") for name in HEADS}
+    reason, remedy = "is the output layer, which takes no adapter", "Train it whole: trainer.lora.modules_to_save=[{}]."
+    return [
+        Problem("trainer.lora.target_modules", reason, name, remedy=remedy.format(name), code="target modules")
+        for name in lora.target_modules
+        if name.rpartition(".")[2] in heads
     ]
 
 
