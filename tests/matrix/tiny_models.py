@@ -149,6 +149,25 @@ def build(name: str, directory: Path) -> Path:
     return directory
 
 
+def build_seeing(directory: Path) -> Path:
+    """Write a Gemma 3 that also sees into a new directory."""
+    import torch
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig
+
+    tokenizer, family = family_tokenizer("gemma3"), FAMILIES["gemma3"]
+    directory.mkdir(parents=True)
+    tokenizer.save_pretrained(directory)
+    text = Gemma3TextConfig(**{**SMALL, **family.sizes}, vocab_size=len(tokenizer))
+    sight = SiglipVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, image_size=28, patch_size=14
+    )
+    torch.manual_seed(0)
+    model = Gemma3ForConditionalGeneration(Gemma3Config(text_config=text, vision_config=sight, mm_tokens_per_image=4))
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(family.stops)
+    model.to(torch.bfloat16).save_pretrained(directory)
+    return directory
+
+
 @cache
 def family_tokenizer(name: str) -> Any:
     """Return the tokenizer of a family, with its chat template; not to be changed."""
