@@ -44,6 +44,8 @@ def described(model: ModelConfig) -> ModelConfig:
     if option is None:
         for one in composed:
             model = _without_claims(model, one)
+    else:
+        model = _with_claims(model, option)
     if files is None or place is None:
         return replace(model, name=model.name or _name(place.name if place else model.id or model.path or ""))
     known = option.get("license") if option else None
@@ -135,6 +137,19 @@ def _without_claims(model: ModelConfig, option: dict[str, Any]) -> ModelConfig:
         gated=False,
         context_length=0 if model.context_length == option.get("context_length") else model.context_length,
         architecture=Architecture(),
+    )
+
+
+def _with_claims(model: ModelConfig, option: dict[str, Any]) -> ModelConfig:
+    """Return settings with what an option says of its model wherever nothing is known: it may be given by its id."""
+    sizes = option.get("architecture")
+    known = model.architecture != Architecture() or not sizes
+    return replace(
+        model,
+        license=option.get("license", UNKNOWN) if model.license == UNKNOWN else model.license,
+        gated=model.gated or bool(option.get("gated")),
+        context_length=model.context_length or option.get("context_length", 0),
+        architecture=model.architecture if known else Architecture(**sizes),
     )
 
 

@@ -16,6 +16,7 @@ from secft.errors import InputError
 from secft.models.template_probe import SWITCH, TemplateTraits, template_traits
 
 CLOCK = "strftime_now"
+_SHADOWED = f"macro {CLOCK}"
 DATE = "2024-07-26"
 """The day that templates are told by default: the one that Llama's name themselves where there is no clock."""
 _THINK = re.compile(r"<think>(?:\\n|\n)?")
@@ -51,9 +52,7 @@ class AdaptedTemplate:
 
     def led(self, lines: str, note: str) -> AdaptedTemplate:
         """Put something before the template, which renders nothing itself."""
-        # A line break right behind a block is not rendered; one that begins the template is.
-        between = "\n" if self.text.startswith("\n") else ""
-        return AdaptedTemplate(f"{lines}{between}{self.text}", (*self.notes, note))
+        return AdaptedTemplate(_led(self.text, lines), (*self.notes, note))
 
     @property
     def traits(self) -> TemplateTraits:
@@ -74,24 +73,40 @@ def adapt_template(text: str, choice: TemplateChoice) -> AdaptedTemplate:
     found = AdaptedTemplate(text)
     if not text or found.traits.fault:
         return found
-    for step in (_told_the_date, _in_parts, _system_in_question, _without_thinking, _trainable):
+    for step in (_one_day, _in_parts, _system_in_question, _without_thinking, _trainable):
         found = step(found, choice)
     return found
 
 
-def _told_the_date(template: AdaptedTemplate, choice: TemplateChoice) -> AdaptedTemplate:
-    """Shadow the clock by a macro that knows one day only."""
-    if CLOCK not in template.text:
-        return template
+def told_the_date(text: str, date: str = DATE) -> str:
+    """Return a template that knows one day only: its clock is shadowed by a macro. One without a clock stays.
+
+    Raises:
+        InputError: the date is none.
+    """
+    if CLOCK not in text or _SHADOWED in text:
+        return text
     try:
-        day = datetime.datetime.fromisoformat(choice.date)
+        day = datetime.datetime.fromisoformat(date)
     except ValueError as error:
-        raise InputError(f"model.template_date: {choice.date!r} is no date such as {DATE}") from error
-    used = [form for form in _FORMS if form in template.text]
+        raise InputError(f"model.template_date: {date!r} is no date such as {DATE}") from error
+    used = [form for form in _FORMS if form in text]
     spoken = "".join(f"|replace({form!r}, {day.strftime(form)!r})" for form in used)
-    macro = f"{{%- macro {CLOCK}(form) -%}}{{{{- form{spoken} -}}}}{{%- endmacro %}}"
-    note = f"the chat template reads the clock: it is told {day:%d %b %Y} on every day (model.template_date)"
-    return template.led(macro, note)
+    return _led(text, f"{{%- {_SHADOWED}(form) -%}}{{{{- form{spoken} -}}}}{{%- endmacro %}}")
+
+
+def _led(text: str, lines: str) -> str:
+    """Put something before a template, which renders nothing itself."""
+    # A line break right behind a block is not rendered; one that begins the template is.
+    return f"{lines}\n{text}" if text.startswith("\n") else f"{lines}{text}"
+
+
+def _one_day(template: AdaptedTemplate, choice: TemplateChoice) -> AdaptedTemplate:
+    text = told_the_date(template.text, choice.date)
+    if text == template.text:
+        return template
+    note = f"the chat template reads the clock: it is told {choice.date} on every day (model.template_date)"
+    return AdaptedTemplate(text, (*template.notes, note))
 
 
 def _in_parts(template: AdaptedTemplate, choice: TemplateChoice) -> AdaptedTemplate:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from secft.errors import InputError
+from secft.models.chat_template import CLOCK, told_the_date
 from secft.models.template_probe import SWITCH
 from secft.records import Message, calls_text
 
@@ -269,7 +270,10 @@ def render_prepared(
     Raises:
         InputError: the template refuses it, in its own words.
     """
-    more = {"tools": list(ready.tools)} if ready.tools else {}
+    more: dict[str, Any] = {"tools": list(ready.tools)} if ready.tools else {}
+    template = tokenizer.chat_template
+    if isinstance(template, str) and CLOCK in template:
+        more["chat_template"] = told_the_date(template)  # the same text on every day
     messages = [dict(message) for message in ready.messages[:length]]
     try:
         return str(

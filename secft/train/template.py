@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from secft.errors import InputError
+from secft.models.chat_template import told_the_date
 from secft.models.conversation import (
     THOUGHT_ENDS,
     Rendering,
@@ -284,7 +285,7 @@ def _by_generation_blocks(tokenizer: PreTrainedTokenizerBase, name: str, ready: 
     try:
         texts, found = render_jinja_template(
             [[dict(message) for message in ready.messages]],
-            chat_template=tokenizer.get_chat_template(),
+            chat_template=told_the_date(tokenizer.get_chat_template()),
             return_assistant_tokens_mask=True,
             **{**tokenizer.special_tokens_map, **more, **ready.variables},
         )

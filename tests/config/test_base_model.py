@@ -54,6 +54,13 @@ def test_another_id_is_another_model() -> None:
     assert (found.name, found.license, found.architecture.layers) == ("other-8b", "unknown", 0)
 
 
+def test_the_id_of_an_option_is_enough() -> None:
+    by_id, option = model("model=hub", "model.id=Qwen/Qwen2.5-7B-Instruct"), model("model=qwen25_7b")
+    assert (by_id.license, by_id.architecture, by_id.context_length) == (
+        option.license, option.architecture, option.context_length,
+    )  # fmt: skip
+
+
 def test_an_option_keeps_its_claims_where_its_own_model_lies(directory: Path) -> None:
     place = directory.rename(directory.with_name("Llama-3.1-8B-Instruct"))
     assert model("model=llama31", f"model.path={place}").id == ""  # other sizes

@@ -64,6 +64,28 @@ def test_a_template_that_reads_the_clock_is_told_one_day(text: str, told: str, m
     assert "2025" in rendered(other.text, TALK)
 
 
+def test_rows_are_the_same_on_every_day_even_by_a_template_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datetime
+
+    import transformers.utils.chat_template_utils as library
+
+    from secft.train.template import tokenise_example
+    from tests.matrix.tiny_models import family_tokenizer
+
+    class Later(datetime.datetime):
+        @classmethod
+        def now(cls, *_: Any) -> Later:
+            return cls(2031, 5, 6)
+
+    tokenizer = family_tokenizer("llama32")
+    today = tokenise_example(tokenizer, "x", TALK)
+    monkeypatch.setattr(library, "datetime", Later)
+    library._compile_jinja_template.cache_clear()
+    assert "2031" in tokenizer.apply_chat_template(TALK, tokenize=False)
+    assert tokenise_example(tokenizer, "x", TALK) == today
+    library._compile_jinja_template.cache_clear()
+
+
 def test_a_day_that_is_none_is_an_error() -> None:
     with pytest.raises(InputError, match="template_date"):
         adapt_template(official("llama3_2"), TemplateChoice(date="yesterday"))
