@@ -142,14 +142,13 @@ def _without_claims(model: ModelConfig, option: dict[str, Any]) -> ModelConfig:
 
 def _with_claims(model: ModelConfig, option: dict[str, Any]) -> ModelConfig:
     """Return settings with what an option says of its model wherever nothing is known: it may be given by its id."""
-    sizes = option.get("architecture")
-    known = model.architecture != Architecture() or not sizes
+    known = model.architecture != Architecture()
     return replace(
         model,
         license=option.get("license", UNKNOWN) if model.license == UNKNOWN else model.license,
         gated=model.gated or bool(option.get("gated")),
         context_length=model.context_length or option.get("context_length", 0),
-        architecture=model.architecture if known else Architecture(**sizes),
+        architecture=model.architecture if known else Architecture(**option.get("architecture", {})),
     )
 
 
