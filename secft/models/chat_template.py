@@ -59,6 +59,11 @@ class AdaptedTemplate:
         """What it does."""
         return template_traits(self.text)
 
+    @property
+    def trainable(self) -> bool:
+        """Whether it tells what is learned of an answer, and where that ends."""
+        return self.traits.prefix and self.traits.ended
+
 
 def adapt_template(text: str, choice: TemplateChoice) -> AdaptedTemplate:
     """Return a template as it is used.
@@ -145,7 +150,7 @@ def _without_thinking(template: AdaptedTemplate, choice: TemplateChoice) -> Adap
         always, unless = f"{{%- set {SWITCH} = false %}}", f"{{%- if {SWITCH} is not defined %}}"
         lines = always if choice.thinking == "off" else f"{unless}{always}{{%- endif %}}"
         return template.led(lines, "the model is asked without thinking (model.thinking)")
-    return _not_opened(template)
+    return _not_opened(template) if choice.thinking == "off" else template
 
 
 def _not_opened(template: AdaptedTemplate) -> AdaptedTemplate:
@@ -162,15 +167,21 @@ def _not_opened(template: AdaptedTemplate) -> AdaptedTemplate:
 
 
 def _trainable(template: AdaptedTemplate, choice: TemplateChoice) -> AdaptedTemplate:
-    """Take trl's template for training where the model's own cannot tell what is learned."""
-    traits = template.traits
-    if (traits.prefix and traits.ended) or not traits.answered:
+    """Change a template that trl knows where it cannot tell what is learned.
+
+    The opening of a thinking block is left out of its prompt or, if that does not help, trl's template for training is
+    taken.
+    """
+    if template.trainable or not template.traits.answered:
         return template
     lead, own, training = _training_pair(template.text)
     if not training:
         return template
     changed = AdaptedTemplate(lead + training, (*template.notes, f"trl's chat template for training is used ({own})"))
-    return _not_opened(changed) if choice.thinking != "on" else changed
+    if choice.thinking == "on":
+        return changed
+    shorter = _not_opened(template)
+    return shorter if shorter.trainable else _not_opened(changed)
 
 
 def _training_pair(text: str) -> tuple[str, str, str]:

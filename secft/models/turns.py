@@ -38,12 +38,15 @@ def begin_id(tokenizer: Any) -> int | None:
 
 
 def end_of_text_id(tokenizer: Any) -> int | None:
-    """Return the id that ended the texts of pretraining; chat models name the token that ends a turn instead."""
+    """Return the id that ended the texts of pretraining; chat models name the token that ends a turn instead.
+
+    A token that also stands for what is unknown is not taken.
+    """
     known = {str(token.content): number for number, token in tokenizer.added_tokens_decoder.items()}
     own = tokenizer.eos_token_id
     if own is not None and tokenizer.eos_token in ENDS_OF_TEXT:
         return int(own)
-    named = next((known[token] for token in ENDS_OF_TEXT if token in known), None)
+    named = next((known[one] for one in ENDS_OF_TEXT if one in known and one != tokenizer.unk_token), None)
     return named if named is not None else None if own is None else int(own)
 
 

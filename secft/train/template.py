@@ -296,7 +296,9 @@ def _by_generation_blocks(tokenizer: PreTrainedTokenizerBase, name: str, ready: 
     if len(blocks) != len(turns):
         if not all(ready.answers):
             raise InputError("the chat template's {% generation %} blocks are not one for each turn of the assistant")
-        return _tokenised(tokenizer, name, text, [_trimmed(tokenizer, text, *block) for block in blocks])
+        everything = sum(end - begin for begin, end in blocks) >= len(text.strip())  # told of the row
+        spans = blocks if everything else [_trimmed(tokenizer, text, *block) for block in blocks]
+        return _tokenised(tokenizer, name, text, spans)
     _check_nothing_lost(text, ready, len(ready.messages))
     learned = [(turn, block) for turn, block in zip(turns, blocks, strict=True) if ready.learned[turn]]
     spans = [
@@ -314,9 +316,5 @@ def _asked(tokenizer: PreTrainedTokenizerBase, ready: Rendering, text: str, turn
 
 
 def _trimmed(tokenizer: PreTrainedTokenizerBase, text: str, begin: int, end: int) -> tuple[int, int]:
-    """Return the span of a block up to the end of its turn; the token that ends it may stand right behind."""
-    end = begin + len(without_tail(tokenizer, text[begin:end]))
-    added = [str(token.content) for token in tokenizer.added_tokens_decoder.values()]
-    if not text[begin:end].endswith(tuple(added)):
-        end += max((len(token) for token in added if text.startswith(token, end)), default=0)
-    return begin, end
+    """Return the span of a block up to the end of its turn."""
+    return begin, begin + len(without_tail(tokenizer, text[begin:end]))

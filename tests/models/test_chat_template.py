@@ -128,6 +128,19 @@ def test_a_prompt_that_opens_a_thinking_block_becomes_the_beginning_of_an_answer
     assert (adapted.traits.prefix, adapted.traits.ended) == (True, True)
 
 
+OPENED = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant><think>\n{% endif %}"
+)
+
+
+def test_what_trl_does_not_know_keeps_its_opening_unless_thinking_is_off() -> None:
+    assert adapt_template(OPENED, TemplateChoice()).text == OPENED
+    off = adapt_template(OPENED, TemplateChoice(thinking="off"))
+    assert off.trainable
+    assert rendered(off.text, TALK) == rendered(OPENED, TALK)
+
+
 @pytest.mark.parametrize("name", ["smolvlm", "llava_next"])
 def test_texts_reach_a_template_that_takes_parts(name: str) -> None:
     text = adapt_template(official(name), TemplateChoice()).text

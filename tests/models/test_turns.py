@@ -61,7 +61,7 @@ def test_several_turns_are_one_row_where_only_the_last_is_followed_by_an_end_of_
         "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{{ '\n' }}",
         "{%- generation %}{{- m.content + '<|im_end|>\n' }}{%- endgeneration %}",
         "{%- generation -%}{{ m.content + '<|im_end|>\n' }}{%- endgeneration -%}",
-        "{%+ generation %}{{ m.content }}{% endgeneration %}<|im_end|>{{ '\n' }}",
+        "{%+ generation %}{{ m.content }}<|im_end|>{%+ endgeneration %}{{ '\n' }}",
     ],
 )
 def test_blocks_that_mark_what_is_learned_end_with_the_turn(block: str) -> None:

@@ -118,6 +118,8 @@ def _generation_prompt(tokenizer: Any, name: str, shapes: Shapes) -> list[Proble
             f"with {asked[at : at + SHOWN]!r} where it was trained on {whole[at : at + SHOWN]!r}"
         )
         remedy = "Use a template whose generation prompt is the beginning of an answer as it is trained."
+        if "<think>" in asked[at:]:
+            remedy += " model.thinking=off leaves the opening of a thinking block out of the prompt."
         return [Problem("model", reason, name, remedy=remedy, code="generation prompt")]
     return []
 
