@@ -174,10 +174,7 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
     except ValueError as error:
         raise InputError(f"trainer.lora does not fit this model: {error}") from error
     if job.lora.modules_to_save:
-        for parameter in adapted.parameters():
-            # Copies of whole modules are as wide as the base, and bfloat16 would swallow small updates.
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
+        train_in_fp32(adapted)  # copies of whole modules are as wide as the base
     return adapted
 
 
