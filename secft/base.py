@@ -16,6 +16,8 @@ from secft.errors import InputError, ModelNotFoundError
 from secft.files import read_json, sha256_file
 from secft.models import BaseModel, resolve_model
 from secft.models.adapters import StartAdapter, check_fits, read_adapter
+from secft.models.chat_template import TemplateChoice
+from secft.models.resolve import with_template
 from secft.naming import directory_name
 from secft.registry.entries import REGISTRATION
 
@@ -28,20 +30,30 @@ def find_base_model(config: ModelConfig) -> BaseModel:
     Raises:
         ModelNotFoundError: it is not on this machine; the message says where it was looked for.
         MissingExtraError: the package that carries it is not installed.
+        InputError: its files, or the chat template that is chosen for it, cannot be used.
     """
-    return _resolve(config.name, config.kind, config.id, config.path, config.revision, config.license)
+    source = "hub" if config.path and config.kind != "package" else _SOURCES[config.kind]
+    place = (source, config.name, config.id, config.path, config.revision, config.license)
+    return _resolve(place, template_choice(config))
+
+
+def template_choice(config: ModelConfig) -> TemplateChoice:
+    """Return what a configuration says of the base model's chat template."""
+    return TemplateChoice(config.chat_template, config.thinking, config.system, config.template_date)
 
 
 @lru_cache(maxsize=8)
-def _resolve(name: str, kind: str, hub_id: str, path: str | None, revision: str | None, license_id: str) -> BaseModel:
-    return resolve_model(
+def _resolve(place: tuple[str, str, str, str | None, str | None, str], choice: TemplateChoice) -> BaseModel:
+    source, name, hub_id, path, revision, license_id = place
+    base = resolve_model(
         name,
-        "hub" if path and kind != "package" else _SOURCES[kind],
+        source,
         path=Path(path) if path else None,
         hub_id=hub_id,
         revision=revision or "main",
         license_id=license_id,
     )
+    return with_template(base, choice)
 
 
 RUN = "run:"

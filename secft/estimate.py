@@ -72,8 +72,10 @@ class TrainingEstimate:
 
 def parameters(shape: Architecture) -> int:
     """Return the number of weights of a Llama-like model."""
-    attention = shape.hidden_size * (2 * shape.hidden_size + 2 * _key_value_width(shape))
-    layer = attention + 3 * shape.hidden_size * shape.intermediate_size + 2 * shape.hidden_size
+    attention = shape.hidden_size * (2 * _query_width(shape) + 2 * _key_value_width(shape))
+    router = shape.hidden_size * shape.experts if shape.experts > 1 else 0
+    feed_forward = 3 * shape.hidden_size * shape.intermediate_size * shape.experts + router
+    layer = attention + feed_forward + 2 * shape.hidden_size
     embeddings = shape.vocabulary * shape.hidden_size * (1 if shape.tied_embeddings else 2)
     return shape.layers * layer + embeddings + shape.hidden_size
 
@@ -81,7 +83,7 @@ def parameters(shape: Architecture) -> int:
 def lora_parameters(shape: Architecture, rank: int) -> int:
     """Return the weights of rank-r adapters on all linear layers of a Llama-like model."""
     hidden, key_value, inner = shape.hidden_size, _key_value_width(shape), shape.intermediate_size
-    widths = 2 * (hidden + hidden) + 2 * (hidden + key_value) + 3 * (hidden + inner)
+    widths = 2 * (hidden + _query_width(shape)) + 2 * (hidden + key_value) + 3 * (hidden + inner)
     return shape.layers * rank * widths
 
 
@@ -177,8 +179,12 @@ def kept_by_layer(shape: Architecture, adapter: Adapter, *, bf16: bool) -> float
     return KEPT_OF_WIDTH[what, bf16] * shape.hidden_size + inner
 
 
+def _query_width(shape: Architecture) -> int:
+    return shape.attention_heads * shape.head_width if shape.head_width else shape.hidden_size
+
+
 def _key_value_width(shape: Architecture) -> int:
-    return shape.hidden_size * shape.key_value_heads // max(shape.attention_heads, 1)
+    return _query_width(shape) * shape.key_value_heads // max(shape.attention_heads, 1)
 
 
 def _computes_in_bf16(setup: TrainingSetup, machine: Machine) -> bool:

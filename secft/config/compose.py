@@ -22,6 +22,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from secft.config.base_model import described
 from secft.config.choices import SEVERAL, check_choices, is_choice
 from secft.config.keys import as_list, check_value, field_at, is_list
 from secft.config.options import options
@@ -29,6 +30,7 @@ from secft.config.overrides import as_added, parse, plain
 from secft.config.places import added, conf_directory
 from secft.config.ranges import range_problems
 from secft.config.roots import RUN, C, Root, RunConfig
+from secft.config.schemas.model import ModelConfig
 from secft.config.store import register_schemas
 from secft.config.unresolved import impossible_values, unresolved_problems
 from secft.errors import ConfigError, Problem
@@ -176,6 +178,8 @@ def to_typed(config: DictConfig, root: Root[C]) -> C:
     made = OmegaConf.to_object(config)
     if not isinstance(made, root.schema):
         raise ConfigError([Problem("conf", f"the root configuration is not the schema of {root.name}")])
+    if isinstance(getattr(made, "model", None), ModelConfig):
+        made.model = described(made.model)  # type: ignore[attr-defined]  # of the roots that have one
     return made
 
 

@@ -67,3 +67,9 @@ def about_option(group: str, option: str) -> str:
     lines = path.read_text(encoding="utf-8").splitlines() if path else []
     comments = [line[2:] for line in lines if line.startswith("# ") and not line.startswith("# @package")]
     return comments[1] if len(comments) > 1 else ""
+
+
+def option_settings(group: str, option: str) -> dict[str, Any]:
+    """Return what the file of an option says, as it stands there; empty if there is none."""
+    path = found(f"{group}/{option}")
+    return _settings(path) if path else {}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from secft.errors import InputError
 from secft.models.conversation import render_conversation
 from secft.models.loading import load_tokenizer
 from secft.records import Example, message_text
@@ -39,8 +40,20 @@ class ModelTokens:
 
     def conversations(self, examples: Sequence[Example]) -> list[int]:
         """Return the tokens of whole conversations in the model's chat template, offered tools included."""
-        tokenizer = _tokenizer(self.directory)
-        return self.answers([render_conversation(tokenizer, one.messages, one.tools) for one in examples])
+        texts = [self._rendered(one) for one in examples]
+        counts = iter(self.answers([text for text in texts if text is not None]))
+        # What the template refuses is told of all rows together before a training; here it only has a length.
+        about = AboutTokens()
+        return [
+            about.conversations([one])[0] if text is None else next(counts)
+            for one, text in zip(examples, texts, strict=True)
+        ]
+
+    def _rendered(self, example: Example) -> str | None:
+        try:
+            return render_conversation(_tokenizer(self.directory), example.messages, example.tools)
+        except InputError:
+            return None
 
     def answers(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of texts."""

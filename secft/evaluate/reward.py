@@ -30,6 +30,7 @@ from secft.models.loading import (
     load_model,
     load_tokenizer,
 )
+from secft.models.turns import ensure_padding
 from secft.progress import Meter, meter
 from secft.records import message_text
 
@@ -140,8 +141,7 @@ def load_scorer(base_dir: Path, candidate_dir: Path, hardware: InferenceHardware
     if not whole:
         _refuse_headless(candidate_dir)
         model = attach(model, candidate_dir)
-    pad = tokenizer.pad_token_id
-    model.config.pad_token_id = pad if pad is not None else tokenizer.eos_token_id
+    model.config.pad_token_id = ensure_padding(tokenizer).pad_token_id  # as in training
     return model
 
 

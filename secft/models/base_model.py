@@ -15,6 +15,7 @@ from secft.models.soundness import read_header, read_object
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
 TEMPLATE_FILE = "chat_template.jinja"
+OTHER_LAYOUT = "consolidated"
 CONFIG_FILES = ("config.json", "generation_config.json")
 
 
@@ -34,6 +35,7 @@ class BaseModel:
         license: SPDX-like identifier, or ``unknown``.
         hub_id: repository on the Hugging Face hub that the weights come from, or "".
         revision: commit of that repository, or "" where it is not known.
+        notes: how its chat template is used differently from how its files have it, for people.
     """
 
     name: str
@@ -47,15 +49,22 @@ class BaseModel:
     license: str
     hub_id: str
     revision: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for manifests and cards."""
-        return {**asdict(self), "path": str(self.path)}
+        return {**asdict(self), "path": str(self.path), "notes": list(self.notes)}
 
 
 def weight_files(directory: Path) -> list[Path]:
-    """List the safetensors files of a model in name order."""
-    return sorted(p for p in directory.glob("*.safetensors") if not p.name.startswith("adapter"))
+    """List the safetensors files of a model in name order; the same weights in another layout beside them do not count.
+
+    Some repositories hold ``consolidated*.safetensors`` in their makers' own names beside the files of transformers.
+    """
+    every = sorted(p for p in directory.glob("*.safetensors") if not p.name.startswith("adapter"))
+    if (directory / "model.safetensors.index.json").is_file() or (directory / "model.safetensors").is_file():
+        return [path for path in every if not path.name.startswith(OTHER_LAYOUT)]
+    return every
 
 
 def digest_of_files(paths: list[Path], known: Mapping[str, str] | None = None) -> str:
@@ -96,6 +105,10 @@ def read_chat_template(directory: Path) -> str:
     return value
 
 
+NO_TEMPLATE = "chat template"
+"""How missing_parts names it."""
+
+
 def missing_parts(directory: Path) -> list[str]:
     """Name what a directory lacks to be a usable base model.
 
@@ -115,7 +128,7 @@ def missing_parts(directory: Path) -> list[str]:
     if not any((directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         missing.append("tokenizer.json")
     if not read_chat_template(directory):
-        missing.append("chat template")
+        missing.append(NO_TEMPLATE)
     return missing
 
 
@@ -139,10 +152,10 @@ def describe_model(
         known: name -> SHA-256 of files that were read before.
 
     Raises:
-        ModelNotFoundError: if the directory is incomplete.
+        ModelNotFoundError: if the directory is incomplete; its chat template may be chosen.
     """
     missing = missing_parts(directory)
-    if missing:
+    if missing not in ([], [NO_TEMPLATE]):
         raise ModelNotFoundError(f"model {name!r}: {directory} lacks {', '.join(missing)}")
     weights = weight_files(directory)
 

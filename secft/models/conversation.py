@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from secft.errors import InputError
+from secft.models.chat_template import CLOCK, told_the_date
+from secft.models.template_probe import SWITCH
 from secft.records import Message, calls_text
 
 Way = Literal["template", "text"]
 """How calls are rendered: by the template, or as text."""
 
+THOUGHT_ENDS = "</think>"
 INTRODUCTION = (
     "You can call these tools. To call one, write "
     '<tool_call>{"name": <name>, "arguments": <object>}</tool_call>, one line for each call; results come between '
@@ -67,16 +71,22 @@ class Rendering:
         messages: as the template takes them.
         tools: as the template takes them; empty where they stand in the messages.
         learned: whether each message is the assistant's and is to be learned.
+        variables: what the template is told besides.
     """
 
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] = field(default_factory=list)
     learned: list[bool] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
 
     @property
     def plain(self) -> bool:
         """Whether there are only roles and contents, which any program renders alike."""
-        return not self.tools and all(set(message) == {"role", "content"} for message in self.messages)
+        return (
+            not self.tools
+            and not self.variables
+            and all(set(message) == {"role", "content"} for message in self.messages)
+        )
 
     @property
     def answers(self) -> list[bool]:
@@ -142,14 +152,24 @@ def prepare_conversation(
         messages: the conversation.
         tools: what is offered, as JSON schemas.
     """
+    variables = _variables(tokenizer, messages)
     if not tools and not any(message["role"] == "tool" or len(message) > 2 for message in messages):
         plain = [{"role": message["role"], "content": message["content"]} for message in messages]
-        return Rendering(plain, [], [message["role"] == "assistant" for message in messages])
+        return Rendering(plain, [], [message["role"] == "assistant" for message in messages], variables)
     skills = skills_of(tokenizer)
     thinking = [message if skills.reasoning else _thought_in_text(message) for message in messages]
-    if skills.tools:
-        return _for_template(thinking, list(tools), skills)
-    return _as_text(thinking, list(tools), skills)
+    ready = (_for_template if skills.tools else _as_text)(thinking, list(tools), skills)
+    return replace(ready, variables=variables)
+
+
+def _variables(tokenizer: Any, messages: Sequence[Message]) -> dict[str, Any]:
+    """Ask for thinking where the assistant has thought and the template can be told so."""
+    thought = any(
+        message.get("reasoning_content") or THOUGHT_ENDS in str(message.get("content"))
+        for message in messages
+        if message["role"] == "assistant"
+    )
+    return {SWITCH: True} if thought and SWITCH in str(tokenizer.chat_template) else {}
 
 
 def _thought_in_text(message: Message) -> Message:
@@ -233,18 +253,33 @@ def render_conversation(
     *,
     generation_prompt: bool = False,
 ) -> str:
-    """Render a conversation with the tokenizer's chat template."""
+    """Render a conversation with the tokenizer's chat template.
+
+    Raises:
+        InputError: the template refuses it.
+    """
     ready = prepare_conversation(tokenizer, messages, tools)
-    return render_prepared(tokenizer, ready.messages, ready.tools, generation_prompt=generation_prompt)
+    return render_prepared(tokenizer, ready, generation_prompt=generation_prompt)
 
 
 def render_prepared(
-    tokenizer: Any, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], *, generation_prompt: bool
+    tokenizer: Any, ready: Rendering, length: int | None = None, *, generation_prompt: bool = False
 ) -> str:
-    """Render what prepare_conversation returned, or its beginning."""
-    more = {"tools": list(tools)} if tools else {}
-    return str(
-        tokenizer.apply_chat_template(
-            [dict(message) for message in messages], tokenize=False, add_generation_prompt=generation_prompt, **more
+    """Render what prepare_conversation returned, or its first ``length`` messages.
+
+    Raises:
+        InputError: the template refuses it, in its own words.
+    """
+    more: dict[str, Any] = {"tools": list(ready.tools)} if ready.tools else {}
+    template = tokenizer.chat_template
+    if isinstance(template, str) and CLOCK in template:
+        more["chat_template"] = told_the_date(template)  # the same text on every day
+    messages = [dict(message) for message in ready.messages[:length]]
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=generation_prompt, **more, **ready.variables
+            )
         )
-    )
+    except Exception as error:  # jinja2 errors of the template's own raise_exception() arrive in several types
+        raise InputError(f"the chat template refuses the conversation: {error}") from error

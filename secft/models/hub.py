@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.errors import InputError, ModelNotFoundError
-from secft.models.base_model import missing_parts
+from secft.models.base_model import NO_TEMPLATE, missing_parts
 from secft.models.downloads.cache import hub_cache_dir, references, snapshot_at, snapshot_dir, snapshots
 from secft.models.downloads.record import content_digests, examine, faults_of
 from secft.models.soundness import directory_faults
+
+NO_CHAT_TEMPLATE = (
+    "has no chat template, as base models have none. Use an instruct model, put a chat_template.jinja into its "
+    "directory, or choose one: model.chat_template=chatml, alpaca, or a Jinja file"
+)
 
 
 def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -> Path:
@@ -32,18 +37,19 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
         _check_unchanged(name, hub_id, revision, candidate)
         try:
             missing = missing_parts(candidate)
-            faults = [] if missing else directory_faults(candidate)
+            faults = directory_faults(candidate) if missing in ([], [NO_TEMPLATE]) else []
         except InputError as error:
             missing, faults = [], [str(error)]
         if faults:
             raise ModelNotFoundError(f"model {name!r} in {candidate} cannot be used: {'; '.join(faults)}")
-        if not missing:
+        if missing in ([], [NO_TEMPLATE]):  # a chat template may be chosen
             return candidate
         looked.append(f"{candidate} (lacks {', '.join(missing)})")
+    download = f"Get it with `{get_command(hub_id, revision)}` (or let the run: model.download=true), or point"
     raise ModelNotFoundError(
         f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}.{_other_revisions(hub_id)} "
-        f"Get it with `{get_command(hub_id, revision)}` (or let the run: model.download=true), or point model.path at "
-        "a directory that holds config.json, safetensors weights and the tokenizer."
+        f"{download if hub_id else 'Point'} model.path at a directory that holds config.json, safetensors weights and "
+        "the tokenizer."
     )
 
 

@@ -101,8 +101,37 @@ def load_model(directory: Path, hardware: InferenceHardware, kind: Any = None, *
 
     logging.disable_progress_bar()
     dtype = torch.bfloat16 if hardware.precision == "bf16" else torch.float32
-    model = load_weights(directory, kind, dtype=dtype, attn_implementation="sdpa", **arguments)
+    model = load_weights(directory, kind, dtype=dtype, **arguments)
     return model.to(hardware.device).eval()
+
+
+def supports_attention(directory: Path | str, implementation: str) -> bool:
+    """Tell whether transformers has an implementation of attention for a model's architecture.
+
+    Args:
+        directory: of the model.
+        implementation: ``eager``, ``sdpa`` or ``flash_attention_2``.
+    """
+    if implementation == "eager":
+        return True
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    try:
+        config = AutoConfig.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+        kind = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    except ImportError:
+        raise
+    except Exception:  # noqa: BLE001  # of a broken file errors of many types; told when the model is loaded
+        return True
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    attribute = "_supports_sdpa" if implementation == "sdpa" else "_supports_flash_attn"
+    return all(bool(getattr(one, attribute, False)) for one in kinds)
+
+
+def usual_attention(directory: Path | str) -> str:
+    """Return the implementation of attention that a program outside of this environment is to be given."""
+    return "sdpa" if supports_attention(directory, "sdpa") else "eager"
 
 
 def is_adapter(directory: Path) -> bool:

@@ -2,7 +2,8 @@
 
 All of it is foreign: JSON that is none, weights whose header lies about their size, names that lead out of the
 directory, code that wants to be run, chat templates that never end. Each is one message, and no code of a model runs:
-what names any (``auto_map``) is refused, and templates are tried in a process of their own, with limits.
+what names any (``auto_map``) is refused unless transformers has the very classes itself, and templates are tried in a
+process of their own (template_probe.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from secft.errors import InputError
 from secft.models.gguf_layout import read_layout
-from secft.process import Worker
+from secft.models.template_probe import template_fault
 
 MOST_BYTES = 64 << 20
 """Of a JSON file of a model; tokenizers have the largest, of about 30 MB."""
@@ -29,9 +30,6 @@ POSITIVE = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_
 """Settings of config.json that are whole numbers above zero where they are there."""
 MOST_OF_ONE = 1 << 31
 """No such number is larger."""
-TEMPLATE_SECONDS, TEMPLATE_MEMORY = 10.0, 512 << 20
-MOST_RENDERED = 1 << 20
-"""Characters that a template may make of conversations of a few sentences."""
 
 
 def directory_faults(directory: Path) -> list[str]:
@@ -69,7 +67,7 @@ def config_faults(directory: Path) -> Iterator[str]:
         except InputError as error:
             yield str(error)
             continue
-        if _names_code(values):
+        if _names_code(values) and not (path.name == "config.json" and _is_native(values, directory)):
             yield f"{path.name} names Python code of its own (auto_map); secft never runs code that comes with a model"
         if path.name == "config.json":
             yield from _number_faults(values)
@@ -78,6 +76,28 @@ def config_faults(directory: Path) -> Iterator[str]:
 def _names_code(values: Mapping[str, Any]) -> bool:
     nested = [value for value in values.values() if isinstance(value, dict)]
     return "auto_map" in values or bool(values.get("custom_pipelines")) or any("auto_map" in value for value in nested)
+
+
+def _is_native(config: Mapping[str, Any], directory: Path) -> bool:
+    """Tell whether the code that a config.json names has become part of transformers, whose own is used instead.
+
+    Repositories that were published with code (Phi-3) go on naming it; every class of theirs is one of the library's.
+    """
+    named = config.get("auto_map")
+    others = [value for value in config.values() if isinstance(value, dict) and value is not named]
+    if not isinstance(named, dict) or config.get("custom_pipelines") or any("auto_map" in value for value in others):
+        return False
+    try:
+        from transformers.models.auto import configuration_auto, modeling_auto
+    except ImportError:
+        return False
+    tables = [table for name, table in vars(modeling_auto).items() if name.endswith("_MAPPING_NAMES")]
+    found = [table.get(config.get("model_type"), "") for table in (configuration_auto.CONFIG_MAPPING_NAMES, *tables)]
+    classes = {name for name in found if isinstance(name, str) and name}
+    settings = directory / "tokenizer_config.json"
+    if "AutoTokenizer" in named and settings.is_file() and read_object(settings).get("tokenizer_class"):
+        named = {key: value for key, value in named.items() if key != "AutoTokenizer"}
+    return all(isinstance(value, str) and value.rpartition(".")[2] in classes for value in named.values())
 
 
 def _number_faults(config: Mapping[str, Any]) -> Iterator[str]:
@@ -185,9 +205,6 @@ def _tokenizer_faults(directory: Path) -> Iterator[str]:
         yield f"{path.name} cannot be loaded ({str(error)[:120]})"
 
 
-# --- chat templates --------------------------------------------------------------------------------------------------
-
-
 def _template_faults(directory: Path) -> list[str]:
     from secft.models.base_model import read_chat_template
 
@@ -197,97 +214,6 @@ def _template_faults(directory: Path) -> list[str]:
         return [str(error)]
     fault = template_fault(template)
     return [fault] if fault else []
-
-
-def template_fault(template: str) -> str:
-    """Return why a chat template cannot be used, or an empty string.
-
-    It renders a few conversations in a process of its own. That it refuses some of them is its right; that it does not
-    end, fills the memory, or writes without end is not.
-    """
-    with Worker(_render_probes, TEMPLATE_SECONDS, TEMPLATE_MEMORY) as worker:
-        outcome = worker.run(template)
-    reasons = {
-        "timed_out": f"does not end within {TEMPLATE_SECONDS:g} s for a few short conversations",
-        "out_of_memory": "needs more memory than a few short conversations can need",
-        "crashed": f"ends the process that renders it ({outcome.detail})",
-        "failed": f"cannot be read ({outcome.detail[:200]})",
-    }
-    reason = reasons.get(outcome.failure) or (outcome.value or "")
-    return f"the chat template {reason}" if reason else ""
-
-
-def _render_probes(template: str) -> str:
-    """Compile a template and render conversations; return what is wrong with it, or an empty string."""
-    import jinja2
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Generation(Extension):
-        """The blocks that mark what is trained on; here they are only passed through."""
-
-        tags = {"generation"}  # noqa: RUF012
-
-        def parse(self, parser: Any) -> Any:
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    def refuse(message: str) -> None:
-        raise jinja2.TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = lambda value, **_: json.dumps(value)
-    environment.globals.update(raise_exception=refuse, strftime_now=lambda form: "01 Jan 2026")
-    try:
-        compiled = environment.from_string(template)
-    except jinja2.TemplateError as error:
-        return f"is not valid Jinja ({error})"
-    for messages in _conversations():
-        for more in ({}, {"tools": _TOOLS}):
-            try:
-                parts = compiled.generate(messages=messages, add_generation_prompt=True, **_SIGNS, **more)
-                length = 0
-                for part in parts:
-                    length += len(part)
-                    if length > MOST_RENDERED:
-                        return f"writes more than {MOST_RENDERED:,} characters for a few short messages"
-            except MemoryError:
-                return "needs more memory than a few short conversations can need"
-            except Exception:  # noqa: BLE001, S112  # a template may refuse a conversation, in its own words and types
-                continue
-    return ""
-
-
-_SIGNS = {"bos_token": "<s>", "eos_token": "</s>"}
-_TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "look_up",
-            "description": "Looks up a weakness.",
-            "parameters": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
-        },
-    }
-]
-
-
-def _conversations() -> Iterator[list[dict[str, Any]]]:
-    """Yield short and long conversations, with and without system message, with a call and its result."""
-    ask, reply = {"role": "user", "content": "What is CWE-79?"}, {"role": "assistant", "content": "A weakness. " * 20}
-    system = {"role": "system", "content": "Answer precisely."}
-    call = {"id": "call00001", "type": "function", "function": {"name": "look_up", "arguments": {"id": "CWE-79"}}}
-    result = {"role": "tool", "name": "look_up", "tool_call_id": "call00001", "content": "Cross-site scripting"}
-    yield [ask]
-    yield [ask, reply]
-    yield [system, ask, reply]
-    yield [system, *([ask, reply] * 20)]
-    yield [ask, {"role": "assistant", "content": "", "tool_calls": [call]}, result, reply]
-    yield [{"role": "user", "content": "log line\n" * 500}, reply]
-
-
-# --- GGUF ------------------------------------------------------------------------------------------------------------
 
 
 def gguf_fault(path: Path) -> str:

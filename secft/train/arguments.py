@@ -77,5 +77,6 @@ def adapter_arguments(job: TrainJob) -> dict[str, Any]:
         "lora_dropout": settings.dropout,
         "target_modules": names[0] if names == ALL_LINEAR else names,
         "bias": settings.bias,
+        **({"modules_to_save": sorted(settings.modules_to_save)} if settings.modules_to_save else {}),
         "use_dora": job.adapter.magnitudes,
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from secft.errors import InputError
 from secft.files import read_jsonl
+from secft.models.turns import begin_id, end_of_text_id
 from secft.train.packing import pack_rows, unpacked_rows
 from secft.train.template import IGNORED, TokenisedExample, check_examples, tokenise_conversation, truncate
 
@@ -86,11 +87,12 @@ def tokenise_texts(path: Path, tokenizer: Any, job: TrainJob) -> LoadedExamples:
         InputError: a line has no text, or nothing is left.
     """
     pieces: list[TokenisedExample] = []
+    begins, ends = ([token] if token is not None else [] for token in (begin_id(tokenizer), end_of_text_id(tokenizer)))
     for number, row in enumerate(read_jsonl(path), start=1):
         text = row.get("text")
         if not isinstance(text, str):
             raise InputError(f"{path}:{number}: no text")
-        ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids = [*begins, *tokenizer(text, add_special_tokens=False)["input_ids"], *ends]
         for start in range(0, len(ids), job.trainer.max_length):
             piece = tuple(ids[start : start + job.trainer.max_length])
             if len(piece) > 1:

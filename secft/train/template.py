@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from secft.errors import InputError
-from secft.models.conversation import Rendering, prepare_conversation, render_prepared, skills_of
+from secft.models.chat_template import told_the_date
+from secft.models.conversation import (
+    THOUGHT_ENDS,
+    Rendering,
+    prepare_conversation,
+    render_prepared,
+    skills_of,
+)
+from secft.models.turns import ends_turns, special_ids, without_tail
 from secft.records import tool_call
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ IGNORED = -100
 Message = Any
 """A message of a row, see secft.records.Message; rows that others wrote need not be typed."""
 Tool = dict[str, Any]
-_GENERATION = re.compile(r"\{%-?\s*generation\b")
+_GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
 
 
 @dataclass(frozen=True)
@@ -122,12 +130,13 @@ def _spans(
         The text; (turn, half-open range of characters), the last turn always among them.
     """
     text = _render(tokenizer, ready, turns[-1] + 1)
+    _check_nothing_lost(text, ready, turns[-1])
     found = []
     for index in turns:
         before = _render(tokenizer, ready, index, generation_prompt=True)
-        after = text if index == turns[-1] else _render(tokenizer, ready, index + 1)
+        after = without_tail(tokenizer, text if index == turns[-1] else _render(tokenizer, ready, index + 1))
         if text.startswith(after) and after.startswith(before):
-            found.append((index, (len(before), len(before) + len(after[len(before) :].rstrip()))))
+            found.append((index, (len(before), len(after))))
         elif index == turns[-1]:
             raise InputError(
                 "the chat template renders a prompt differently once it is answered, so it cannot be told which "
@@ -135,6 +144,25 @@ def _spans(
                 "whose generation prompt is the beginning of an answer."
             )
     return text, found
+
+
+def _check_nothing_lost(text: str, ready: Rendering, answered: int) -> None:
+    """Refuse a rendering that lacks what was asked.
+
+    Raises:
+        InputError: with the role of the message, and what to do.
+    """
+    for message in ready.messages[:answered]:
+        content = message.get("content")
+        if message["role"] not in ("system", "user") or not isinstance(content, str) or content.strip() in text:
+            continue
+        if message["role"] == "system":
+            raise InputError(
+                "the chat template drops the system message once its question is answered, so the model would be "
+                "trained without it and asked with it. Use model.system=question, which puts it into the first "
+                "question, or leave it out (curation)"
+            )
+        raise InputError(f"the chat template leaves out what the user says ({content.strip()[:40]!r})")
 
 
 def _tokenised(
@@ -178,8 +206,10 @@ def end_of_turn_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     example = tokenise_example(tokenizer, "probe", probe)
     trained = [label for label in example.labels if label != IGNORED]
-    special = set(tokenizer.all_special_ids)
+    special = special_ids(tokenizer)
     closing = [token for token in trained if token in special]
+    if trained and trained[-1] in ends_turns(tokenizer):
+        closing.append(trained[-1])
     if not closing:
         raise InputError(
             "the chat template ends the assistant's turn without a trained special token, so the model would never "
@@ -203,8 +233,7 @@ def closing_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     except InputError:
         return found  # told of the rows that end so
     trained = [label for label in labels if label != IGNORED]
-    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
-    return found | ({trained[-1]} & special) if trained else found
+    return found | ({trained[-1]} & ends_turns(tokenizer)) if trained else found
 
 
 def check_examples(
@@ -242,28 +271,50 @@ def _render(
     """Render the first ``length`` messages."""
     if not length:
         raise InputError("a conversation cannot begin with the assistant")
-    try:
-        return render_prepared(tokenizer, ready.messages[:length], ready.tools, generation_prompt=generation_prompt)
-    except Exception as error:  # jinja2 errors of the template's own raise_exception() arrive in several types
-        raise InputError(f"the chat template refuses the conversation: {error}") from error
+    return render_prepared(tokenizer, ready, length, generation_prompt=generation_prompt)
 
 
 def _by_generation_blocks(tokenizer: PreTrainedTokenizerBase, name: str, ready: Rendering) -> TokenisedExample:
-    """Take the mask of the template, without the turns that are not to be learned."""
+    """Take the mask of the template, without the turns that are not to be learned.
+
+    A block may also hold what stands behind the end of its turn, and what the prompt says: neither is learned.
+    """
+    from transformers.utils.chat_template_utils import render_jinja_template
+
     more = {"tools": ready.tools} if ready.tools else {}
     try:
-        encoded: Any = tokenizer.apply_chat_template(
-            [dict(message) for message in ready.messages], return_dict=True, return_assistant_tokens_mask=True, **more
+        texts, found = render_jinja_template(
+            [[dict(message) for message in ready.messages]],
+            chat_template=told_the_date(tokenizer.get_chat_template()),
+            return_assistant_tokens_mask=True,
+            **{**tokenizer.special_tokens_map, **more, **ready.variables},
         )
-    except Exception as error:  # as in _render
+    except Exception as error:  # jinja2 errors of the template's own raise_exception() arrive in several types
         raise InputError(f"the chat template refuses the conversation: {error}") from error
-    ids, mask = list(encoded["input_ids"]), list(encoded["assistant_masks"])
-    answers = ready.answers
-    if not all(answers):
-        starts = [at for at, flag in enumerate(mask) if flag and (at == 0 or not mask[at - 1])]
-        if len(starts) != len(answers):
+    text, blocks = str(texts[0]), list(found[0])
+    turns = [index for index, message in enumerate(ready.messages) if message["role"] == "assistant"]
+    if len(blocks) != len(turns):
+        if not all(ready.answers):
             raise InputError("the chat template's {% generation %} blocks are not one for each turn of the assistant")
-        of_turn = [sum(start <= at for start in starts) - 1 for at in range(len(mask))]
-        mask = [flag and answers[turn] for flag, turn in zip(mask, of_turn, strict=True)]
-    labels = [token if flag else IGNORED for token, flag in zip(ids, mask, strict=True)]
-    return TokenisedExample(name, tuple(ids), tuple(labels))
+        everything = sum(end - begin for begin, end in blocks) >= len(text.strip())  # told of the row
+        spans = blocks if everything else [_trimmed(tokenizer, text, *block) for block in blocks]
+        return _tokenised(tokenizer, name, text, spans)
+    _check_nothing_lost(text, ready, len(ready.messages))
+    learned = [(turn, block) for turn, block in zip(turns, blocks, strict=True) if ready.learned[turn]]
+    spans = [
+        _trimmed(tokenizer, text, _asked(tokenizer, ready, text, turn, *block), block[1]) for turn, block in learned
+    ]
+    return _tokenised(tokenizer, name, text, spans)
+
+
+def _asked(tokenizer: PreTrainedTokenizerBase, ready: Rendering, text: str, turn: int, begin: int, end: int) -> int:
+    """Return where the words of a block begin: what the prompt for it says already (no thinking) is not learned."""
+    if THOUGHT_ENDS not in text[begin:end] or not turn:
+        return begin
+    before = _render(tokenizer, ready, turn, generation_prompt=True)
+    return len(before) if text.startswith(before) and begin < len(before) <= end else begin
+
+
+def _trimmed(tokenizer: PreTrainedTokenizerBase, text: str, begin: int, end: int) -> tuple[int, int]:
+    """Return the span of a block up to the end of its turn."""
+    return begin, begin + len(without_tail(tokenizer, text[begin:end]))

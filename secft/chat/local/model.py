@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from secft.chat.local.prompts import continuation, encode_pair, render
-from secft.chat.local.trees import Tree, branch_scores, precise_logits, shared_prefix, tree_batch
+from secft.chat.local.trees import Tree, branch_scores, precise_logits, real_tokens, shared_prefix, tree_batch
+from secft.models.turns import ends_turns
 from secft.records import Message
 
 _TOKENS_AT_ONCE = 8192
@@ -23,8 +24,16 @@ def end_of_turn(tokenizer: Any) -> list[int]:
     question = [Message(role="user", content="a")]
     context = render(tokenizer, question, generation_prompt=True)
     closing = encode_pair(tokenizer, context, continuation(tokenizer, question, context, "b"))[1][-1]
-    ends = {closing, tokenizer.eos_token_id} if closing in tokenizer.all_special_ids else {tokenizer.eos_token_id}
+    ends = {closing, tokenizer.eos_token_id} if closing in ends_turns(tokenizer) else {tokenizer.eos_token_id}
     return sorted(token for token in ends if token is not None)
+
+
+def attention_window(config: Any) -> int | None:
+    """Return how many tokens the layers of a model see at most, where some see no more than a window."""
+    text = config.get_text_config()
+    window, kinds = getattr(text, "sliding_window", None), getattr(text, "layer_types", None)
+    sliding = kinds is None or any("sliding" in str(kind) for kind in kinds)
+    return int(window) if window and sliding else None
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class LocalModel:
         advance: told the number of tokens of work after each batch.
         max_length: longest row, in tokens.
         ends: tokens that end an answer.
+        window: tokens that some layers see at most, or None where all see everything.
         pad: fills rows.
     """
 
@@ -68,7 +78,8 @@ class LocalModel:
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.batch_size, self.advance = batch_size, advance
-        self.max_length = int(getattr(model.config, "max_position_embeddings", 2048))
+        self.max_length = int(getattr(model.config.get_text_config(), "max_position_embeddings", 2048))
+        self.window = attention_window(model.config)
         self.ends = list(end_of_turn(tokenizer) if ends is None else ends)
         pad = tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.ends[0]
@@ -95,7 +106,13 @@ class LocalModel:
         return results
 
     def score_trees(self, trees: Sequence[Tree]) -> list[list[tuple[float, bool]]]:
-        """Score every branch of every tree, longest rows first; what all prompts begin with is computed once."""
+        """Score every branch of every tree, longest rows first; what all prompts begin with is computed once.
+
+        Where a model's layers see a window only and rows are longer, each branch is a row of its own and the model
+        masks it as it was trained.
+        """
+        if self.window and any(tree.length >= self.window for tree in trees):
+            return self._score_alone(trees)
         prefix = shared_prefix(trees)
         memory = self._remember(prefix)
         rows = [Tree(tree.context[len(prefix) :], tree.branches) for tree in trees]
@@ -108,6 +125,20 @@ class LocalModel:
             self.advance(sum(trees[k].length for k in numbers))
         return results
 
+    def _score_alone(self, trees: Sequence[Tree]) -> list[list[tuple[float, bool]]]:
+        owners = [number for number, tree in enumerate(trees) for _ in tree.branches]
+        rows = [Tree(tree.context, (branch,)) for tree in trees for branch in tree.branches]
+        results: list[list[tuple[float, bool]]] = [[] for _ in trees]
+        scored: dict[int, tuple[float, bool]] = {}
+        order = sorted(range(len(rows)), key=lambda k: -rows[k].length)
+        for numbers in _batches(order, [row.length for row in rows], self.batch_size):
+            found = self._score([rows[k] for k in numbers], 0, None, whole=False)
+            scored.update(zip(numbers, found, strict=True))
+            self.advance(sum(rows[k].length for k in numbers))
+        for number, owner in enumerate(owners):
+            results[owner].append(scored[number])
+        return results
+
     @torch.inference_mode()
     def _remember(self, prefix: Sequence[int]) -> Any:
         """Return the keys and values of tokens that come first, or None for none."""
@@ -118,8 +149,12 @@ class LocalModel:
             return self.model(input_ids=ids, use_cache=True).past_key_values
 
     @torch.inference_mode()
-    def _score(self, trees: Sequence[Tree], shared: int, memory: Any) -> list[tuple[float, bool]]:
+    def _score(
+        self, trees: Sequence[Tree], shared: int, memory: Any, *, whole: bool = True
+    ) -> list[tuple[float, bool]]:
+        """Score rows; with ``whole`` false they have one branch each, and the model's own masks are used."""
         batch = tree_batch(trees, self.pad, self.model.dtype, shared)
+        mask = batch.mask if whole else real_tokens(trees)
         device = self.model.device
         past = copy.deepcopy(memory)
         if past is not None:
@@ -127,7 +162,7 @@ class LocalModel:
         with self._only_places(batch.at.to(device)) as given:
             output = self.model(
                 input_ids=batch.input_ids.to(device),
-                attention_mask=batch.mask.to(device),
+                attention_mask=mask.to(device),
                 position_ids=batch.position_ids.to(device),
                 past_key_values=past,
                 use_cache=past is not None,

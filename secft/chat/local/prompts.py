@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from secft.errors import InputError
-from secft.models.conversation import render_conversation
+from secft.models.conversation import THOUGHT_ENDS, render_conversation
+from secft.models.turns import without_tail
 from secft.records import Message
 
 Tools = Sequence[dict[str, Any]]
@@ -29,12 +30,15 @@ def continuation(
     """
     said = Message(role="assistant", content=answer) if isinstance(answer, str) else answer
     whole = render(tokenizer, [*messages, said], tools, generation_prompt=False)
+    if not whole.startswith(context) and THOUGHT_ENDS in said["content"]:
+        # The question is asked without thinking: what is scored is the answer.
+        return continuation(tokenizer, messages, context, said["content"].rpartition(THOUGHT_ENDS)[2].strip(), tools)
     if not whole.startswith(context):
         raise InputError(
             "the chat template renders a finished turn differently from a prompt, so an answer cannot be scored. "
             "Use a template whose generation prompt is a prefix of the answer's turn."
         )
-    return whole[len(context) :].rstrip()
+    return without_tail(tokenizer, whole)[len(context) :]
 
 
 def encode_pair(tokenizer: Any, context: str, answer: str) -> tuple[list[int], list[int]]:

@@ -115,6 +115,12 @@ def tree_batch(trees: Sequence[Tree], pad: int, dtype: torch.dtype, shared: int 
     )
 
 
+def real_tokens(trees: Sequence[Tree]) -> torch.Tensor:
+    """Return 1 where a row has a token and 0 where it is padded, shape (rows, length)."""
+    lengths = torch.tensor([tree.length for tree in trees])
+    return (torch.arange(int(lengths.max()))[None] < lengths[:, None]).long()
+
+
 def branch_scores(
     logits: torch.Tensor, batch: TreeBatch, precise: torch.Tensor | None = None, chunk: int = 64
 ) -> list[tuple[float, bool]]:

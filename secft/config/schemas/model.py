@@ -16,6 +16,8 @@ class Architecture:
     intermediate_size: int = setting(0, about="Width of the feed-forward block.", low=0)
     attention_heads: int = setting(0, about="Query heads.", low=0)
     key_value_heads: int = setting(0, about="Key and value heads.", low=0)
+    head_width: int = setting(0, about="Width of a head; 0 is the hidden size divided among the query heads.", low=0)
+    experts: int = setting(1, about="Feed-forward blocks of a layer.", low=1)
     vocabulary: int = setting(0, about="Tokens in the vocabulary.", low=0)
     tied_embeddings: bool = setting(False, about="Input and output embeddings are one matrix.")
 
@@ -24,10 +26,16 @@ class Architecture:
 class ModelConfig:
     """A base model: what it is, and where its weights come from."""
 
-    name: str = setting(about="Short name, used in run ids.")
+    name: str = setting(about="Short name, used in run ids; empty is made of the id or the directory.")
     kind: str = setting(about="Where the weights come from.", choices=("package", "hub", "tiny"))
-    id: str = setting(about="Hugging Face id, or the package that carries the weights.")
-    path: str | None = setting(None, about="A local directory with safetensors; wins over `id`.", file=True)
+    id: str = setting(
+        about="Hugging Face id, or the package that carries the weights; empty where there is only a path."
+    )
+    path: str | None = setting(
+        None,
+        about="A local directory with safetensors; wins over `id`. What its files say of sizes and licence counts.",
+        file=True,
+    )
     revision: str | None = setting(None, about="Commit or tag on the Hub.")
     adapter: str | None = setting(
         None,
@@ -50,7 +58,21 @@ class ModelConfig:
         about="A run may download absent weights from the Hub; their licence is accepted where `license` names it.",
         internal=True,
     )
+    chat_template: str | None = setting(
+        None, about="Another chat template than the model's: chatml, alpaca, or a Jinja file; base models have none."
+    )
+    thinking: str = setting(
+        "auto",
+        about="Models that think: asked without (auto; reasoning in rows is learned), off always, or on as they are.",
+        choices=("auto", "on", "off"),
+    )
+    system: str = setting(
+        "auto",
+        about="System messages: in the first question where the template takes none (auto), question always, template.",
+        choices=("auto", "question", "template"),
+    )
+    template_date: str = setting("2024-07-26", about="The day that chat templates are told which read the clock.")
     license: str = setting("unknown", about="Licence of the weights.")
     gated: bool = setting(False, about="The Hub asks for a token and an accepted licence.")
-    context_length: int = setting(about="Longest sequence that the model was made for, tokens.", low=16)
+    context_length: int = setting(about="Longest sequence that the model was made for, tokens; 0 is not known.", low=0)
     architecture: Architecture = setting(Architecture(), about="Sizes for the plan.")

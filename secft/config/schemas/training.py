@@ -20,6 +20,10 @@ class LoraConfig:
     dropout: float = setting(0.0, about="Dropout before the adapter.", low=0, high=0.9)
     target_modules: list[str] = setting(["all-linear"], about="Module names, or all-linear.")
     bias: str = setting("none", about="Which biases are trained.", choices=("none", "all", "lora_only"))
+    modules_to_save: list[str] = setting(
+        [],
+        about="Modules that are trained whole beside the adapter, such as lm_head; trl only, not for tied embeddings.",
+    )
 
 
 @dataclass

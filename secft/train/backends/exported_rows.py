@@ -17,6 +17,7 @@ from secft.errors import InputError
 from secft.files import json_line, read_jsonl
 from secft.models.conversation import prepare_conversation, render_conversation
 from secft.models.loading import load_tokenizer
+from secft.models.turns import without_tail
 from secft.records import Message
 from secft.train.template import (
     TokenisedExample,
@@ -230,7 +231,7 @@ def split_answer(
     whole = render_conversation(tokenizer, messages, tools)
     if not whole.startswith(prompt):
         raise InputError("the chat template renders a prompt differently once it is answered; use backend=trl")
-    return _without_double_start(tokenizer, prompt), whole[len(prompt) :].rstrip()
+    return _without_double_start(tokenizer, prompt), without_tail(tokenizer, whole)[len(prompt) :]
 
 
 def _without_double_start(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:

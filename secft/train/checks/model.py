@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from secft.config.schemas.training import AdaptedTrainer, TrainerConfig
+from secft.config.schemas.training import AdaptedTrainer, LoraConfig, TrainerConfig
 from secft.errors import InputError, Problem, did_you_mean
+from secft.models.facts import EMBEDDINGS, HEADS, read_facts
 from secft.train.checks.weights import embedding_rows, linear_modules
 from secft.train.objectives import adapter_of
 
@@ -23,11 +24,14 @@ def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     """
     if not isinstance(trainer, AdaptedTrainer) or adapter_of(trainer).whole:
         return []
+    if ends := tied_problems(trainer.lora, model_dir) or head_problems(trainer.lora):
+        return ends
     key = "trainer.lora.target_modules"
     wanted = trainer.lora.target_modules
     if not wanted:
         return [Problem(key, "names no module", [], "all-linear, or module names", code="target modules")]
-    if wanted == [ALL_LINEAR]:
+    saved = trainer.lora.modules_to_save
+    if wanted == [ALL_LINEAR] and not saved:
         return []
     try:
         modules = linear_modules(model_dir)
@@ -37,9 +41,41 @@ def target_problems(trainer: TrainerConfig, model_dir: Path) -> list[Problem]:
     return [
         Problem(key, "matches no module of the model", name, ", ".join([ALL_LINEAR, *known]),
                     did_you_mean(name, [ALL_LINEAR, *known]), code="target modules")
-        for name in wanted
+        for key, name in [*((key, name) for name in wanted if wanted != [ALL_LINEAR]),
+                          *(("trainer.lora.modules_to_save", name) for name in saved)]
         if not any(module == name or module.endswith(f".{name}") for module in modules)
     ]  # fmt: skip
+
+
+def tied_problems(lora: LoraConfig, model_dir: Path) -> list[Problem]:
+    """Report embeddings or an output layer that are one matrix and would be trained as two.
+
+    Beside its base the adapter would change one of both; merged into it, both, and the model would be another one.
+    """
+    try:
+        if not read_facts(model_dir).tied_embeddings:
+            return []
+    except InputError:
+        return []  # told with the model itself
+    names = {name.removesuffix(".weight") for name in (*EMBEDDINGS, *HEADS)}
+    reason = "is one matrix with the other end of the model (tied embeddings): merged, the change would reach both"
+    return [
+        Problem(f"trainer.lora.{key}", reason, name, remedy="Leave it out.", code="target modules")
+        for key in ("target_modules", "modules_to_save")
+        for name in getattr(lora, key)
+        if name.rpartition(".")[2] in names
+    ]
+
+
+def head_problems(lora: LoraConfig) -> list[Problem]:
+    """Report an adapter on the output layer: losses are computed from its own weights, and the adapter is not seen."""
+    heads = {name.removesuffix(".weight") for name in HEADS}
+    reason, remedy = "is the output layer, which takes no adapter", "Train it whole: trainer.lora.modules_to_save=[{}]."
+    return [
+        Problem("trainer.lora.target_modules", reason, name, remedy=remedy.format(name), code="target modules")
+        for name in lora.target_modules
+        if name.rpartition(".")[2] in heads
+    ]
 
 
 def vocabulary_problems(model_dir: Path, tokens: dict[str, int], highest_used: int, name: str) -> list[Problem]:

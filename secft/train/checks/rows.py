@@ -16,6 +16,7 @@ from secft.config.schemas.model import ModelConfig
 from secft.config.schemas.training import PairTrainer, TrainerConfig
 from secft.errors import InputError, Problem
 from secft.models.conversation import TemplateSkills
+from secft.models.turns import begin_id
 from secft.records import is_bad, message_text
 from secft.train.objectives import objective_of
 from secft.train.template import IGNORED, TokenisedExample, closing_ids, tokenise_conversation
@@ -52,6 +53,8 @@ class SeenRows:
         judged: rows that say that their answer is a good one, where answers are judged alone.
         bad: rows whose answer is a bad one and is not learned from.
         with_calls: rows with calls of tools, or their results.
+        with_system: rows with a system message.
+        with_turns: rows with several questions.
         highest_id: highest token id, -1 without any.
     """
 
@@ -65,6 +68,8 @@ class SeenRows:
     judged: int = 0
     bad: int = 0
     with_calls: int = 0
+    with_system: int = 0
+    with_turns: int = 0
     highest_id: int = -1
 
 
@@ -141,6 +146,9 @@ def _look_at_row(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any,
         _fault(seen, NO_ANSWER, name)
         return
     assert isinstance(messages, list)
+    roles = [message.get("role") for message in messages]
+    seen.with_system += "system" in roles
+    seen.with_turns += roles.count("user") > 1
     seen.with_calls += any(message.get("tool_calls") or message.get("role") == "tool" for message in messages)
     try:
         examples = tokenise_conversation(tokenizer, name, messages, row.get("tools") or ())
@@ -174,7 +182,7 @@ def _look_at_text(seen: SeenRows, row: dict[str, Any], name: str, tokenizer: Any
     text = "\n".join(message_text(message).strip() for message in messages if message.get("role") != "system")
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     seen.highest_id = max([seen.highest_id, *ids])
-    tokens = len(ids) + 1  # and the end of the text
+    tokens = len(ids) + 1 + (begin_id(tokenizer) is not None)  # with the end of the text, and what begins it
     seen.lengths += [min(max_length, tokens - start) for start in range(0, tokens, max_length)]
     seen.trained += tokens - 1
 

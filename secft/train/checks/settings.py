@@ -74,12 +74,17 @@ def _packing(trainer: TrainerConfig) -> list[Problem]:
 
 
 def _bias(setup: TrainingSetup) -> list[Problem]:
+    """Report what is trained beside adapters and only some backends know."""
     trainer, record = setup.trainer, BACKENDS[setup.backend.name]
-    if not isinstance(trainer, AdaptedTrainer) or trainer.lora.bias == "none" or record.biases:
+    if not isinstance(trainer, AdaptedTrainer) or record.biases:
         return []
     known = " or ".join(name for name, other in BACKENDS.items() if other.biases)
-    reason = f"is known to backend={known} only, not to {record.name}"
-    return [Problem("trainer.lora.bias", reason, trainer.lora.bias, "none", code="contradiction")]
+    reason, lora = f"is known to backend={known} only, not to {record.name}", trainer.lora
+    asked = [("bias", lora.bias, "none")] if lora.bias != "none" else []
+    asked += [("modules_to_save", str(lora.modules_to_save), "[]")] if lora.modules_to_save else []
+    return [
+        Problem(f"trainer.lora.{key}", reason, value, allowed, code="contradiction") for key, value, allowed in asked
+    ]
 
 
 def _lengths(trainer: TrainerConfig) -> list[Problem]:

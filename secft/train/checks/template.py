@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,37 @@ PROBES: tuple[list[dict[str, str]], ...] = (
 SHOWN = 60
 
 
-def template_problems(tokenizer: Any, model_dir: Path, name: str, served: Path | None = None) -> list[Problem]:
+@dataclass(frozen=True)
+class Shapes:
+    """Which kinds of conversations there are; a template is not asked about others.
+
+    Attributes:
+        system: some have a system message.
+        turns: some have several questions.
+    """
+
+    system: bool = False
+    turns: bool = False
+
+    @property
+    def probes(self) -> list[list[dict[str, str]]]:
+        """Conversations of these kinds."""
+        wanted = (True, self.system, self.turns)
+        return [probe for probe, has in zip(PROBES, wanted, strict=True) if has]
+
+
+EVERY_SHAPE = Shapes(system=True, turns=True)
+
+
+def template_problems(
+    tokenizer: Any,
+    model_dir: Path,
+    name: str,
+    served: Path | None = None,
+    *,
+    shapes: Shapes = EVERY_SHAPE,
+    adapt: Callable[[str], str] = str,
+) -> list[Problem]:
     """Report what is wrong with a model's chat template, for training or for serving.
 
     Args:
@@ -36,12 +68,23 @@ def template_problems(tokenizer: Any, model_dir: Path, name: str, served: Path |
         model_dir: its directory; templates of servers that lie there are compared.
         name: of the model, for messages.
         served: another file or directory that the model will be served from.
+        shapes: of the conversations that are trained on.
+        adapt: makes of a template the one that is used; of servers' templates, too, before they are compared.
     """
     if not getattr(tokenizer, "chat_template", None):
         remedy = "Use an instruct model, or put a chat_template.jinja into its directory."
         return [Problem("model", "has no chat template", name, remedy=remedy, code="template")]
     found = _end_of_turn(tokenizer, model_dir, name)
-    return [*found, *_generation_prompt(tokenizer, name), *_serving(tokenizer, model_dir, name, served)]
+    found += _generation_prompt(tokenizer, name, shapes)
+    templates, broken = served_templates(model_dir, served)
+    for template in templates:
+        difference = _difference(tokenizer, template, shapes, adapt)
+        if difference:
+            reason = f"{template.place} renders another prompt than the tokenizer's chat template: {difference}"
+            remedy = "Serve the model with the template that it is trained with."
+            found.append(Problem("model", reason, name, remedy=remedy, code="serving template"))
+    found += [Problem("model.served_template", text, code="serving template", stops=False) for text in broken]
+    return found
 
 
 def _end_of_turn(tokenizer: Any, model_dir: Path, name: str) -> list[Problem]:
@@ -59,43 +102,37 @@ def _end_of_turn(tokenizer: Any, model_dir: Path, name: str) -> list[Problem]:
     return [Problem("model", reason, name, remedy=remedy, code="end of turn", stops=False)]
 
 
-def _generation_prompt(tokenizer: Any, name: str) -> list[Problem]:
+def _generation_prompt(tokenizer: Any, name: str, shapes: Shapes) -> list[Problem]:
     """Report a template whose prompt for an answer is not how a finished conversation begins."""
-    for probe in PROBES:
+    for probe in shapes.probes:
         whole, asked = rendered(tokenizer, probe), rendered(tokenizer, probe[:-1], prompt=True)
         if whole is None or asked is None or whole.startswith(asked):
             continue
+        if any(message["content"] in asked and message["content"] not in whole for message in probe[:-1]):
+            reason = "its chat template drops the system message once its question is answered"
+            remedy = "Use model.system=question, which puts it into the first question, or data without such messages."
+            return [Problem("model.system", reason, name, remedy=remedy, code="generation prompt")]
         at = next((i for i, (a, b) in enumerate(zip(whole, asked, strict=False)) if a != b), len(whole))
         reason = (
             "its chat template renders a conversation differently with the generation prompt: the model would be asked "
             f"with {asked[at : at + SHOWN]!r} where it was trained on {whole[at : at + SHOWN]!r}"
         )
         remedy = "Use a template whose generation prompt is the beginning of an answer as it is trained."
+        if "<think>" in asked[at:]:
+            remedy += " model.thinking=off leaves the opening of a thinking block out of the prompt."
         return [Problem("model", reason, name, remedy=remedy, code="generation prompt")]
     return []
 
 
-def _serving(tokenizer: Any, model_dir: Path, name: str, served: Path | None) -> list[Problem]:
-    found = []
-    templates, broken = served_templates(model_dir, served)
-    for template in templates:
-        difference = _difference(tokenizer, template)
-        if difference:
-            reason = f"{template.place} renders another prompt than the tokenizer's chat template: {difference}"
-            remedy = "Serve the model with the template that it is trained with."
-            found.append(Problem("model", reason, name, remedy=remedy, code="serving template"))
-    found += [Problem("model.served_template", text, code="serving template", stops=False) for text in broken]
-    return found
-
-
-def _difference(tokenizer: Any, template: ServedTemplate) -> str:
+def _difference(tokenizer: Any, template: ServedTemplate, shapes: Shapes, adapt: Callable[[str], str]) -> str:
     """Return how a template of a server differs in what it renders; empty if it does not."""
     if template.language == "go":
         return _other_marks(tokenizer, template.text)
-    for probe in PROBES:
+    text = adapt(template.text)
+    for probe in shapes.probes:
         for messages, prompt in ((probe, False), (probe[:-1], True)):
             ours = rendered(tokenizer, messages, prompt=prompt)
-            theirs = rendered(tokenizer, messages, prompt=prompt, template=template.text)
+            theirs = rendered(tokenizer, messages, prompt=prompt, template=text)
             if ours is not None and ours != theirs:
                 return f"{_head(theirs, ours)} instead of {_head(ours, theirs)}"
     return ""

@@ -9,11 +9,10 @@ from typing import Any
 
 from secft.errors import InputError
 from secft.models.base_model import weight_files
+from secft.models.facts import EMBEDDINGS
 
 MAX_HEADER = 100 * 2**20
 """Bytes of a header; the format's own limit."""
-EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight", "tok_embeddings.weight")
-"""Names under which models keep their input embeddings."""
 MATRIX = 2
 
 

@@ -46,7 +46,6 @@ def load_base(settings: dict[str, Any], where: str) -> Any:
         where,
         dtype=getattr(torch, settings["dtype"]),
         quantization_config=quantised,
-        attn_implementation="sdpa",
         local_files_only=settings["local_files_only"],
         trust_remote_code=False,
         use_safetensors=True,

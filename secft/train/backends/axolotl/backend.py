@@ -13,6 +13,7 @@ from typing import Any
 
 from secft.environment import cuda_devices
 from secft.errors import InputError
+from secft.models.loading import usual_attention
 from secft.train.arguments import ALL_LINEAR, intervals, target_modules
 from secft.train.backends.exported_rows import (
     ExportedRows,
@@ -89,7 +90,7 @@ class AxolotlBackend(SeparateBackend):
             **support.settings(job),
             **_steps(job, rows),
             **(_cuda(job) if cuda else CPU),
-            "attn_implementation": "sdpa",
+            "attn_implementation": usual_attention(job.model_dir),
             # Rows are drawn in the trainer's own order, as with every other backend.
             "shuffle_merged_datasets": False,
             "strict": False,

@@ -15,6 +15,7 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.files import write_json
+from secft.models.loading import usual_attention
 from secft.records import Message
 from secft.train.arguments import ALL_LINEAR, intervals, target_modules
 from secft.train.backends.exported_rows import ExportedRows, Row, export_rows, open_tokenizer, plain_answers, write_rows
@@ -27,6 +28,8 @@ from secft.train.rows import LoadedExamples, build_rows, load_examples, tokenise
 from secft.train.rows import Row as PackedRow
 from secft.train.views import JUDGED, PAIRS, TEXTS, RowKind
 
+ATTENTION = {"sdpa": "sdpa", "eager": "disabled"}
+"""Implementations of attention by the names of this program."""
 TAGS = {
     "role_tag": "role",
     "content_tag": "content",
@@ -81,7 +84,7 @@ class LlamaFactoryBackend(SeparateBackend):
             "bf16": precision == "bf16",
             "fp16": False,
             "use_cpu": not cuda or None,
-            "flash_attn": "sdpa",
+            "flash_attn": ATTENTION[usual_attention(job.model_dir)],
         }
         return {key: value for key, value in values.items() if value is not None}, rows, precision
 

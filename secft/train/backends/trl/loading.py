@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from trl import SFTConfig
 from secft.environment import cpu_computes_bf16
 from secft.errors import InputError
 from secft.models.loading import load_tokenizer, load_weights
-from secft.train.arguments import adapter_arguments, training_arguments
+from secft.models.turns import ensure_padding
+from secft.train.arguments import ALL_LINEAR, adapter_arguments, target_modules, training_arguments
 from secft.train.backends.trl.fused import fuse, fuses
 from secft.train.backends.trl.observed import ObservedTrainer
 from secft.train.backends.trl.quantised import quantised_loading, ready_for_adapters
@@ -91,7 +93,8 @@ def load_job(job: TrainJob) -> LoadedJob:
     load = support_of(job.method, "trl").load
     if load is None:
         raise InputError(refusal(job.method.name, "trl"))
-    return load(job, load_tokenizer(job.model_dir, template=False, local_files_only=job.offline))
+    tokenizer = load_tokenizer(job.model_dir, template=False, local_files_only=job.offline)
+    return load(job, ensure_padding(tokenizer))
 
 
 def load_examples_job(
@@ -167,9 +170,12 @@ def load_model(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, 
     from peft import get_peft_model
 
     try:
-        return get_peft_model(model, adapter_config(job))
+        adapted = get_peft_model(model, adapter_config(job, model))
     except ValueError as error:
         raise InputError(f"trainer.lora does not fit this model: {error}") from error
+    if job.lora.modules_to_save:
+        train_in_fp32(adapted)  # copies of whole modules are as wide as the base
+    return adapted
 
 
 def with_start(model: Any, job: TrainJob) -> Any:
@@ -204,18 +210,28 @@ def load_base(job: TrainJob, precision: str, kind: Any = AutoModelForCausalLM, *
     return model
 
 
-def adapter_config(job: TrainJob, task: str = "CAUSAL_LM") -> Any:
-    """Translate the settings of an adapter for peft."""
+def adapter_config(job: TrainJob, model: Any, task: str = "CAUSAL_LM") -> Any:
+    """Translate the settings of an adapter for peft; a model that also sees gets it on its language model."""
     from peft import LoraConfig
 
-    return LoraConfig(task_type=task, **adapter_arguments(job))
+    return LoraConfig(task_type=task, **other_parts(job, model), **adapter_arguments(job))
+
+
+def other_parts(job: TrainJob, model: Any) -> dict[str, str]:
+    """Return what keeps adapters on all linear modules off the parts that no text reaches."""
+    text = model.config.get_text_config()
+    if text is model.config or target_modules(job) != ALL_LINEAR:
+        return {}
+    decoder = model.get_decoder()
+    place = next((name for name, module in model.named_modules() if module is decoder and name), "")
+    return {"exclude_modules": rf"(?!{re.escape(place)}\.).*"} if place else {}
 
 
 def training_settings(job: TrainJob, output_dir: Path, rows: int, precision: str) -> dict[str, Any]:
     """Translate a job into the settings that every trainer of trl has."""
     return {
         **training_arguments(job, output_dir, rows, validates=job.validation_file is not None),
-        "bf16": job.adapter.whole and precision == "bf16",
+        "bf16": precision == "bf16" and (job.adapter.whole or bool(job.lora.modules_to_save)),
         "fp16": False,
         "use_cpu": not torch.cuda.is_available() or job.distributed.device == "cpu",
         "remove_unused_columns": False,

@@ -123,7 +123,7 @@ def build_adapted(kind: Any, job: TrainJob, arguments: dict[str, Any], task: str
     if job.start_adapter:
         arguments["model"] = with_start(arguments["model"], job)
     elif not job.adapter.whole:
-        arguments["peft_config"] = adapter_config(job, task)
+        arguments["peft_config"] = adapter_config(job, arguments["model"], task)
     try:
         trainer: ObservedTrainer = kind(**arguments)
     except ValueError as error:
