@@ -17,6 +17,7 @@ from secft.files import read_json, sha256_file
 from secft.models import BaseModel, resolve_model
 from secft.models.adapters import StartAdapter, check_fits, read_adapter
 from secft.models.chat_template import TemplateChoice
+from secft.models.gguf_layout import is_gguf
 from secft.models.resolve import with_template
 from secft.naming import directory_name
 from secft.registry.entries import REGISTRATION
@@ -25,7 +26,7 @@ _SOURCES = {"package": "package", "hub": "hub", "tiny": "random"}
 
 
 def find_base_model(config: ModelConfig) -> BaseModel:
-    """Return the base model of a configuration, converting a packaged one on first use.
+    """Return the base model of a configuration, converting a packaged one and a GGUF file on first use.
 
     Raises:
         ModelNotFoundError: it is not on this machine; the message says where it was looked for.
@@ -33,6 +34,8 @@ def find_base_model(config: ModelConfig) -> BaseModel:
         InputError: its files, or the chat template that is chosen for it, cannot be used.
     """
     source = "hub" if config.path and config.kind != "package" else _SOURCES[config.kind]
+    if config.path and is_gguf(Path(config.path)):
+        source = "gguf"
     place = (source, config.name, config.id, config.path, config.revision, config.license)
     return _resolve(place, template_choice(config))
 

@@ -12,7 +12,8 @@ from secft.config.options import option_settings, options
 from secft.config.schemas.model import Architecture, ModelConfig
 from secft.errors import InputError
 from secft.models.downloads.cache import snapshot_dir
-from secft.models.facts import ModelFacts, read_facts
+from secft.models.facts import ModelFacts, gguf_facts, read_facts
+from secft.models.gguf_layout import is_gguf, read_layout
 from secft.models.identity import hub_id_of, licence_of
 
 GROUP = "model"
@@ -53,7 +54,7 @@ def described(model: ModelConfig) -> ModelConfig:
     return replace(
         model,
         kind="hub" if model.path else model.kind,
-        name=model.name or _name(files.hub_id or (place.name if model.path else model.id)),
+        name=model.name or _name(files.hub_id or (files.directory if model.path else model.id)),
         id=model.id or files.hub_id,
         license=model.license if given else files.license or model.license,
         context_length=files.facts.context_length or model.context_length,
@@ -78,7 +79,8 @@ def _architecture(facts: ModelFacts) -> Architecture:
 def _place(model: ModelConfig) -> Path | None:
     """Return the directory of a model that is on this machine; packaged ones are what their options say."""
     if model.path:
-        return Path(model.path) if (Path(model.path) / "config.json").is_file() else None
+        place = Path(model.path)
+        return place if is_gguf(place) or (place / "config.json").is_file() else None
     if model.kind != "hub" or not model.id:
         return None
     found = snapshot_dir(model.id, model.revision or "main")
@@ -97,6 +99,9 @@ class _Files:
 
 @lru_cache(maxsize=16)
 def _read(place: Path, changed: int) -> _Files:
+    if is_gguf(place):
+        layout = read_layout(place)
+        return _Files(gguf_facts(layout), str(layout.facts.get("general.license", "")).lower(), "", place.stem)
     return _Files(read_facts(place), licence_of(place), hub_id_of(place), place.name)
 
 
@@ -122,7 +127,8 @@ def _is_option(option: dict[str, Any], model: ModelConfig, files: _Files | None)
     if files.hub_id:
         named = files.hub_id.lower() == str(option["id"]).lower()
     else:
-        named = tail in (files.directory.lower(), files.directory.lower().rpartition("--")[2])
+        directory = files.directory.lower()
+        named = tail in (directory, directory.rpartition("--")[2]) or directory.startswith(f"{tail}.")
     sizes = option.get("architecture") or {}
     return named and all(getattr(files.facts, size) == sizes[size] for size in SIZES if sizes.get(size))
 

