@@ -97,7 +97,9 @@ def snapshot_dir(hub_id: str, revision: str) -> Path | None:
 
 
 def snapshots(hub_id: str | None = None) -> list[Snapshot]:
-    """Return the snapshots of a repository, or of all, by name and commit."""
+    """Return the snapshots of a repository, or with None of all, by name and commit."""
+    if hub_id == "":
+        return []
     pattern = repository_dir(hub_id).name if hub_id else "models--*"
     found = sorted(path for path in hub_cache_dir().glob(f"{pattern}/snapshots/*") if path.is_dir())
     return [one for one in map(snapshot_at, found) if one]
