@@ -105,7 +105,7 @@ def wait_for_step(directory: Path, step: int) -> None:
 def test_killed_run_ends_like_an_undisturbed_one_and_leaves_out_a_damaged_checkpoint(
     make_job: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    job = make_job(epochs=20, eval_steps=50)
+    job = make_job(epochs=8, eval_steps=50)
     whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
     process = launch_apart(job, tmp_path / "killed")
     wait_for_step(tmp_path / "killed", 5)
