@@ -49,7 +49,7 @@ def locate_hub_model(name: str, hub_id: str, path: Path | None, revision: str) -
     raise ModelNotFoundError(
         f"model {name!r} is not on this machine. Looked in: {'; '.join(looked)}.{_other_revisions(hub_id)} "
         f"{download if hub_id else 'Point'} model.path at a directory that holds config.json, safetensors weights and "
-        "the tokenizer."
+        "the tokenizer, or at a GGUF file."
     )
 
 
