@@ -36,7 +36,7 @@ DIVIDED = {
 OFFLOADED = {"optimizer": ("optimiser",), "all": ("optimiser", "weights")}
 """offload -> parts that are kept in main memory."""
 KEPT_OF_WIDTH = {
-    ("quantised", True): 16.3, ("adapter", True): 26.3, ("whole", True): 30.2,
+    ("quantised", True): 24.4, ("adapter", True): 26.3, ("whole", True): 30.2,
     ("quantised", False): 24.5, ("adapter", False): 24.5, ("whole", False): 32.2,
 }  # fmt: skip
 """(what is trained, bf16) -> bytes that a layer keeps for its backward pass, per token and unit of width, besides those
