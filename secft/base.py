@@ -87,7 +87,10 @@ def _adapter_of_run(name: str, models: Path, outputs: Path, cache: Path, base: B
     for entry in sorted(models.glob(f"*/{name}")) if models.is_dir() else []:
         if (entry / REGISTRATION).is_file():
             told = read_json(entry / REGISTRATION)
-            changed = [file for file, known in told["files"].items() if not _is(entry / file, known)]
+            files = told.get("files")
+            if not isinstance(files, dict) or not files:
+                raise InputError(f"{entry / REGISTRATION} names no files; it is not as it was written")
+            changed = [file for file, known in files.items() if not _is(entry / file, known)]
             if changed:
                 raise InputError(f"{entry} is damaged: {', '.join(changed)} changed since it was registered")
             made_for = {"model": told.get("base_digest", ""), "config": told.get("config_digest", "")}

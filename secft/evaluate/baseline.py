@@ -35,11 +35,6 @@ def model_digest(directory: Path) -> str:
     return digest({path.name: sha256_file(path) for path in [*weights, *others]})
 
 
-def adapter_digest(directory: Path) -> str:
-    """Return the SHA-256 over settings and weights of an adapter."""
-    return digest({path.name: sha256_file(path) for path in sorted(directory.glob("adapter_*")) if path.is_file()})
-
-
 class Baseline:
     """A directory of answers, one JSON file per question set, named by what they depend on."""
 

@@ -21,7 +21,7 @@ from secft.chat.local.prompts import render
 from secft.documents.document import as_json
 from secft.documents.results import RESULTS, EvaluationResults, TaskResult
 from secft.errors import InputError, SecftError
-from secft.evaluate.baseline import Baseline, adapter_digest, model_digest
+from secft.evaluate.baseline import Baseline, model_digest
 from secft.evaluate.item import Item
 from secft.evaluate.items import build_items, counts_of, read_test_split, sample_questions, taught
 from secft.evaluate.measure import go_offline, measure, write_prepared
@@ -31,6 +31,7 @@ from secft.evaluate.prompts import prepare, rows_digest
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks import TASKS
 from secft.files import read_json, write_json, write_jsonl
+from secft.models.adapters import read_adapter
 from secft.models.loading import InferenceHardware, find_hardware, load_tokenizer
 from secft.progress import Meter, meter
 from secft.records import calls_text, message_text
@@ -91,7 +92,7 @@ def evaluate(
     base_digest = model_digest(files.base)
     measured = _measuring(base_digest, settings, hardware)
     if files.start is not None:
-        measured["adapter"] = adapter_digest(files.start)
+        measured["adapter"] = read_adapter(files.start).digest
     baseline = Baseline(cache, measured)
     known = {task: baseline.get(task, questions.digest_of(task)) for task in (*questions.tasks, SAMPLES)}
     seconds: dict[str, float] = {}

@@ -82,6 +82,9 @@ def read_adapter(directory: Path, run: str = "") -> StartAdapter:
     rank = settings.get("r")
     if not isinstance(rank, int) or isinstance(rank, bool) or not 0 < rank <= 1 << 16:
         raise InputError(f"{directory}: {SETTINGS} gives the rank {rank!r}")
+    for name in ("lora_alpha", "lora_dropout"):
+        if type(settings.get(name)) not in (int, float, type(None)):
+            raise InputError(f"{directory}: {SETTINGS} gives {name} as {settings[name]!r}, not a number")
     return StartAdapter(
         path=directory,
         run=run,

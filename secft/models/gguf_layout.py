@@ -25,6 +25,8 @@ LONGEST_KEY = 1 << 16
 DEEPEST = 4
 ALIGNMENT = "general.alignment"
 TEMPLATE = "tokenizer.chat_template"
+MOST_FIELDS = 1 << 16
+"""No file has as many: each is kept."""
 LONGEST_FACT = 256
 """Bytes of a text that is kept besides the chat template."""
 
@@ -101,8 +103,16 @@ class GgufLayout:
 
 
 def is_gguf(path: Path) -> bool:
-    """Tell a GGUF file by its name."""
-    return path.suffix.lower() == ".gguf" and path.is_file()
+    """Tell a GGUF file by its name or, where it has another one as in Ollama's store, by how it begins."""
+    try:
+        if not path.is_file():
+            return False
+        if path.suffix.lower() == ".gguf":
+            return True
+        with path.open("rb") as handle:
+            return handle.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def read_layout(path: Path) -> GgufLayout:
@@ -126,19 +136,7 @@ def _read(cursor: _Cursor) -> GgufLayout:
         swapped = int.from_bytes(version.to_bytes(4, "big"), "little") in VERSIONS
         raise InputError("is big-endian, which is not read" if swapped else f"is GGUF of version {version}, not 2 or 3")
     count, fields = cursor.take("Q"), cursor.take("Q")
-    kept: dict[str, Any] = {}
-    for _ in range(fields):
-        try:
-            key = cursor.text(LONGEST_KEY).decode()
-        except UnicodeDecodeError:
-            raise InputError("holds a field whose name is no text") from None
-        value = cursor.value(cursor.take("I"))
-        if (
-            key == TEMPLATE
-            or isinstance(value, int | float)
-            or (isinstance(value, bytes) and len(value) <= LONGEST_FACT)
-        ):
-            kept[key] = value
+    kept = _fields(cursor, fields)
     tensors = [_tensor(cursor) for _ in _counted(count, cursor)]
     if not tensors:
         raise InputError("holds no tensors")
@@ -160,6 +158,23 @@ def _read(cursor: _Cursor) -> GgufLayout:
         if key != TEMPLATE
     }
     return GgufLayout(len(tensors), text, facts, {name: shape for name, shape, _, _ in tensors})
+
+
+def _fields(cursor: _Cursor, count: int) -> dict[str, Any]:
+    """Return the chat template, numbers and short texts among the next fields, by their keys."""
+    if count > MOST_FIELDS:
+        raise InputError(f"tells of {count:,} fields")
+    kept: dict[str, Any] = {}
+    for _ in range(count):
+        try:
+            key = cursor.text(LONGEST_KEY).decode()
+        except UnicodeDecodeError:
+            raise InputError("holds a field whose name is no text") from None
+        value = cursor.value(cursor.take("I"))
+        is_short = isinstance(value, bytes) and len(value) <= LONGEST_FACT
+        if key == TEMPLATE or is_short or isinstance(value, int | float):
+            kept[key] = value
+    return kept
 
 
 def _counted(count: int, cursor: _Cursor) -> range:

@@ -72,6 +72,8 @@ def test_a_directory_is_read_and_shapes_the_training(model: ModelConfig, tmp_pat
         ({"modules_to_save": ["lm_head"]}, r"more of the model than low-rank matrices \(modules_to_save\)"),
         ({"r": "16"}, "gives the rank '16'"),
         ({"r": -1}, "gives the rank -1"),
+        ({"lora_alpha": "much"}, "gives lora_alpha as 'much', not a number"),
+        ({"lora_dropout": [0.1]}, r"gives lora_dropout as \[0.1\], not a number"),
         ({"auto_map": {"x": "y.z"}}, "auto_map"),
     ],
 )

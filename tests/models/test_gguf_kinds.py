@@ -119,3 +119,5 @@ def test_a_file_alone_is_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert base.quantisation.startswith("Q4_K ")
         assert base.quantisation.endswith("bits a weight")
         assert (base.path / "model.safetensors").is_file()
+    blob = path.rename(tmp_path / "sha256-0123")
+    assert find_base_model(read_config(["model=hub", f"model.path={blob}"]).model).source == "gguf"

@@ -5,7 +5,6 @@ It takes half the disk, and whatever serves the base serves it.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from secft.files import read_json, write_json
@@ -42,5 +41,5 @@ def save_like_base(directory: Path, base: Path) -> None:
     settings.pop("torch_dtype", None)
     write_json(directory / "config.json", {**settings, "dtype": name})
     if (directory / INDEX).is_file():
-        index = json.loads((directory / INDEX).read_text(encoding="utf-8"))
+        index = read_json(directory / INDEX)
         write_json(directory / INDEX, {**index, "metadata": {**index.get("metadata", {}), "total_size": total}})
