@@ -8,6 +8,7 @@ if it starts with ``/`` or ``.``.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -161,3 +162,14 @@ class _Parser(argparse.ArgumentParser):
 
     def _complain(self, message: str) -> NoReturn:
         raise InputError(f"{message}\n{self.format_usage().strip()} [key=value ...]\n{self.prog} --help tells more.")
+
+
+def json_flag(parser: argparse.ArgumentParser) -> None:
+    """Let a command take ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def print_json(value: Any) -> int:
+    """Print a value as JSON on standard output; return the exit code 0."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+    return 0

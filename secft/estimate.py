@@ -41,7 +41,7 @@ KEPT_OF_WIDTH = {
 }  # fmt: skip
 """(what is trained, bf16) -> bytes that a layer keeps for its backward pass, per token and unit of width, besides those
 of keys, values and the inner width of its feed-forward block (``kept_by_layer``). Fitted to the tensors that autograd
-saves in narrow Llama models of three shapes (tests/train/test_memory.py counts them)."""
+saves in narrow Llama models (tests/train/test_memory.py counts them for one more shape, within 15 %)."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from secft.columns import columns, plain_text, size
-from secft.command import Command, Verb
+from secft.command import Command, Verb, json_flag, print_json
 from secft.config.roots import RUN, PlacesConfig, Root, RunConfig
 from secft.dataset.split import SPLITS
 from secft.dataset.versions import Version, published, resolve
@@ -30,7 +30,7 @@ def list_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     root = Path(config.paths.data)
     rows = [_row(version) for version in published(root)]
     if arguments.json:
-        return _print_json(rows)
+        return print_json(rows)
     if not rows:
         print(f"There is no dataset in {root} (paths.data).")
         return 0
@@ -88,7 +88,7 @@ def show_dataset(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     version = resolve(arguments.name, Path(config.paths.data))
     manifest, samples = version.manifest(), _samples(version.path)
     if arguments.json:
-        return _print_json({"dataset": version.title, "path": str(version.path), **manifest, "samples": samples})
+        return print_json({"dataset": version.title, "path": str(version.path), **manifest, "samples": samples})
     print(plain_text(f"{version.title}  ({version.path})"))
     print(f"digest    {manifest['digest']}\ncreated   {_created(version.path)}")
     print(plain_text(f"tokenizer {manifest.get('tokenizer', '')}"))
@@ -152,7 +152,7 @@ def diff_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     old, new = (resolve(word, Path(config.paths.data)) for word in (arguments.old, arguments.new))
     found = differences(old.path, new.path, old.manifest(), new.manifest())
     if arguments.json:
-        return _print_json({"old": old.title, "new": new.title, **found})
+        return print_json({"old": old.title, "new": new.title, **found})
     print(plain_text(f"{old.title} -> {new.title}"))
     print(f"digests: {found['digests'][0][:12]} -> {found['digests'][1][:12]}" + (", equal" if found["same"] else ""))
     for key, title in (("config", "Configuration"), ("sources", "Sources"), ("parents", "Made of")):
@@ -189,7 +189,7 @@ def verify_datasets(config: PlacesConfig, arguments: argparse.Namespace) -> int:
                 plain_text("\n".join([f"{version.title}: {_state(result)}", *(f"  - {f}" for f in result["faults"])]))
             )
     if arguments.json:
-        _print_json(results)
+        print_json(results)
     elif not versions:
         print(f"There is no dataset in {root} (paths.data).")
     return InputError.exit_code if any(result["faults"] for result in results) else 0
@@ -324,16 +324,11 @@ def _preview_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write a page instead of printing")
 
 
-def _print_json(value: Mapping[str, Any] | Sequence[Any]) -> int:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-    return 0
-
-
 def _arguments(*names: str, several: bool = False) -> Callable[[argparse.ArgumentParser], None]:
     """Return what declares the words of a verb, and --json."""
 
     def add(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print JSON for machines")
+        json_flag(parser)
         for name in names:
             parser.add_argument(name, metavar="NAME", help=NAMES)
         if several:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from secft.columns import columns, plain_text, size
-from secft.command import Command, Verb
+from secft.command import Command, Verb, json_flag, print_json
 from secft.config.roots import PathsConfig, PlacesConfig, Root
 from secft.environment import (
     cpu_flags,
@@ -60,7 +59,7 @@ def examine(config: PlacesConfig, arguments: argparse.Namespace) -> int:
         "run": _run_problems(config.paths),
     }
     if arguments.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print_json(facts)
     else:
         _print(facts)
     harmless = () if words else UNDONE
@@ -208,7 +207,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files", action="store_true", help="also compare every installed file with what was installed"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    json_flag(parser)
     parser.add_argument("names", metavar="NAME", nargs="*", help="as after --backend")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from secft.columns import columns, plain_text, size
-from secft.command import PROGRAM, Command, Verb
+from secft.command import PROGRAM, Command, Verb, json_flag, print_json
 from secft.config.roots import PlacesConfig, Root
 from secft.housekeeping import CacheItem, remove, survey
 
@@ -18,7 +17,7 @@ def collect_garbage(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     items = sorted(survey(config.paths, arguments.days), key=lambda item: (item.removable, -item.size, str(item.path)))
     gone = [item for item in items if item.removable and arguments.yes and remove(item)]
     if arguments.json:
-        print(json.dumps([_facts(item, item in gone) for item in items], indent=2, ensure_ascii=False))
+        print_json([_facts(item, item in gone) for item in items])
         return 0
     if items:
         rows = [(_what(item, gone), size(item.size), str(item.path), item.reason) for item in items]
@@ -51,7 +50,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--days", type=float, default=DAYS, metavar="N",
         help=f"what is unfinished or unused stays for so many days ({DAYS:g})",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="for programs")
+    json_flag(parser)
 
 
 COMMAND = Command(

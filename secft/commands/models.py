@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from secft.columns import columns, plain_text, size
-from secft.command import PROGRAM, Command, Verb
+from secft.command import PROGRAM, Command, Verb, json_flag, print_json
 from secft.config.options import options
 from secft.config.roots import ModelDownloadConfig, PlacesConfig, Root
 from secft.config.single import read_model_option
@@ -45,7 +44,7 @@ def list_models(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     others = [one for one in [*downloaded(), *converted()] if one.path not in used]
     more: list[dict[str, Any]] = [{**_kept_facts(one), "model": one.hub_id or one.path.name} for one in others]
     if arguments.json:
-        return _print_json({"options": rows, "others": more})
+        return print_json({"options": rows, "others": more})
     header = ("option", "model", "licence", "on this disk", "size", "revision")
     print(plain_text(columns(header, [_cells(row) for row in rows])))
     if more:
@@ -96,7 +95,7 @@ def show_model(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     asked = find_model(arguments.model)
     facts = _shown(asked, config)
     if arguments.json:
-        return _print_json(facts)
+        return print_json(facts)
     plain = [(key, value) for key, value in facts.items() if isinstance(value, (str, int)) and value != ""]
     print(plain_text("\n".join(f"{key:<16}{value:,}" if isinstance(value, int) and not isinstance(value, bool)
                                else f"{key:<16}{value}" for key, value in plain)))  # fmt: skip
@@ -220,7 +219,7 @@ def verify(config: PlacesConfig, arguments: argparse.Namespace) -> int:
         if not arguments.json:
             _print_verified(name, kept, files, wrong, fault)
     if arguments.json:
-        _print_json(told)
+        print_json(told)
     elif not chosen:
         print("No model is on this machine.")
     return InputError.exit_code if bad else 0
@@ -277,26 +276,17 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _print_json(value: Any) -> int:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-    return 0
-
-
-def _json_only(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
-
-
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL)
 
 
 def _one_with_json(parser: argparse.ArgumentParser) -> None:
-    _json_only(parser)
+    json_flag(parser)
     _one(parser)
 
 
 def _several(parser: argparse.ArgumentParser) -> None:
-    _json_only(parser)
+    json_flag(parser)
     parser.add_argument("models", metavar="MODEL", nargs="*", help=f"{MODEL}; none means all that are here")
 
 
@@ -311,7 +301,7 @@ COMMAND = Command(
     about="base models: list, show, get from the Hub, verify, remove",
     root=Root("models", PlacesConfig),
     verbs={
-        "list": Verb("the options, their licences, and what is on this disk", list_models, _json_only),
+        "list": Verb("the options, their licences, and what is on this disk", list_models, json_flag),
         "show": Verb("what the files of a model say, their digests, and who uses it", show_model, _one_with_json),
         "get": Verb(
             "download from the Hub; license=NAME accepts the licence", get, _one,

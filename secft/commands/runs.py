@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from secft.columns import columns, plain_text, size
-from secft.command import PROGRAM, Command, Verb
+from secft.command import PROGRAM, Command, Verb, json_flag, print_json
 from secft.config.roots import PlacesConfig, Root
 from secft.documents.document import as_json
 from secft.errors import InputError
@@ -36,7 +35,7 @@ def list_runs(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     if arguments.last is not None:
         runs = runs[: max(arguments.last, 0)]
     if arguments.json:
-        return _print_json([_facts(run) for run in runs])
+        return print_json([_facts(run) for run in runs])
     if not runs:
         print(plain_text(f"There is no run in {outputs} (paths.outputs)."))
         return 0
@@ -78,7 +77,7 @@ def show_run(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     run = named(arguments.name, find_runs(outputs), outputs)
     if arguments.json:
         record = as_json(run.record) if run.record else None
-        return _print_json({**_facts(run), "record": record, "settings": dict(run.settings)})
+        return print_json({**_facts(run), "record": record, "settings": dict(run.settings)})
     print(plain_text(f"{run.name}  ({run.path})\n"))
     rows = [(title, text) for title, text in _summary(run, Path(config.paths.models)) if text]
     print(plain_text("\n".join(f"{title:<12}{text}" for title, text in rows)))
@@ -136,7 +135,7 @@ def compare_runs(config: PlacesConfig, arguments: argparse.Namespace) -> int:
     if arguments.json:
         differing = {key: dict(zip((run.name for run in runs), values, strict=True)) for key, values in settings}
         told = {"runs": [_facts(run) for run in runs], "settings": differing, "shared_stages": shared_stages(runs)}
-        return _print_json({**told, "not_comparable": unlike})
+        return print_json({**told, "not_comparable": unlike})
     print(plain_text(columns(("", *(run.name for run in runs)), _heads(runs))))
     wide = [[key, *map(_short, values)] for key, values in settings]
     text = columns(("setting", *(run.name for run in runs)), wide) if wide else "equal"
@@ -197,28 +196,19 @@ def _told(removal: Removal, *, done: bool) -> str:
     return f"{'removed ' if done else 'would go'} {removal.run.path}  {size(removal.bytes)}"
 
 
-def _print_json(value: Any) -> int:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-    return 0
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
-
-
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    _json(parser)
+    json_flag(parser)
     parser.add_argument("--status", choices=STATES, help="only those that ended so")
     parser.add_argument("--last", type=int, metavar="N", help="only the newest ones")
 
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
-    _json(parser)
+    json_flag(parser)
     parser.add_argument("name", metavar="RUN", help=NAMES)
 
 
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:
-    _json(parser)
+    json_flag(parser)
     parser.add_argument("first", metavar="RUN", help=NAMES)
     parser.add_argument("second", metavar="RUN", help=NAMES)
     parser.add_argument("more", metavar="RUN", nargs="*", help="more of them")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from secft.columns import columns, plain_text
-from secft.command import PROGRAM, Command, Verb
+from secft.command import PROGRAM, Command, Verb, json_flag, print_json
 from secft.config.catalogue import SettingFacts, catalogue
 from secft.config.json_schema import json_schema
 from secft.config.options import about_option, groups, options
@@ -34,7 +34,7 @@ def settings(config: RunConfig, arguments: argparse.Namespace) -> int:
         return 0
     chosen = _chosen(arguments.keys, arguments.find)
     if arguments.json:
-        print(json.dumps([_facts(one, config) for one in chosen.values()], indent=2, ensure_ascii=False))
+        print_json([_facts(one, config) for one in chosen.values()])
     elif not chosen:
         print(f"No setting tells of {arguments.find!r}.")
     elif arguments.keys and len(chosen) == 1:
@@ -128,7 +128,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "keys", metavar="KEY", nargs="*", help="a setting, a group, or the last part of a name; none: all"
     )
     parser.add_argument("--find", metavar="TEXT", help="those whose name or meaning holds a text")
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    json_flag(parser)
     parser.add_argument("--markdown", action="store_true", help="print docs/settings.md")
     parser.add_argument("--schema", action="store_true", help="print a JSON schema, for editors of YAML")
 
