@@ -75,7 +75,7 @@ def prepare(work: Path, examples: int, held_out: int) -> dict[str, Any]:
     from cwe_examples import cwe_examples
     from transformers import AutoTokenizer
 
-    from secft.models import resolve_model
+    from secft.models.resolve import resolve_model
     from secft.train.template import tokenise_example
 
     model = resolve_model("smollm2", "package")

@@ -14,11 +14,11 @@ from secft.config.schemas.training import AdaptedTrainer, LoraConfig, TrainerCon
 from secft.documents.run_record import read_run_record
 from secft.errors import InputError, ModelNotFoundError
 from secft.files import read_json, sha256_file
-from secft.models import BaseModel, resolve_model
 from secft.models.adapters import StartAdapter, check_fits, read_adapter
+from secft.models.base_model import BaseModel
 from secft.models.chat_template import TemplateChoice
 from secft.models.gguf_layout import is_gguf
-from secft.models.resolve import with_template
+from secft.models.resolve import resolve_model, with_template
 from secft.naming import directory_name
 from secft.registry.entries import REGISTRATION
 

@@ -1,4 +1,4 @@
-"""Values that cannot be had or cannot be meant: references to nothing, texts with NUL, numbers beyond 64 bits."""
+"""Values that cannot be had or cannot be meant: references to nothing, texts with NUL, mappings in lists of names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from secft.config.ranges import settings
 from secft.errors import Problem
 
 LARGEST = 2**63 - 1
+_SINGLE = (str, int, float, bool)
 _ASKED = (str, int, DictConfig, ListConfig)
 
 
@@ -67,13 +68,17 @@ def _remedy(error: Exception) -> str:
 
 
 def impossible_values(config: DictConfig) -> list[Problem]:
-    """Return a problem for every text with a NUL and every whole number beyond 64 bits."""
+    """Return a problem for every text with a NUL, number beyond 64 bits, and mapping within a list of values."""
     return [
         problem for key, _, value in settings(config) if type(value) in _ASKED for problem in _impossible(key, value)
     ]
 
 
 def _impossible(key: str, value: Any) -> Iterator[Problem]:
+    nested = _nested(value) if isinstance(value, ListConfig) else None
+    if nested is not None:
+        yield Problem(key, "is a list of single values", nested, remedy="Write each as text, without brackets.")
+        return
     if isinstance(value, DictConfig | ListConfig):
         value = OmegaConf.to_container(value, resolve=True)
     if isinstance(value, dict):
@@ -83,6 +88,13 @@ def _impossible(key: str, value: Any) -> Iterator[Problem]:
             yield Problem(key, "holds a NUL character", one, remedy="Leave it out.")
         if isinstance(one, int) and not isinstance(one, bool) and abs(one) > LARGEST:
             yield Problem(key, "is larger than any number of 64 bits", remedy="Write a smaller one.")
+
+
+def _nested(value: ListConfig) -> Any:
+    """Return the first mapping or list within a list of texts or numbers: OmegaConf lets one pass."""
+    if getattr(value, "_metadata").element_type not in _SINGLE:  # noqa: B009  # OmegaConf shows it nowhere else
+        return None
+    return next((one for one in value if isinstance(one, DictConfig | ListConfig)), None)
 
 
 def missing_files(config: DictConfig) -> list[Problem]:

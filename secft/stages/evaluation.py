@@ -19,8 +19,8 @@ from secft.evaluate.gates import KINDS, GateCheck, GatesConfig, checks_of, decid
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks.preference import TASK as PREFERENCE
 from secft.files import write_json
-from secft.models import default_cache_dir
 from secft.models.adapters import StartAdapter
+from secft.models.cache import default_cache_dir
 from secft.stage import INTERNAL, Inputs
 from secft.stages.dataset import DATASET
 from secft.stages.training import training_record

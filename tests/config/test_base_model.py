@@ -9,7 +9,7 @@ import pytest
 
 from secft.config.compose import read_config
 from secft.config.schemas.model import ModelConfig
-from secft.models import resolve_model
+from secft.models.resolve import resolve_model
 
 
 @pytest.fixture

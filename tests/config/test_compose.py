@@ -124,3 +124,10 @@ def test_flags_overrides_and_words_are_told_apart(capsys: pytest.CaptureFixture[
 def test_an_option_of_another_group_is_pointed_out() -> None:
     problem = problems("synthesis=gemini")["synthesis"]
     assert "There is llm=gemini." in str(problem)
+
+
+@pytest.mark.parametrize("value", ["[{a: 1}]", "[q_proj, [v_proj]]"])
+def test_a_list_of_names_holds_nothing_but_names(value: str) -> None:
+    problem = problems(f"trainer.lora.target_modules={value}")["trainer.lora.target_modules"]
+    assert "is a list of single values" in str(problem)
+    assert not problems("trainer.lora.target_modules=[q_proj, v_proj]")

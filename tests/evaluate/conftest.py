@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secft.models import resolve_model
+from secft.models.resolve import resolve_model
 
 SYSTEM = "You are a security analyst."
 TACTICS = ("Execution", "Persistence", "Defense Evasion", "Discovery")

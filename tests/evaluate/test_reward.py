@@ -16,7 +16,8 @@ from secft.evaluate.metrics import Bootstrap, compare_with_chance
 from secft.evaluate.reward import evaluate_reward, sample_pairs
 from secft.evaluate.settings import EvalConfig
 from secft.evaluate.tasks.preference import TASK
-from secft.models import BaseModel, resolve_model
+from secft.models.base_model import BaseModel
+from secft.models.resolve import resolve_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 GATES = [GateCheck(TargetGate(), "preference", 0.0)]

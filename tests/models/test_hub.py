@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from secft.errors import ModelNotFoundError
-from secft.models import resolve_model
+from secft.models.resolve import resolve_model
 
 
 def test_absent_hub_model_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

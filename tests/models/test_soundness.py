@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from secft.errors import InputError, ModelNotFoundError
-from secft.models import resolve_model
-from secft.models.resolve import packaged_gguf
+from secft.models.resolve import packaged_gguf, resolve_model
 from secft.models.soundness import directory_faults, gguf_fault
 from secft.models.template_probe import template_fault
 

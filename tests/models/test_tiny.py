@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secft.models import resolve_model
+from secft.models.resolve import resolve_model
 
 
 def test_tiny_depends_on_its_seed_only(tmp_path: Path) -> None:

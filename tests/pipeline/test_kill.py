@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from secft.models import default_cache_dir
+from secft.models.cache import default_cache_dir
 from tests.pipeline.test_run import SMALL, only, secft
 
 pytestmark = pytest.mark.slow

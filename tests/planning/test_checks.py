@@ -12,7 +12,8 @@ import pytest
 
 from secft.config.compose import read_config
 from secft.errors import ConfigError, Problem, stopping, warnings_of
-from secft.models import BaseModel, resolve_model
+from secft.models.base_model import BaseModel
+from secft.models.resolve import resolve_model
 from secft.pipelines import FINETUNE
 from secft.planning.checks import BEFORE_TRAINING, FINETUNE_CHECKS, inspect
 from secft.planning.situation import Situation

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from secft.config.schemas.training import LoraConfig, RecoveryConfig, TrainerConfig
-from secft.models import BaseModel, resolve_model
+from secft.models.base_model import BaseModel
+from secft.models.resolve import resolve_model
 from secft.train import TrainJob, TrainResult, backend_named, trainer_named
 
 WORDS = ["buffer", "overflow", "injection", "token", "session", "header", "parser", "kernel", "driver", "cookie"]

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from secft.config.schemas.model import Architecture
 from secft.config.schemas.training import ADAPTERS, LoraConfig
 from secft.estimate import kept_by_layer
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.backends.trl.loading import load_job
 from secft.train.backends.trl.observed import ObservedTrainer
 from secft.train.checkpoints import CheckpointProgress

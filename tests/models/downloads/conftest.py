@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from secft.models import resolve_model
 from secft.models.downloads import transfer
+from secft.models.resolve import resolve_model
 from tests.models.downloads.hub_server import HubServer, Repository, files_of, hub_server
 
 ID = "team/tiny-llama"

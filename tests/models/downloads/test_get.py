@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from secft.errors import DownloadError, InputError, StorageError
-from secft.models import resolve_model
 from secft.models.downloads import get as getting
 from secft.models.downloads.cache import repository_dir, snapshot_dir
 from secft.models.downloads.get import Got, Wanted, get_model, log_file
 from secft.models.downloads.record import record_path
+from secft.models.resolve import resolve_model
 from tests.models.downloads.conftest import ID
 from tests.models.downloads.hub_server import TOKEN, HubServer, Repository
 

@@ -12,10 +12,10 @@ import pytest
 from secft.errors import ModelNotFoundError
 from secft.files import read_json, write_json
 from secft.integrity import sealed
-from secft.models import resolve_model
 from secft.models.downloads.cache import repository_dir, snapshot_at, snapshots
 from secft.models.downloads.get import Wanted, get_model
 from secft.models.downloads.record import examine, faults_of, record_path
+from secft.models.resolve import resolve_model
 from tests.models.downloads.conftest import ID
 from tests.models.downloads.hub_server import HubServer
 

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from secft.config.schemas.training import LoraConfig
-from secft.models import BaseModel, resolve_model
+from secft.models.base_model import BaseModel
+from secft.models.resolve import resolve_model
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.backends import SEPARATE
 from secft.train.backends.separate import SCRIPTS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secft.errors import InputError
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.records import Message, tool_call
 from secft.train.backends import exported_rows, token_rows
 from secft.train.backends.axolotl import backend as axolotl

@@ -12,7 +12,7 @@ from secft.base import find_base_model
 from secft.config.compose import read_config
 from secft.config.schemas.training import LoraConfig
 from secft.files import read_json
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob, TrainResult, backend_named, run_training
 from secft.train.methods import methods_of
 from secft.train.metrics import read_metrics

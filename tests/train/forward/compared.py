@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.rows import Row, build_rows
 from secft.train.template import tokenise_example
 from tests.train.conftest import conversation

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.forward.generic import GenericLoss, length_groups
 from secft.train.rows import collate
 from tests.train.forward.compared import adapted, evaluate, plain_peft, rows, worst

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.forward.generic import GenericLoss
 from secft.train.forward.kernels_native import NativeKernels, compile_library
 from secft.train.forward.kernels_torch import TorchKernels

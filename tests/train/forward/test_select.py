@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secft.errors import TrainingError
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.forward import select_forward
 from secft.train.forward.generic import GenericLoss
 from secft.train.forward.llama import why_unsupported

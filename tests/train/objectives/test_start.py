@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from secft.config.schemas.training import LoraConfig, SamplingConfig
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob
 from secft.train.metrics import read_metrics
 from tests.train.conftest import conversation, rows_of, train_here, write_rows

@@ -14,7 +14,7 @@ import pytest
 from secft.config.schemas.training import LoraConfig, SamplingConfig
 from secft.errors import Interrupted
 from secft.files import sha256_file
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.checkpoints import MARKER
 from secft.train.metrics import read_metrics

@@ -12,7 +12,7 @@ import pytest
 from secft.config.schemas.training import LoraConfig
 from secft.errors import InputError
 from secft.files import sha256_file, tree_digests
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.checkpoints import CheckpointProgress, last_complete, mark_complete
 from secft.train.metrics import read_metrics

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train.backends.trl.saving import INDEX, save_like_base
 from tests.train.conftest import conversation, new_job, train_here, write_rows
 

@@ -18,7 +18,7 @@ import yaml
 
 from secft.config.schemas.training import QuantizationConfig
 from secft.errors import InputError
-from secft.models import BaseModel
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob, backend_named, run_training
 from secft.train.backends.separate import SCRIPTS
 from secft.train.backends.unsloth import backend as unsloth
