@@ -70,7 +70,7 @@ FINETUNE_STAGES: tuple[Stage[Any], ...] = (
     ),
     Stage(
         "train",
-        version=5,
+        version=6,
         needs=("dataset",),
         settings=training.TrainSettings.of,
         work=training.train,

@@ -6,8 +6,11 @@
  * shared accumulators, so results do not depend on timing.
  *
  * Attention works on a padded copy: examples are sorted by padded length; example d of n_examples has
- * `length[d]` tokens that begin at token `start[d]` of the flat batch, is padded to `padded[d]` rows, and
- * its block in a head buffer begins at row `offset[d]` (rows counted per head): block[head][row][dim].
+ * `length[d]` tokens, the first of which is entry `start[d]` of `place`, the list of token rows; it is padded to
+ * `padded[d]` rows, and its block in a head buffer begins at row `offset[d]` (rows counted per head):
+ * block[head][row][dim]. A token row may have several copies in the blocks, all at one position: those of token t are
+ * entries `begin[t]` to `begin[t + 1]` of `example` and `position`. The first is its own; the `shared[d]` leading rows
+ * of an example are further copies.
  */
 #include <math.h>
 #include <stdint.h>
@@ -137,8 +140,8 @@ void swiglu_backward(const element *dm, const element *dm2, element *gu, int64_t
 /* Rotate queries and keys and copy all heads into padded per-example blocks; padding rows are zero.
  * qkv rows: q heads, k heads, v heads. cosine, sine: one row of dim / 2 per position. */
 void rope_split(const element *qkv, element *q, element *k, element *v, const float *cosine, const float *sine,
-                const int64_t *start, const int64_t *length, const int64_t *padded, const int64_t *offset,
-                int64_t n_examples, int64_t q_heads, int64_t kv_heads, int64_t dim) {
+                const int64_t *place, const int64_t *start, const int64_t *length, const int64_t *padded,
+                const int64_t *offset, int64_t n_examples, int64_t q_heads, int64_t kv_heads, int64_t dim) {
     int64_t heads = q_heads + 2 * kv_heads, half = dim / 2;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t d = 0; d < n_examples; d++)
@@ -149,7 +152,7 @@ void rope_split(const element *qkv, element *q, element *k, element *v, const fl
                                  : v + offset[d] * kv_heads * dim + (head - q_heads - kv_heads) * padded[d] * dim;
             int rotate = head < q_heads + kv_heads;
             for (int64_t i = 0; i < length[d]; i++) {
-                const element *in = qkv + (start[d] + i) * heads * dim + head * dim;
+                const element *in = qkv + place[start[d] + i] * heads * dim + head * dim;
                 const float *c = cosine + i * half, *s = sine + i * half;
                 element *out = block + i * dim;
                 if (!rotate) {
@@ -167,67 +170,76 @@ void rope_split(const element *qkv, element *q, element *k, element *v, const fl
         }
 }
 
-/* The inverse of rope_split for gradients; rows of dqkv that belong to no example are not touched. */
+/* The inverse of rope_split for gradients: those of all copies of a token are summed, in float, before they are stored. */
 void rope_join(const element *dq, const element *dk, const element *dv, element *dqkv, const float *cosine,
-               const float *sine, const int64_t *start, const int64_t *length, const int64_t *padded,
-               const int64_t *offset, int64_t n_examples, int64_t q_heads, int64_t kv_heads, int64_t dim) {
+               const float *sine, const int64_t *begin, const int64_t *example, const int64_t *position,
+               const int64_t *padded, const int64_t *offset, int64_t n_tokens, int64_t q_heads, int64_t kv_heads,
+               int64_t dim) {
     int64_t heads = q_heads + 2 * kv_heads, half = dim / 2;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int64_t d = 0; d < n_examples; d++)
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < n_tokens; t++) {
+        int64_t i = position[begin[t]];
+        const float *c = cosine + i * half, *s = sine + i * half;
         for (int64_t head = 0; head < heads; head++) {
-            const element *block = head < q_heads ? dq + offset[d] * q_heads * dim + head * padded[d] * dim
-                                   : head < q_heads + kv_heads
-                                       ? dk + offset[d] * kv_heads * dim + (head - q_heads) * padded[d] * dim
-                                       : dv + offset[d] * kv_heads * dim +
-                                             (head - q_heads - kv_heads) * padded[d] * dim;
-            int rotate = head < q_heads + kv_heads;
-            for (int64_t i = 0; i < length[d]; i++) {
-                element *out = dqkv + (start[d] + i) * heads * dim + head * dim;
-                const float *c = cosine + i * half, *s = sine + i * half;
-                const element *in = block + i * dim;
-                if (!rotate) {
-                    memcpy(out, in, dim * sizeof(element));
-                    continue;
-                }
+            int query = head < q_heads, rotate = head < q_heads + kv_heads;
+            const element *blocks = query ? dq : rotate ? dk : dv;
+            int64_t of_kind = query ? q_heads : kv_heads;
+            int64_t number = query ? head : rotate ? head - q_heads : head - q_heads - kv_heads;
+            element *out = dqkv + t * heads * dim + head * dim;
+            float sum[dim];
+            memset(sum, 0, sizeof(sum));
+            for (int64_t copy = begin[t]; copy < begin[t + 1]; copy++) {
+                int64_t d = example[copy];
+                const element *in = blocks + (offset[d] * of_kind + number * padded[d] + i) * dim;
 #pragma omp simd
-                for (int64_t j = 0; j < half; j++) {
-                    float a = get(in[j]), b = get(in[j + half]);
-                    out[j] = put(a * c[j] + b * s[j]);
-                    out[j + half] = put(b * c[j] - a * s[j]);
-                }
+                for (int64_t j = 0; j < dim; j++) sum[j] += get(in[j]);
+            }
+            if (!rotate) {
+#pragma omp simd
+                for (int64_t j = 0; j < dim; j++) out[j] = put(sum[j]);
+                continue;
+            }
+#pragma omp simd
+            for (int64_t j = 0; j < half; j++) {
+                out[j] = put(sum[j] * c[j] + sum[j + half] * s[j]);
+                out[j + half] = put(sum[j + half] * c[j] - sum[j] * s[j]);
             }
         }
+    }
 }
 
-/* Copy head blocks to token rows. */
-void heads_to_tokens(const element *blocks, element *tokens, const int64_t *start, const int64_t *length,
-                     const int64_t *padded, const int64_t *offset, int64_t n_examples, int64_t heads, int64_t dim,
-                     int64_t ld) {
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int64_t d = 0; d < n_examples; d++)
-        for (int64_t head = 0; head < heads; head++) {
-            const element *block = blocks + offset[d] * heads * dim + head * padded[d] * dim;
-            for (int64_t i = 0; i < length[d]; i++)
-                memcpy(tokens + (start[d] + i) * ld + head * dim, block + i * dim, dim * sizeof(element));
-        }
-}
-
-/* Copy token rows (plus second, unless NULL; its rows are heads * dim wide) to head blocks; padding rows are zero. */
-void tokens_to_heads(const element *tokens, const element *second, element *blocks, const int64_t *start,
-                     const int64_t *length, const int64_t *padded, const int64_t *offset, int64_t n_examples,
+/* Copy head blocks to token rows, from the first copy of each. */
+void heads_to_tokens(const element *blocks, element *tokens, const int64_t *begin, const int64_t *example,
+                     const int64_t *position, const int64_t *padded, const int64_t *offset, int64_t n_tokens,
                      int64_t heads, int64_t dim, int64_t ld) {
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < n_tokens; t++) {
+        int64_t d = example[begin[t]], i = position[begin[t]];
+        for (int64_t head = 0; head < heads; head++)
+            memcpy(tokens + t * ld + head * dim, blocks + (offset[d] * heads + head * padded[d] + i) * dim,
+                   dim * sizeof(element));
+    }
+}
+
+/* Copy token rows (plus second, unless NULL; its rows are heads * dim wide) to head blocks, each to its first copy;
+ * further copies and padding rows are zero. */
+void tokens_to_heads(const element *tokens, const element *second, element *blocks, const int64_t *place,
+                     const int64_t *shared, const int64_t *start, const int64_t *length, const int64_t *padded,
+                     const int64_t *offset, int64_t n_examples, int64_t heads, int64_t dim, int64_t ld) {
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t d = 0; d < n_examples; d++)
         for (int64_t head = 0; head < heads; head++) {
             element *block = blocks + offset[d] * heads * dim + head * padded[d] * dim;
-            for (int64_t i = 0; i < length[d]; i++) {
-                const element *row = tokens + (start[d] + i) * ld + head * dim;
+            memset(block, 0, shared[d] * dim * sizeof(element));
+            for (int64_t i = shared[d]; i < length[d]; i++) {
+                int64_t t = place[start[d] + i];
+                const element *row = tokens + t * ld + head * dim;
                 element *out = block + i * dim;
                 if (!second) {
                     memcpy(out, row, dim * sizeof(element));
                     continue;
                 }
-                const element *more = second + ((start[d] + i) * heads + head) * dim;
+                const element *more = second + (t * heads + head) * dim;
 #pragma omp simd
                 for (int64_t j = 0; j < dim; j++) out[j] = put(get(row[j]) + get(more[j]));
             }

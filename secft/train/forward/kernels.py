@@ -1,6 +1,6 @@
 """The elementwise steps of the fast path: what each computes.
 
-Every method writes into tensors it is given. T is the number of tokens, H the hidden width, I the
+Every method writes into tensors it is given. T is the number of distinct tokens (see Layout), H the hidden width, I the
 intermediate width, D the width of a head. A tensor marked (T, H + ...) is wider than its data (adapter
 columns follow) and only its first columns are read or written. Two implementations: kernels_native (compiled
 from kernels.c) and kernels_torch (plain torch).
@@ -61,15 +61,22 @@ class Kernels(Protocol):
         """Rotate queries and keys and put all heads into padded blocks, whose padding rows become zero."""
 
     def rope_join(self, blocks: Blocks, dqkv: torch.Tensor, rotary: Rotary, layout: Layout) -> None:
-        """Invert rope_split, for gradients; may overwrite the blocks."""
+        """Turn gradients of rope_split around: those of a token's copies are summed; may overwrite the blocks."""
 
     def heads_to_tokens(self, blocks: torch.Tensor, tokens: torch.Tensor, layout: Layout) -> None:
-        """Copy padded blocks to token rows, (T, heads * D + ...)."""
+        """Copy padded blocks to token rows, (T, heads * D + ...), each from the first copy of its token."""
 
     def tokens_to_heads(
         self, tokens: torch.Tensor, second: torch.Tensor | None, blocks: torch.Tensor, layout: Layout
     ) -> None:
-        """Copy tokens, (T, heads * D + ...), plus second, (T, heads * D), to padded blocks; padding becomes zero."""
+        """Turn gradients of heads_to_tokens around: padding and further copies of a token become zero.
+
+        Args:
+            tokens: (T, heads * D + ...).
+            second: (T, heads * D), added to them; or None.
+            blocks: padded blocks.
+            layout: of the batch.
+        """
 
     def causal_softmax(self, scores: torch.Tensor, scale: float) -> None:
         """Replace scores, (n, k * L, L) for k stacked heads, by softmax(scale * scores) up to the diagonal."""

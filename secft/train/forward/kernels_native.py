@@ -93,25 +93,26 @@ class NativeKernels:
         """See Kernels."""
         tables = (rotary.cosine, rotary.sine)
         heads = (blocks[0].shape[1], blocks[1].shape[1], blocks[0].shape[2])
-        self._call("rope_split", qkv.dtype, qkv, *blocks, *tables, *_places(layout), *heads)
+        self._call("rope_split", qkv.dtype, qkv, *blocks, *tables, layout.place, *_places(layout), *heads)
 
     def rope_join(self, blocks: Blocks, dqkv: torch.Tensor, rotary: Rotary, layout: Layout) -> None:
         """See Kernels."""
         tables = (rotary.cosine, rotary.sine)
         heads = (blocks[0].shape[1], blocks[1].shape[1], blocks[0].shape[2])
-        self._call("rope_join", dqkv.dtype, *blocks, dqkv, *tables, *_places(layout), *heads)
+        self._call("rope_join", dqkv.dtype, *blocks, dqkv, *tables, *_copies(layout), *heads)
 
     def heads_to_tokens(self, blocks: torch.Tensor, tokens: torch.Tensor, layout: Layout) -> None:
         """See Kernels."""
         sizes = (*blocks.shape[1:], tokens.stride(0))
-        self._call("heads_to_tokens", blocks.dtype, blocks, tokens, *_places(layout), *sizes)
+        self._call("heads_to_tokens", blocks.dtype, blocks, tokens, *_copies(layout), *sizes)
 
     def tokens_to_heads(
         self, tokens: torch.Tensor, second: torch.Tensor | None, blocks: torch.Tensor, layout: Layout
     ) -> None:
         """See Kernels."""
         sizes = (*blocks.shape[1:], tokens.stride(0))
-        self._call("tokens_to_heads", blocks.dtype, tokens, second, blocks, *_places(layout), *sizes)
+        places = (layout.place, layout.shared, *_places(layout))
+        self._call("tokens_to_heads", blocks.dtype, tokens, second, blocks, *places, *sizes)
 
     def causal_softmax(self, scores: torch.Tensor, scale: float) -> None:
         """See Kernels."""
@@ -130,5 +131,17 @@ class NativeKernels:
 
 
 def _places(layout: Layout) -> tuple[Argument, ...]:
-    """The arguments that tell a kernel where each example lies."""
+    """Return the arguments that tell a kernel where each example lies."""
     return layout.start, layout.length, layout.padded, layout.offset, len(layout.start)
+
+
+def _copies(layout: Layout) -> tuple[Argument, ...]:
+    """Return the arguments that tell a kernel where the copies of each distinct token lie."""
+    return (
+        layout.copy_begin,
+        layout.copy_example,
+        layout.copy_position,
+        layout.padded,
+        layout.offset,
+        layout.tokens,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch.nn import functional
 
@@ -64,9 +66,11 @@ class TorchKernels:
             heads, dim = block.shape[1:]
             part = qkv[:, begin : begin + heads * dim]
             begin += heads * dim
-            self.tokens_to_heads(part, None, block, layout)
-            for view in _example_blocks(block, layout) if kind < 2 else ():
-                _rotate(view, rotary, 1.0)
+            for view, place, _ in _examples(block, layout):
+                view[:, : len(place)] = part[place].reshape(len(place), heads, dim).transpose(0, 1)
+                view[:, len(place) :] = 0
+                if kind < 2:
+                    _rotate(view, rotary, 1.0)
 
     def rope_join(
         self,
@@ -79,18 +83,21 @@ class TorchKernels:
         begin = 0
         for kind, block in enumerate(blocks):
             heads, dim = block.shape[1:]
-            for view in _example_blocks(block, layout) if kind < 2 else ():
-                _rotate(view, rotary, -1.0)
-            self.heads_to_tokens(block, dqkv[:, begin : begin + heads * dim], layout)
+            total = torch.zeros(layout.tokens, heads * dim)
+            for view, place, _ in _examples(block, layout):
+                if kind < 2:
+                    _rotate(view, rotary, -1.0)
+                copies = view[:, : len(place)].transpose(0, 1).reshape(len(place), heads * dim)
+                total.index_add_(0, place, copies.float())
+            dqkv[: layout.tokens, begin : begin + heads * dim] = total
             begin += heads * dim
 
     def heads_to_tokens(self, blocks: torch.Tensor, tokens: torch.Tensor, layout: Layout) -> None:
         """See Kernels."""
         width = blocks.shape[1] * blocks.shape[2]
-        for view, start, length in zip(
-            _example_blocks(blocks, layout), layout.start.tolist(), layout.length.tolist(), strict=True
-        ):
-            tokens[start : start + length, :width] = view[:, :length].transpose(0, 1).reshape(length, width)
+        for view, place, shared in _examples(blocks, layout):
+            own = view[:, shared : len(place)].transpose(0, 1)
+            tokens[place[shared:], :width] = own.reshape(len(place) - shared, width)
 
     def tokens_to_heads(
         self, tokens: torch.Tensor, second: torch.Tensor | None, blocks: torch.Tensor, layout: Layout
@@ -98,11 +105,10 @@ class TorchKernels:
         """See Kernels."""
         heads, dim = blocks.shape[1:]
         rows = tokens[:, : heads * dim] if second is None else tokens[:, : heads * dim] + second
-        for view, start, length in zip(
-            _example_blocks(blocks, layout), layout.start.tolist(), layout.length.tolist(), strict=True
-        ):
-            view[:, :length] = rows[start : start + length].reshape(length, heads, dim).transpose(0, 1)
-            view[:, length:] = 0
+        for view, place, shared in _examples(blocks, layout):
+            view.zero_()
+            own = rows[place[shared:]].reshape(len(place) - shared, heads, dim)
+            view[:, shared : len(place)] = own.transpose(0, 1)
 
     def causal_softmax(self, scores: torch.Tensor, scale: float) -> None:
         """See Kernels."""
@@ -126,15 +132,14 @@ class TorchKernels:
         return loss
 
 
-def _example_blocks(blocks: torch.Tensor, layout: Layout) -> list[torch.Tensor]:
-    """Views of a head buffer, (heads, padded rows, D) each, in the layout's order."""
+def _examples(blocks: torch.Tensor, layout: Layout) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+    """Yield by example its view of a head buffer, (heads, padded rows, D), its tokens, and how many others own."""
     heads, dim = blocks.shape[1:]
-    flat = blocks.view(-1)
-    views = []
-    for offset, rows in zip(layout.offset.tolist(), layout.padded.tolist(), strict=True):
-        size = heads * rows * dim
-        views.append(flat[offset * heads * dim : offset * heads * dim + size].view(heads, rows, dim))
-    return views
+    flat, size = blocks.view(-1), heads * dim
+    sizes = (layout.offset, layout.padded, layout.start, layout.length, layout.shared)
+    for offset, rows, start, length, shared in zip(*(one.tolist() for one in sizes), strict=True):
+        view = flat[offset * size : (offset + rows) * size].view(heads, rows, dim)
+        yield view, layout.place[start : start + length], shared
 
 
 def _rotate(view: torch.Tensor, rotary: Rotary, direction: float) -> None:

@@ -3,11 +3,12 @@
 One autograd Function covers the whole network. Compared with transformers' forward it
 - runs matrix products in the storage type and everything between them in few fused passes,
 - attends within each example only, with no mask and no padding beyond a multiple of 32,
+- computes once what examples of a batch have in common at their beginning (see Layout),
 - computes logits only where there is a label, a block at a time, with their gradient on the spot,
 - folds the adapters into the base products (see Projection),
 - propagates no gradient to frozen weights or into the embeddings.
 
-Shapes: T tokens (rounded up), H hidden, I intermediate, Q query heads, G key/value heads, D head width,
+Shapes: T distinct tokens (rounded up), H hidden, I intermediate, Q query heads, G key/value heads, D head width,
 P rows of the padded attention blocks, M labelled positions, V vocabulary.
 """
 
@@ -157,19 +158,19 @@ class LlamaLoss:
         Returns:
             Loss, gradient (T, H) or None, activations by layer (empty unless kept), layout.
         """
-        layout = Layout.of(batch["lengths"].tolist())
+        layout = Layout.of(batch)
         tokens = round_up(layout.tokens)
         if int(layout.length[0]) > len(self.rotary.cosine):
             self.rotary = self._rotary(round_up(int(layout.length.max()), 512))
         h = torch.zeros(tokens, self.embedding.shape[1], dtype=self.embedding.dtype)
-        torch.index_select(self.embedding, 0, batch["input_ids"], out=h[: layout.tokens])
+        torch.index_select(self.embedding, 0, batch["input_ids"][layout.first], out=h[: layout.tokens])
         y: torch.Tensor | None = None
         kept: list[Activations] = []
         for layer in self.layers:
             h, y, activations = self._layer_forward(layer, h, y, layout)
             if keep:
                 kept.append(activations)
-        loss, dh = self._head(h, y, batch["labels"], gradient=keep)
+        loss, dh = self._head(h, y, batch["labels"][layout.first], gradient=keep)
         return loss, dh, kept, layout
 
     def _layer_forward(

@@ -11,8 +11,10 @@ from secft.models.base_model import BaseModel
 from secft.train.forward.generic import GenericLoss
 from secft.train.forward.kernels_native import NativeKernels, compile_library
 from secft.train.forward.kernels_torch import TorchKernels
+from secft.train.forward.layout import Layout
 from secft.train.forward.llama import LlamaLoss
-from secft.train.rows import collate
+from secft.train.rows import Row, collate
+from secft.train.template import IGNORED
 from tests.train.forward.compared import adapted, evaluate, plain_peft, rows, worst
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
@@ -48,6 +50,33 @@ def test_bf16_stays_close(tiny: BaseModel, tokenizer: Any, kernel: str) -> None:
     fast = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
     assert fast[0] == pytest.approx(reference[0], rel=1e-3)
     assert worst(reference[1], fast[1]) < 0.05
+
+
+@pytest.mark.parametrize("kernel", ["torch", "native"])
+@pytest.mark.parametrize(
+    ("dtype", "loss_close", "gradient_close"), [(torch.float32, 1e-5, 1e-4), (torch.bfloat16, 1e-3, 0.05)]
+)
+def test_what_examples_begin_with_is_computed_once_with_the_same_result(
+    tiny: BaseModel, kernel: str, dtype: torch.dtype, loss_close: float, gradient_close: float
+) -> None:
+    branching = [
+        [5, *range(20, 60)],
+        [5, *range(20, 45), 9],
+        [5, *range(20, 45), 9, 8],
+        [6, 20],
+        [5, *range(20, 60)],
+        [6, 20, 7],
+    ]
+    packed = [
+        Row(input_ids=[*ids, *end], labels=[*[IGNORED] * len(ids), *end], lengths=[len(ids + end)])
+        for ids, end in zip(branching, ([11], [12, 13], [14], [15] * 40, [11], [16, 17]), strict=True)
+    ]
+    assert Layout.of(collate(packed)).tokens < sum(len(row["input_ids"]) for row in packed) * 0.7
+    reference = plain_peft(adapted(tiny), packed)
+    model = adapted(tiny, dtype)
+    shared = evaluate(model, LlamaLoss(model, kernels(kernel)), collate(packed))
+    assert shared[0] == pytest.approx(reference[0], rel=loss_close)
+    assert worst(reference[1], shared[1]) < gradient_close
 
 
 @pytest.mark.parametrize("kernel", ["native", "torch", "generic"])
