@@ -67,6 +67,11 @@ class RunFacts:
         return str(self.model.get("hub_id") or self.model.get("name") or "unknown")
 
     @property
+    def base_to_load(self) -> str:
+        """What a reader loads the base model by: its id on the Hub, or a directory of theirs."""
+        return str(self.model.get("hub_id") or f"path/to/{self.base_name}")
+
+    @property
     def dataset_id(self) -> str:
         """Provider and version of the dataset, for example ``template/attack-cwe-v1``."""
         return "/".join(self.dataset_path.rstrip("/").split("/")[-2:])
