@@ -1,5 +1,6 @@
 # make run    set everything up and run the main job
 # make test   set everything up and run ruff, mypy and the tests
+# make nightly    what make test leaves out: further variants of slow tests, and 500 mutants of every reader's inputs
 # make test-backends    make the environments of all backends and run the tests that train in them
 # make fuzz   try mutants of every reader's inputs, other ones each time: make fuzz FUZZ_EXAMPLES=500
 # make settings    write what docs/ tells of settings
@@ -19,13 +20,17 @@ FUZZ_EXAMPLES ?= 2000
 
 BACKEND_TESTS := $(addprefix tests/train/backends/,test_parity.py test_trained.py test_separate.py test_keys.py unsloth axolotl llama_factory)
 
-.PHONY: run test test-backends fuzz lint setup lock clean settings
+.PHONY: run test nightly test-backends fuzz lint setup lock clean settings
 
 run: $(STAMP)
 	$(BIN)/python -m secft $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 -m "not nightly" $(PYTEST_ARGS)
+
+nightly: lint
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations 25 -m nightly $(PYTEST_ARGS)
+	$(MAKE) fuzz FUZZ_EXAMPLES=500
 
 # Gigabytes of packages on first use. One at a time: each test is a training with all cores.
 test-backends: $(STAMP)

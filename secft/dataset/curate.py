@@ -46,7 +46,7 @@ from secft.executor import Workplace
 from secft.reasons import Reason, reason_text
 from secft.records import Example
 
-CURATION_VERSION = 8
+CURATION_VERSION = 9
 """Raised when the same examples would give another dataset."""
 
 Splits = dict[str, Rows]

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -111,7 +111,8 @@ def test_a_plan_tells_what_the_machine_lacks(tmp_path: Path) -> None:
         assert said in told
 
 
-def test_a_sweep_shares_its_data_and_survives_a_failing_job(tmp_path: Path) -> None:
+def test_a_sweep_shares_its_data_and_survives_a_failing_job(small_data: Callable[[Path], None], tmp_path: Path) -> None:
+    small_data(tmp_path)
     done = secft(tmp_path, "-m", *SMALL, "trainer.lora.r=2,4", "trainer.lora.target_modules=[all-linear],[nonsense]")
     assert done.returncode == 2, done.stderr
     sweep = only(tmp_path / "outputs" / "sweeps")
@@ -173,7 +174,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounting needs root on Linux")
 @pytest.mark.parametrize("where", ["cache", "data", "outputs"])
-def test_a_full_disk_is_an_error_that_names_the_place(tmp_path: Path, small_disk: Path, where: str) -> None:
+def test_a_full_disk_is_an_error_that_names_the_place(
+    tmp_path: Path, small_data: Callable[[Path], None], small_disk: Path, where: str
+) -> None:
+    small_data(tmp_path)
     (small_disk / "filler").write_bytes(b"x" * (280 if where == "outputs" else 100) * 1024)
     done = secft(tmp_path, *SMALL, f"paths.{where}={small_disk}/{where}")
     assert done.returncode == 2, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from secft.files import sha256_file
 from secft.models.resolve import packaged_gguf
 from tests.pipeline.test_run import SMALL, secft
 
-EMBEDDED = (*(text for text in SMALL if text != "model=tiny"), "trainer.max_length=256")
+EMBEDDED = tuple(text for text in SMALL if text != "model=tiny")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("start")
+def folder(small_data: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("start")
+    small_data(place)
+    return place
 
 
 def train(folder: Path, name: str, *overrides: str) -> tuple[dict[str, str], str]:

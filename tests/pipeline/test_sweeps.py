@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -225,7 +225,10 @@ SEARCH = (
 
 
 @pytest.mark.slow
-def test_a_search_prunes_real_trainings_and_goes_on_with_more(tmp_path: Path) -> None:
+def test_a_search_prunes_real_trainings_and_goes_on_with_more(
+    small_data: Callable[[Path], None], tmp_path: Path
+) -> None:
+    small_data(tmp_path)
     first = secft(tmp_path, "-m", *SEARCH, "sweep.trials=3", timeout=600)
     assert first.returncode == 3, first.stderr
     sweep = only(tmp_path / "outputs" / "sweeps")

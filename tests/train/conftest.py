@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,28 +135,27 @@ def tokenizer(tiny: BaseModel) -> Any:
     return AutoTokenizer.from_pretrained(tiny.path)
 
 
+def small_job(tiny: BaseModel, folder: Path, **changes: Any) -> TrainJob:
+    """A job over 24 training and 6 validation rows in a folder; keyword arguments override its fields."""
+    values: dict[str, Any] = {
+        "model_dir": str(tiny.path),
+        "train_file": str(write_rows(folder / "train.jsonl", [conversation(i) for i in range(24)])),
+        "validation_file": str(write_rows(folder / "validation.jsonl", [conversation(i) for i in range(100, 106)])),
+        "lora": LoraConfig(r=4, alpha=8),
+        "learning_rate": 5e-3,
+        "micro_batch_size": 2,
+        "max_length": 96,
+        "save_steps": 2,
+        "eval_steps": 2,
+        **changes,
+    }
+    return new_job(**values)
+
+
 @pytest.fixture
 def make_job(tiny: BaseModel, tmp_path: Path) -> Callable[..., TrainJob]:
-    """A job over 24 training and 6 validation rows; keyword arguments override its fields."""
-    train = write_rows(tmp_path / "train.jsonl", [conversation(i) for i in range(24)])
-    validation = write_rows(tmp_path / "validation.jsonl", [conversation(i) for i in range(100, 106)])
-
-    def build(**changes: Any) -> TrainJob:
-        values: dict[str, Any] = {
-            "model_dir": str(tiny.path),
-            "train_file": str(train),
-            "validation_file": str(validation),
-            "lora": LoraConfig(r=4, alpha=8),
-            "learning_rate": 5e-3,
-            "micro_batch_size": 2,
-            "max_length": 96,
-            "save_steps": 2,
-            "eval_steps": 2,
-            **changes,
-        }
-        return new_job(**values)
-
-    return build
+    """Jobs of :func:`small_job` in the folder of a test."""
+    return partial(small_job, tiny, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,13 @@ import pytest
 
 from secft.errors import InputError, Interrupted, TrainingError
 from secft.files import sha256_file
+from secft.models.base_model import BaseModel
 from secft.train import Backend, TrainJob, TrainResult, backend_named, run_training
 from secft.train.checkpoints import MARKER
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
-from tests.train.conftest import write_rows
+from tests.train.conftest import small_job, write_rows
 
 # The libraries deprecate things among themselves; what they warn about is not ours to fix here.
 pytestmark = [
@@ -29,6 +30,7 @@ pytestmark = [
 
 
 Make = Callable[..., TrainJob]
+EIGHT_EPOCHS = {"epochs": 8, "eval_steps": 48}
 
 
 def adapter_digest(result: TrainResult) -> str:
@@ -101,12 +103,19 @@ def wait_for_step(directory: Path, step: int) -> None:
     pytest.fail("training did not get going")
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    """How a training of 96 steps ends that nothing interrupts; how often it is saved changes nothing."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    job = small_job(tiny, folder, **EIGHT_EPOCHS, save_steps=1000)
+    return run_training(job, backend_named("trl"), folder / "run", lambda _: None)
+
+
 @pytest.mark.slow
 def test_killed_run_ends_like_an_undisturbed_one_and_leaves_out_a_damaged_checkpoint(
-    make_job: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    make_job: Make, undisturbed: TrainResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    job = make_job(epochs=8, eval_steps=50)
-    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
+    job = make_job(**EIGHT_EPOCHS)
     process = launch_apart(job, tmp_path / "killed")
     wait_for_step(tmp_path / "killed", 5)
     process.kill()
@@ -121,16 +130,17 @@ def test_killed_run_ends_like_an_undisturbed_one_and_leaves_out_a_damaged_checkp
     weights[-1] ^= 1
     (newest / "adapter_model.safetensors").write_bytes(weights)
     resumed = run_training(job, backend_named("trl"), tmp_path / "killed", lambda _: None)
-    assert resumed.steps == whole.steps
-    assert adapter_digest(resumed) == adapter_digest(whole)
+    assert resumed.steps == undisturbed.steps
+    assert adapter_digest(resumed) == adapter_digest(undisturbed)
     said = capfd.readouterr().err
     assert f"train: {newest} is damaged: adapter_model.safetensors changed since it was written" in said
 
 
 @pytest.mark.slow
-def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_to_the_same_weights(make_job: Make, tmp_path: Path) -> None:
-    job = make_job(epochs=20, save_steps=1000, eval_steps=1000)
-    whole = run_training(job, backend_named("trl"), tmp_path / "whole", lambda _: None)
+def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_to_the_same_weights(
+    make_job: Make, undisturbed: TrainResult, tmp_path: Path
+) -> None:
+    job = make_job(**EIGHT_EPOCHS, save_steps=1000)
 
     def stop_at_three(progress: StepProgress) -> None:
         if progress.step == 3:
@@ -140,7 +150,7 @@ def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_to_the_same_weights(mak
         run_training(job, backend_named("trl"), tmp_path / "run", stop_at_three)
     written = [path.parent.name for path in (tmp_path / "run" / "checkpoints").glob(f"checkpoint-*/{MARKER}")]
     assert len(written) == 1
-    assert 3 <= int(written[0].removeprefix("checkpoint-")) < whole.steps
+    assert 3 <= int(written[0].removeprefix("checkpoint-")) < undisturbed.steps
     resumed = run_training(job, backend_named("trl"), tmp_path / "run", lambda _: None)
-    assert (resumed.steps, resumed.tokens) == (whole.steps, whole.tokens)
-    assert adapter_digest(resumed) == adapter_digest(whole)
+    assert (resumed.steps, resumed.tokens) == (undisturbed.steps, undisturbed.tokens)
+    assert adapter_digest(resumed) == adapter_digest(undisturbed)

@@ -24,9 +24,12 @@ from secft.train.launch import explain_end
 from secft.train.metrics import is_event, read_metrics
 from secft.train.progress import StepProgress
 from secft.train.recovery import RecoveryState, memory_reason, smaller_micro_batch
-from tests.train.conftest import WORDS, conversation, write_rows
+from tests.train.conftest import WORDS, conversation, train_here, write_rows
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.usefixtures("restored_signals"),
+]
 
 
 Make = Callable[..., TrainJob]
@@ -153,7 +156,7 @@ def test_without_memory_the_micro_batch_is_halved_and_the_result_is_the_same(
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["status"] == "completed"
     assert {event["kind"] for event in result["recoveries"]} == {"memory"}
-    free = train(job, tmp_path / "free")
+    free = train_here(job, tmp_path / "free")
     assert result["tokens"] == free.tokens
     assert result["train_loss"] == pytest.approx(free.train_loss, rel=1e-4)
     assert events(tmp_path / "run")[0]["micro_batch"] == 4

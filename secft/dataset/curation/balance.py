@@ -24,7 +24,7 @@ Group = tuple[str, str, str]
 OVER = Reason("balance.share")
 ADDED = "secft"
 """Source of the examples that secft adds itself."""
-TURNS = {"assist": 2}
+TURNS = {"assist": 4}
 """Task of theirs -> examples in each turn, where it is not one."""
 
 
@@ -81,7 +81,7 @@ def over_added(
 ) -> NDArray[np.bool_]:
     """Mark the examples that secft adds itself beyond their share of all.
 
-    Their tasks take turns, so that a few hundred examples still teach each of them; harmless requests have two turns
+    Their tasks take turns, so that a few hundred examples still teach each of them; harmless requests have four turns
     for each refusal, or a model would refuse those, too.
 
     Args:

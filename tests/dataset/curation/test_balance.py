@@ -84,7 +84,7 @@ def test_what_secft_adds_has_a_bounded_share(share: float, kept: int) -> None:
     counts = np.bincount(left, minlength=3).tolist()
     assert counts[0] == 100, "a team's own rows stay"
     assert counts[1] + counts[2] == kept
-    assert counts[2] == pytest.approx(min(kept / 3, 20), abs=1), "one refusal for two harmless requests"
+    assert counts[2] == pytest.approx(min(kept / 5, 20), abs=1), "one refusal for four harmless requests"
 
 
 def test_classes_of_the_default_examples(examples: list[Example]) -> None:

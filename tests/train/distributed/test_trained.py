@@ -19,15 +19,24 @@ import pytest
 from secft.config.schemas.training import SamplingConfig
 from secft.errors import Interrupted, TrainingError
 from secft.files import read_json
+from secft.models.base_model import BaseModel
 from secft.train import TrainJob
 from secft.train.backends.backend import backend_named
 from secft.train.distributed.settings import DistributedSettings
 from secft.train.launch import run_training
 from secft.train.metrics import read_metrics
 from secft.train.progress import StepProgress
-from tests.train.conftest import PAIRED, TECHNIQUES, question, rows_of, write_rows
+from tests.train.conftest import TECHNIQUES, changed, question, rows_of, small_job, train_here, write_rows
 
+# The libraries deprecate things among themselves; what they warn about is not ours to fix here.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.usefixtures("restored_signals"),
+]
+NIGHTLY = pytest.mark.nightly
 PAIR = DistributedSettings("ddp", processes=2, timeout=120)
+LAST_BATCH_SHORT = {"micro_batch_size": 5, "epochs": 2.0, "packing": False, "precision": "fp32", "threads": 1}
+"""Settings of a job over 24 rows whose last global batch is not full, in fp32, on one thread."""
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
@@ -39,6 +48,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
 
 def train(job: TrainJob, directory: Path, on_progress: Callable[[StepProgress], None] = lambda row: None) -> Path:
     run_training(job, backend_named("trl"), directory, on_progress)
+    return directory
+
+
+def alone(job: TrainJob, directory: Path) -> Path:
+    """Train in one process, which is this one."""
+    train_here(job, directory)
     return directory
 
 
@@ -65,25 +80,46 @@ def assert_same(left: Path, right: Path, tolerance: float, of_weights: float | N
 
 @pytest.fixture
 def spread_job(make_job: Callable[..., TrainJob]) -> Callable[..., TrainJob]:
-    """A job over 24 rows whose last global batch is not full, in fp32, on one thread."""
-    values = {"micro_batch_size": 5, "epochs": 2.0, "packing": False, "precision": "fp32", "threads": 1}
-    return lambda **changes: make_job(**{**values, **changes})
+    """A job over 24 rows whose last global batch is not full."""
+    return lambda **changes: make_job(**{**LAST_BATCH_SHORT, **changes})
+
+
+@pytest.fixture(scope="module")
+def pair_job(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
+    """The job of two processes, started by torchrun, that other ways to start it are compared with."""
+    return small_job(tiny, tmp_path_factory.mktemp("rows"), **LAST_BATCH_SHORT, distributed=PAIR)
+
+
+@pytest.fixture(scope="module")
+def of_a_pair(pair_job: TrainJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(pair_job, tmp_path_factory.mktemp("pair") / "two")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fast", [True, False])
-def test_two_processes_train_what_one_does(fast: bool, spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
+def test_two_processes_train_what_one_does(pair_job: TrainJob, of_a_pair: Path, tmp_path: Path) -> None:
     """One global batch: 5 rows on each of 2 processes, or 5 rows twice in one."""
-    one = train(spread_job(gradient_accumulation=2, fast_path=fast), tmp_path / "one")
-    two = train(spread_job(distributed=PAIR, fast_path=fast), tmp_path / "two")
-    assert_same(one, two, 1e-4)
-    assert read_json(two / "result.json")["engine"].startswith("fast" if fast else "generic")
-    assert not (two / "adapter.tmp").exists()
-    assert len(list((two / "ranks").glob("*.json"))) == 2
+    one = alone(changed(pair_job, distributed=DistributedSettings(), gradient_accumulation=2), tmp_path / "one")
+    assert_same(one, of_a_pair, 1e-4)
+    assert read_json(of_a_pair / "result.json")["engine"].startswith("fast")
+    assert not (of_a_pair / "adapter.tmp").exists()
+    assert len(list((of_a_pair / "ranks").glob("*.json"))) == 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", [*PAIRED, "kto", "continue"])
+def test_two_processes_train_what_one_does_by_the_models_own_forward(
+    spread_job: Callable[..., TrainJob], tmp_path: Path
+) -> None:
+    one = alone(spread_job(gradient_accumulation=2, fast_path=False), tmp_path / "one")
+    two = train(spread_job(distributed=PAIR, fast_path=False), tmp_path / "two")
+    assert_same(one, two, 1e-4)
+    assert read_json(two / "result.json")["engine"].startswith("generic")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "objective",
+    ["dpo", "kto", "continue", *(pytest.param(name, marks=NIGHTLY) for name in ("orpo", "simpo", "reward"))],
+)
 def test_two_processes_learn_other_objectives_as_one_does(
     objective: str, spread_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
@@ -94,7 +130,7 @@ def test_two_processes_learn_other_objectives_as_one_does(
         "micro_batch_size": 4,
         "max_steps": 4,
     }
-    one = train(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
+    one = alone(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
     two = train(spread_job(distributed=PAIR, **settings), tmp_path / "two")
     # kto estimates the divergence over what all processes hold at the time: twice as many rows as one process.
     if objective == "kto":
@@ -134,7 +170,7 @@ def test_two_processes_reward_each_their_own_answers(
 @pytest.mark.slow
 def test_weights_divided_by_fsdp2_train_the_same(spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
     settings = {"load_best": True, "early_stopping_patience": 9}
-    one = train(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
+    one = alone(spread_job(gradient_accumulation=2, **settings), tmp_path / "one")
     two = train(spread_job(distributed=replace(PAIR, strategy="fsdp2"), **settings), tmp_path / "two")
     assert_same(one, two, 1e-3)
     assert (two / "adapter" / "adapter_config.json").is_file()
@@ -147,8 +183,9 @@ def test_a_stopped_training_of_two_processes_goes_on(
     strategy: Any, spread_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
     """SIGTERM to secft: one checkpoint, all processes leave, and the rest of the run is what it would have been."""
-    job = spread_job(distributed=replace(PAIR, strategy=strategy), epochs=4.0, save_steps=100, eval_steps=3)
-    whole = train(job, tmp_path / "whole")
+    settings = {"epochs": 4.0, "save_steps": 100, "eval_steps": 3}
+    job = spread_job(distributed=replace(PAIR, strategy=strategy), **settings)
+    whole = alone(spread_job(gradient_accumulation=2, **settings), tmp_path / "whole")
 
     def stop_in_second_epoch(row: StepProgress) -> None:
         if row.step == 4:
@@ -204,11 +241,11 @@ def test_nothing_is_left_of_a_training_whose_starter_is_killed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("strategy", [pytest.param("ddp", marks=NIGHTLY), "fsdp2"])
 def test_whole_models_are_trained_and_saved_whole(
     strategy: Any, spread_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
-    one = train(spread_job(gradient_accumulation=2, adapter="none"), tmp_path / "one")
+    one = alone(spread_job(gradient_accumulation=2, adapter="none"), tmp_path / "one")
     two = train(spread_job(distributed=replace(PAIR, strategy=strategy), adapter="none"), tmp_path / "two")
     from safetensors.torch import load_file
 
@@ -220,18 +257,16 @@ def test_whole_models_are_trained_and_saved_whole(
 
 
 @pytest.mark.slow
-def test_accelerate_starts_the_same_training(spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
-    two = train(spread_job(distributed=PAIR), tmp_path / "two")
-    other = train(spread_job(distributed=replace(PAIR, launcher="accelerate")), tmp_path / "accelerate")
-    assert_same(two, other, 0.0)
+def test_accelerate_starts_the_same_training(pair_job: TrainJob, of_a_pair: Path, tmp_path: Path) -> None:
+    job = changed(pair_job, distributed=replace(PAIR, launcher="accelerate"))
+    assert_same(of_a_pair, train(job, tmp_path / "accelerate"), 0.0)
 
 
 @pytest.mark.slow
-def test_ray_starts_the_same_training(spread_job: Callable[..., TrainJob], tmp_path: Path) -> None:
+def test_ray_starts_the_same_training(pair_job: TrainJob, of_a_pair: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
-    two = train(spread_job(distributed=PAIR), tmp_path / "two")
-    other = train(spread_job(distributed=replace(PAIR, launcher="ray", timeout=300)), tmp_path / "ray")
-    assert_same(two, other, 0.0)
+    other = train(changed(pair_job, distributed=replace(PAIR, launcher="ray", timeout=300)), tmp_path / "ray")
+    assert_same(of_a_pair, other, 0.0)
     assert not (other / "ray").exists()
 
 
