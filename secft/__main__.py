@@ -17,6 +17,7 @@ import secft.commands
 from secft import __version__
 from secft.errors import ConfigError, InputError, Interrupted, Problem, SecftError, did_you_mean
 from secft.log import complain, warn
+from secft.redaction import without_credentials
 from secft.threads import wait_gently
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _dispatch(arguments: list[str]) -> int:
         if command.help:
             print(command.help({one: command_named(one).about for one in COMMANDS}))
             return 0
-    return _call(name, rest, shlex.join(["python", "-m", "secft", *arguments]))
+    return _call(name, rest, without_credentials(shlex.join(["python", "-m", "secft", *arguments])))
 
 
 def _call(name: str, arguments: list[str], shown: str) -> int:

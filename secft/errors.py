@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from secft.reasons import Reason
+from secft.redaction import without_credentials
 
 
 class SecftError(Exception):
@@ -50,8 +51,8 @@ class FetchError(InputError):
 
     def __init__(self, reason: Reason, detail: str) -> None:
         self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason.text()}: {detail}")
+        self.detail = without_credentials(detail)
+        super().__init__(f"{reason.text()}: {self.detail}")
 
     def __reduce__(self) -> tuple[type[FetchError], tuple[Reason, str]]:
         return type(self), (self.reason, self.detail)
@@ -124,7 +125,7 @@ class Problem:
             parts.append(f"Allowed: {self.allowed}.")
         if self.remedy:
             parts.append(self.remedy)
-        return " ".join(parts)
+        return without_credentials(" ".join(parts))
 
 
 def unique(problems: Iterable[Problem]) -> list[Problem]:

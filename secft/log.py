@@ -12,6 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from secft.columns import plain_text
+from secft.redaction import without_credentials
+
+
+def _told(text: str) -> str:
+    return plain_text(without_credentials(text))
 
 
 class RunLog:
@@ -26,7 +31,7 @@ class RunLog:
 
     def say(self, text: str, style: str = "") -> None:
         """Tell one line."""
-        self.console.print(escape(plain_text(text)), style=style or None)
+        self.console.print(escape(_told(text)), style=style or None)
         self.note(text)
 
     def note(self, text: str) -> None:
@@ -35,7 +40,7 @@ class RunLog:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk is told by the stage that needs it, not by its log
-            lines = plain_text(text).replace("\n", "\n    ")
+            lines = _told(text).replace("\n", "\n    ")
             self._stream.write(f"{now} {lines}\n")
             self._stream.flush()
 
@@ -49,10 +54,10 @@ class RunLog:
 
 def warn(text: str) -> None:
     """Tell on standard error what went wrong and was dealt with."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(plain_text(text)), style="yellow")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(_told(text)), style="yellow")
 
 
 def complain(text: str) -> None:
     """Tell an error on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(plain_text(text)), style="bold red")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(_told(text)), style="bold red")
     sys.stderr.flush()

@@ -24,6 +24,7 @@ from secft.environment import environment
 from secft.errors import LockedError
 from secft.files import digest, plain, sha256_file, storage_errors, write_json, write_text
 from secft.log import warn
+from secft.redaction import without_credentials
 from secft.stage import StageResult, lasting
 
 SHOWN = {
@@ -85,7 +86,7 @@ class RunDirectory:
             experiment=experiment_of(config),
             reports=before.reports if before else None,
         )
-        settings = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
+        settings = without_credentials(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
         write_text(self.path / "config.yaml", f"# {command}\n{settings}")
         self._save()
 

@@ -33,6 +33,7 @@ from secft.documents.run_outcome import RunOutcome
 from secft.errors import GateFailedError, InputError, Interrupted, SecftError, told
 from secft.files import digest, read_json, write_json, write_text
 from secft.log import complain
+from secft.redaction import without_credentials
 from secft.reports.leaderboard import leaderboard
 from secft.run_directory import RunDirectory
 
@@ -76,7 +77,8 @@ def write_job_row(outcome: RunOutcome) -> None:
     settings = HydraConfig.get()
     if settings.mode != RunMode.MULTIRUN:
         return
-    facts = {"job": settings.job.num, "overrides": list(settings.overrides.task), **as_json(outcome)}
+    overrides = [without_credentials(text) for text in settings.overrides.task]
+    facts = {"job": settings.job.num, "overrides": overrides, **as_json(outcome)}
     write_json(Path(settings.sweep.dir) / JOBS / f"{settings.job.num:04d}.json", facts)
 
 

@@ -35,7 +35,7 @@ DOCUMENTS, REFUSED, SHARDS = "documents.jsonl", "refused.jsonl", "shards"
 FILES_PER_SHARD = 32
 """Files of a source that one worker reads in one go."""
 
-VERSION = 6
+VERSION = 7
 """Raised when the same inputs would give other documents."""
 
 SHARD_LAYOUT = 5

@@ -21,11 +21,12 @@ from typing import Any
 
 import yaml
 
-from secft.dataset.freeze import CARD
+from secft.dataset.freeze import CARD, FORMAT
 from secft.dataset.split import SPLITS
 from secft.errors import InputError
 from secft.files import read_jsonl, storage_errors, write_json, write_jsonl, write_text
 from secft.records import is_bad
+from secft.versions import check_files
 
 Row = Mapping[str, Any]
 PAIRS = "pairs"
@@ -55,11 +56,12 @@ def export(directory: Path, form: str, out: Path, name: str) -> list[Path]:
         The files, in order.
 
     Raises:
-        InputError: there is something in the directory already.
+        InputError: there is something in the directory already, or the dataset is not as it was frozen.
         StorageError: the disk is full or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is there already; name a new directory, or an empty one.")
+    check_files(directory, FORMAT)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         FORMS[form](directory, out, name)

@@ -79,8 +79,11 @@ def _model() -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    model = AutoModel.from_pretrained(directory, local_files_only=True, dtype=torch.float32, attn_implementation="sdpa")
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(directory, **safe)
+    model = AutoModel.from_pretrained(
+        directory, **safe, use_safetensors=True, dtype=torch.float32, attn_implementation="sdpa"
+    )
     return model.eval(), tokenizer
 
 

@@ -92,7 +92,10 @@ def exchange(place: Place, addresses: Sequence[str], headers: Mapping[str, str],
         raise FetchFailed(Reason("fetch.certificate"), f"{place.url}: {error.verify_message}") from None
     except TimeoutError:
         raise FetchFailed(Reason("fetch.timeout"), f"{place.url}: no answer for {limits.timeout:g} s") from None
-    except (OSError, http.client.HTTPException) as error:
+    # http.client reads the size of a chunk as Python reads a number, and is then asked for fewer bytes than none.
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, FetchRefused | FetchFailed):
+            raise
         raise FetchFailed(Reason("fetch.connection"), f"{place.url}: {error or type(error).__name__}") from None
 
 

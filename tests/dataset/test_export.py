@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import yaml
 
 from secft.__main__ import main
 from secft.dataset.export import FORMS, export
+from secft.dataset.freeze import FORMAT
 from secft.errors import InputError
-from secft.files import read_json, read_jsonl
+from secft.files import read_json, read_jsonl, tree_digests, write_json
 
 NAMES = [f"{a}{b}" for a in "bcdfgh" for b in ("ar", "el", "in", "os", "um")]
 CALL = {"id": "c1", "type": "function", "function": {"name": "scan", "arguments": {"host": "10.0.0.1"}}}
@@ -122,16 +124,33 @@ def test_a_modelfile_shows_some_conversations(frozen: Path, tmp_path: Path) -> N
     assert all(asked[question] == answer for (_, question), (_, answer) in pairs)
 
 
+def dataset_of(rows: list[dict[str, Any]], directory: Path) -> Path:
+    """Write what an export reads of a frozen dataset."""
+    directory.mkdir()
+    (directory / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_json(directory / "manifest.json", {"format": FORMAT, "files": tree_digests(directory, ())})
+    return directory
+
+
 @pytest.mark.parametrize("text", ['She said """no""" to it.', 'It ends in "quotes"', "long " * 400])
 def test_what_a_modelfile_cannot_hold_is_left_out(tmp_path: Path, text: str) -> None:
     """Nothing escapes three quotation marks there."""
     odd = {"messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": text}]}
     rows = [{**odd, "rejected": ""}, {**conversation("this"), "rejected": ""}]
-    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    export(tmp_path, "ollama", tmp_path / "out", "parts")
+    export(dataset_of(rows, tmp_path / "both"), "ollama", tmp_path / "out", "parts")
     assert [text for command, text in parsed((tmp_path / "out" / "Modelfile").read_text()) if "user" in command] == [
         "What is this?"
     ]
-    (tmp_path / "train.jsonl").write_text(json.dumps(rows[0]) + "\n")
     with pytest.raises(InputError, match="no conversation of the training split fits"):
-        export(tmp_path, "ollama", tmp_path / "other", "parts")
+        export(dataset_of(rows[:1], tmp_path / "one"), "ollama", tmp_path / "other", "parts")
+
+
+def test_a_dataset_that_changed_since_it_was_frozen_is_not_exported(frozen: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(frozen, changed)
+    rows = changed / "train.jsonl"
+    rows.chmod(0o644)
+    rows.write_bytes(rows.read_bytes().replace(b"list of parts", b"list of carts", 1))
+    with pytest.raises(InputError, match=r"train\.jsonl changed since the version was finished"):
+        export(changed, "llama_factory", tmp_path / "out", "parts")
+    assert not (tmp_path / "out").exists()

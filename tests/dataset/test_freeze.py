@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import shutil
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from secft import versions
 from secft.config.schemas.curation import CurationConfig
@@ -268,3 +270,26 @@ def test_card_says_what_was_replaced_and_what_was_sent(examples: list[Example], 
     assert "replaced &lt;EMAIL&gt;: 3" in card
     assert "| llm.corp.net | 9 | 8 | 7000 |" in card
     assert check_files(tmp_path, FORMAT)["sent"] == sent
+
+
+def test_texts_of_sources_are_inert_in_the_card(examples: list[Example], tmp_path: Path) -> None:
+    evil = "x\x1b[2J <script>alert(1)</script> ![a](http://evil.example/a.png) | b\n# Heading"
+    source = {**SOURCES["cwe"], "license": evil, "version": evil, "url": f"javascript:alert(1)//{evil}"}
+    hostile = [
+        dataclasses.replace(
+            one,
+            messages=({"role": "user", "content": evil}, {"role": "assistant", "content": f"{evil} is told."}),
+            provenance=dataclasses.replace(one.provenance, license=evil, url=f"javascript:alert(1)//{evil}"),
+        )
+        for one in examples[:3]
+    ]
+    splits = {"train": plain_rows(hostile), "validation": [], "test": []}
+    freezing.freeze(tmp_path, splits, [], dict.fromkeys(splits, 10), {}, DatasetDescription("cwe", "x", {"a": source}))
+    card = (tmp_path / "DATASET_CARD.md").read_text()
+    _, head, body = card.split("---\n", 2)
+    assert yaml.safe_load(head)["license"]
+    assert "\x1b" not in card
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(body)
+    for made in ("<script", "<img", 'href="javascript', "<h1>Heading"):
+        assert made not in page, made
+    assert "evil.example" in body

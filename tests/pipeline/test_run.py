@@ -84,6 +84,19 @@ def test_the_same_command_does_nothing_twice(finished: tuple[Path, subprocess.Co
     assert sorted(path for path in cwd.rglob("*") if ".lock" not in path.name) == before
 
 
+def test_the_configuration_that_a_run_leaves_repeats_it(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, _ = finished
+    run = only(cwd / "outputs")
+    before = json.loads((run / "run.json").read_text())["stages"]
+    again = secft(cwd, "--config-dir", str(run), "--config-name", "config")
+    assert again.returncode == 3, again.stderr
+    after = json.loads((only(cwd / "outputs") / "run.json").read_text())["stages"]
+    assert [stage["digest"] for stage in after] == [stage["digest"] for stage in before]
+    assert all(stage["reused"] for stage in after)
+
+
 def test_an_unchanged_dataset_is_found_again_and_another_one_is_the_next_version(
     finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -98,7 +111,7 @@ def test_an_unchanged_dataset_is_found_again_and_another_one_is_the_next_version
 def test_a_plan_leaves_nothing_behind(tmp_path: Path) -> None:
     done = secft(tmp_path, *SMALL, "dry_run=true")
     assert done.returncode == 0, done.stderr
-    for said in ("documents", "examples", "train", "would", "[[", "memory: all", "time"):
+    for said in ("documents", "examples", "train", "would", "[[", "memory: all", "time", "Training on auto: "):
         assert said in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from secft.models.resolve import resolve_model
 
 SMALL = ("model=tiny", "source=[jsonl]", "source.jsonl.path=chats.jsonl", "synthesis=none", "dedup=none")
 BROKEN = ("trainer=dpo", "trainer.pairs.corrupt=false", "trainer.gradient_accumulation=100")
@@ -75,3 +79,26 @@ def test_warnings_are_printed_and_kept_in_the_record_of_the_run(tmp_path: Path) 
     assert "trainer.eval_steps = 80: is beyond the last step" in " ".join(done.stderr.split())
     record = json.loads(next((tmp_path / "outputs").glob("*/run.json")).read_text())
     assert any("beyond the last step" in text for text in record["warnings"])
+
+
+def test_a_plan_knocks_at_the_server_that_a_run_would_ask(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        asked = ("source=[jsonl,cwe]", "source.cwe.limit=30", "synthesis=hybrid", "llm=openai", "llm.model=m")
+        done = secft(tmp_path, *asked, f"llm.base_url={address}", "dry_run=true")
+    assert done.returncode == 2, done.stderr
+    assert f"llm.base_url = '{address}': no server answers there" in " ".join(done.stdout.split())
+
+
+def test_a_broken_model_is_told_before_the_data_are_made(tmp_path: Path) -> None:
+    shutil.copytree(resolve_model("tiny", "random").path, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "auto_map": {"AutoModel": "x.py"}}))
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + bytes(40))
+    for path, said in (("model", "never runs code"), ("model.gguf", "model.gguf")):
+        done = secft(tmp_path, "model=hub", f"model.path={path}")
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".secft").exists()

@@ -14,6 +14,7 @@ from secft.errors import Problem
 from secft.files import writable
 from secft.reasons import Reason
 from secft.records import Document, Tally
+from secft.redaction import without_credentials
 
 
 @dataclass
@@ -42,7 +43,7 @@ class ReadLog:
         if self.most_rows is not None and len(self.refused) >= self.most_rows:
             self.unlisted[str(reason)] += 1
             return
-        row = {"record": record, "reason": str(reason), **({"detail": detail} if detail else {})}
+        row = {"record": without_credentials(record), "reason": str(reason), **({"detail": detail} if detail else {})}
         self.refused.append({key: writable(value) for key, value in row.items()})
 
 

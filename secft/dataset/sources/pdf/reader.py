@@ -32,6 +32,7 @@ from secft.files import sha256_file
 from secft.process import shared_worker
 from secft.reasons import Reason
 from secft.records import Document
+from secft.redaction import without_credentials
 from secft.security.identifiers import named_by_kind
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _read_part(config: PdfSource, part: str, log: ReadLog) -> Iterator[Document]
         if file is None:
             log.refuse(part, Reason("pdf.not_fetched"), "a run does it first")
         else:
-            yield from _documents(config, file.path, part, log, url=file.url, fetched=file.fetched)
+            name, url = without_credentials(part), without_credentials(file.url)
+            yield from _documents(config, file.path, name, log, url=url, fetched=file.fetched)
     elif is_refused_link(_local(config), part):
         log.refuse(part, Reason("file.link_outside"))
     else:

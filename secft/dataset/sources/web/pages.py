@@ -13,6 +13,7 @@ from secft.dataset.sources.web.decode import BadPage
 from secft.dataset.sources.web.extract import WebPage, extract_page
 from secft.reasons import Reason
 from secft.records import Document
+from secft.redaction import without_credentials
 from secft.security.identifiers import named_by_kind
 
 
@@ -47,12 +48,13 @@ def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Do
     except BadPage as error:
         log.refuse(raw.name, error.reason, error.detail)
         return
+    name = without_credentials(raw.name)
     version = f"sha256:{hashlib.sha256(raw.data).hexdigest()[:12]}"
     for number, chunk in enumerate(chunk_blocks(page.blocks, config.chunk_tokens, log.count_tokens), start=1):
         yield Document(
-            id=f"web:{raw.name}#{number}",
+            id=f"web:{name}#{number}",
             kind="guide",
-            title=_title(page, chunk, raw.name),
+            title=_title(page, chunk, name),
             text=chunk.text,
             fields={
                 "section": chunk.path[-1] if chunk.path else "",
@@ -61,7 +63,7 @@ def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Do
                 "page_title": page.title,
                 "language": page.language,
                 "date": page.date,
-                "parent": f"web:{raw.name}",
+                "parent": f"web:{name}",
                 "hidden_text": page.has_hidden_text,
                 "replaced_characters": page.replaced,
                 **named_by_kind(f"{chunk.title}\n{chunk.text}"),
@@ -69,7 +71,7 @@ def page_documents(config: WebSource, raw: RawPage, log: ReadLog) -> Iterator[Do
             source="web",
             source_version=version,
             license=config.license,
-            url=raw.url,
+            url=without_credentials(raw.url),
             path=raw.path,
             fetched=raw.fetched,
         )
