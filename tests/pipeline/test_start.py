@@ -13,7 +13,7 @@ from secft.files import sha256_file
 from secft.models.resolve import packaged_gguf
 from tests.pipeline.test_run import SMALL, secft
 
-EMBEDDED = tuple(text for text in SMALL if text != "model=tiny")
+EMBEDDED = (*(text for text in SMALL if text != "model=tiny"), "trainer.max_steps=2", "trainer.micro_batch_size=1")
 
 
 @pytest.fixture(scope="module")
