@@ -11,6 +11,7 @@ from pathlib import Path
 from secft.artifact import Artifact, ArtifactStore
 from secft.base import download_base_model
 from secft.command import Command, Verb
+from secft.config.base_model import described
 from secft.config.command_line import CommandLine
 from secft.config.roots import RUN, RunConfig
 from secft.dataset import collect
@@ -22,7 +23,7 @@ from secft.log import RunLog, warn
 from secft.pipelines import Pipeline, pipeline_of
 from secft.planning.checks import BEFORE_TRAINING, inspect
 from secft.planning.machine import ABSENT
-from secft.planning.situation import Situation
+from secft.planning.situation import Situation, settled
 from secft.run_directory import RunDirectory
 from secft.stage import Inputs, StageResult, lasting, run_stages
 from secft.stages.dataset import DATASET
@@ -55,6 +56,7 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
     found = pipeline.problems(config)
     if found and not config.dry_run and all(problem.code == ABSENT for problem in found):
         download_base_model(config.model)  # nothing else is wrong
+        config = replace(config, model=described(config.model))  # its files say what it is, and how large
         found = pipeline.problems(config)
     if config.dry_run:
         if any(problem.key.split(".")[0] in DATA_GROUPS for problem in pipeline.problems(config, machine=False)):
@@ -63,6 +65,7 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
         return RunOutcome("planned", 0 if startable else ConfigError.exit_code)
     if found:
         raise ConfigError(found)
+    config, decided = settled(config)
     collect.refresh(config.source)  # before anything is named after its content
     directory = RunDirectory(Path(config.paths.outputs), pipeline.run_name(config))
     directory.open(config, command, waits=in_sweep())
@@ -70,6 +73,8 @@ def run(config: RunConfig, command: str, opened: Callable[[RunDirectory], None] 
     log = RunLog(directory.path / "run.log")
     try:
         log.say(f"run {directory.name} in {directory.path}, hardware {machine_of(config.hardware).summary}")
+        for text in decided:
+            log.say(text)
         return _run_and_register(config, pipeline, directory, log)
     finally:
         log.close()

@@ -30,6 +30,7 @@ from secft.config.overrides import as_added, parse, plain
 from secft.config.places import added, conf_directory
 from secft.config.ranges import range_problems
 from secft.config.roots import RUN, C, Root, RunConfig
+from secft.config.schemas.hardware import FITTED, HardwareConfig
 from secft.config.schemas.model import ModelConfig
 from secft.config.store import register_schemas
 from secft.config.unresolved import impossible_values, unresolved_problems
@@ -175,12 +176,23 @@ def to_typed(config: DictConfig, root: Root[C]) -> C:
     """Convert a composed configuration into dataclasses; the part that belongs to Hydra is left out."""
     if "hydra" in config:
         config = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
+    chosen = _chosen_by_user(config)
     made = OmegaConf.to_object(config)
     if not isinstance(made, root.schema):
         raise ConfigError([Problem("conf", f"the root configuration is not the schema of {root.name}")])
     if isinstance(getattr(made, "model", None), ModelConfig):
         made.model = described(made.model)  # type: ignore[attr-defined]  # of the roots that have one
+    if isinstance(hardware := getattr(made, "hardware", None), HardwareConfig):
+        hardware.fitted = [name for name in hardware.fitted if name not in chosen]
     return made
+
+
+def _chosen_by_user(config: DictConfig) -> list[str]:
+    """Return the settings of ``trainer`` that somebody gave, among those that memory may decide."""
+    trainer = config.get("trainer")
+    if not isinstance(trainer, DictConfig):
+        return []
+    return [name for name in FITTED if name in trainer and not OmegaConf.is_interpolation(trainer, name)]
 
 
 def _pairs(overrides: Sequence[str]) -> list[tuple[Override | None, str]]:

@@ -29,7 +29,7 @@ from secft.planning.checks import BEFORE_TRAINING, Check, inspect
 from secft.planning.measured import measured_table
 from secft.planning.report import launch_lines, memory_table, problem_lines, training_table
 from secft.planning.samples import sampled_rows, shown_samples
-from secft.planning.situation import Situation
+from secft.planning.situation import Situation, settled
 from secft.stage import Stage, run_stage, stage_facts
 from secft.stages.dataset import DATASET, DatasetSettings, approximate_dataset, headline
 from secft.stages.documents import DOCUMENTS
@@ -74,6 +74,7 @@ def print_plan(
         Whether the run could be started.
     """
     console = Console(highlight=False)
+    config, decided = settled(config)
     with tempfile.TemporaryDirectory(prefix="secft-plan-") as temporary:
         plan = make_plan(config, stages, Path(temporary))
         console.print(_stage_table(plan))
@@ -94,7 +95,7 @@ def print_plan(
         begun = situation.start
         told = f"Goes on with the adapter {begun.run or begun.path} (rank {begun.rank}), and is compared with it."
         console.print(told, markup=False, soft_wrap=True)
-    for line in launch_lines(situation.setup, Path(config.paths.backends)):
+    for line in (*decided, *launch_lines(situation.setup, Path(config.paths.backends))):
         console.print(line, markup=False, soft_wrap=True)
     for part in problem_lines(found):
         console.print(part)

@@ -14,7 +14,7 @@ from secft.evaluate.gates import GateCheck, checks_of
 from secft.evaluate.tasks import SUITE
 from secft.naming import ALLOWED, fault_of
 from secft.planning.situation import Situation
-from secft.train.distributed.choice import distributed_problems
+from secft.train.distributed.choice import distributed_problems, open_problems
 from secft.train.objectives import objective_of
 from secft.train.objectives.pretrain import PretrainTrainer
 
@@ -104,7 +104,7 @@ def _unevaluated(check: GateCheck, tasks: Sequence[str]) -> Problem:
 
 def distributed_settings(situation: Situation) -> list[Problem]:
     """Report ways of dividing a training that contradict each other."""
-    return distributed_problems(situation.setup)
+    return [*open_problems(situation.config.distributed), *distributed_problems(situation.setup)]
 
 
 def pretraining_problems(situation: Situation) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from secft.errors import InputError, MissingExtraError
 from secft.evaluate.gates import Held
 from secft.evaluate.items import build_items, counts_of, read_test_split, taught
 from secft.evaluate.tasks import TASKS
+from secft.fit import FITTED, FittedSetup, fitted
 from secft.models.adapters import StartAdapter
 from secft.models.base_model import BaseModel
 from secft.models.loading import load_tokenizer
@@ -38,9 +39,14 @@ class Situation:
 
     @cached_property
     def setup(self) -> TrainingSetup:
-        """The settings that decide whether and how a training runs."""
+        """The settings that decide whether and how a training runs, with what this machine decides."""
+        return self.fit.setup
+
+    @cached_property
+    def fit(self) -> FittedSetup:
+        """The same, and what was decided."""
         config = self.config
-        return TrainingSetup(
+        composed = TrainingSetup(
             model=config.model,
             trainer=started_with(config.trainer, self.start),
             backend=config.backend,
@@ -48,6 +54,7 @@ class Situation:
             hardware=config.hardware,
             validation_fraction=config.curation.split.validation_fraction,
         )
+        return fitted(composed)
 
     @cached_property
     def machine(self) -> Machine:
@@ -107,3 +114,10 @@ class Situation:
     def steps(self) -> Steps | None:
         """The length of the training, or None for the same reason."""
         return steps_of(self.setup, self.config.seed, self.seen) if self.seen and self.seen.lengths else None
+
+
+def settled(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
+    """Return a configuration with what this machine decides, and what that is, a sentence each."""
+    fit = Situation(config).fit
+    trainer = replace(config.trainer, **{name: getattr(fit.setup.trainer, name) for name in FITTED})
+    return replace(config, trainer=trainer, distributed=fit.setup.distributed), fit.told

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from secft.config.schemas.training import AdaptedTrainer
 from secft.environment import free_disk_bytes, missing_modules
 from secft.errors import Problem, stopping
 from secft.estimate import estimate, trained_parameters
+from secft.fit import fits, gib
 from secft.models.loading import supports_attention
 from secft.planning.situation import Situation
 from secft.train.backends import SEPARATE
 from secft.train.checks import Machine
 from secft.train.checks.model import ALL_LINEAR, target_problems
 from secft.train.checks.settings import setting_problems
-from secft.train.distributed.choice import unused_devices
+from secft.train.distributed.choice import distributed_problems, unused_devices
 from secft.train.environments import check
-from secft.train.objectives import adapter_of
+from secft.train.methods import support_of
+from secft.train.objectives import adapter_of, method_of
 from secft.train.setup import TrainingSetup
 
-USABLE = 0.95
-"""Share of a device's memory that a prediction may take: allocators lose some."""
 STATE_BYTES = 12
 """Bytes of a trained weight in a checkpoint: itself and two moments of AdamW, in fp32."""
 SPARE_CHECKPOINTS = 2
@@ -68,31 +69,31 @@ def memory_flaws(situation: Situation) -> list[Problem]:
     """Report a training that will not fit into memory, with the micro batch that would."""
     setup, machine = situation.setup, situation.machine
     needs = estimate(setup, None)
-    if not needs.base_parameters or needs.total_bytes <= machine.memory * USABLE:
+    if fits(setup, machine):
         return _busy(needs.total_bytes, machine)
     batch = setup.trainer.micro_batch_size
-    fits = largest_micro_batch(setup, machine)
+    largest = largest_micro_batch(setup, machine)
     parts = sorted(needs.memory_bytes.items(), key=lambda part: -part[1])[:3]
-    largest = ", ".join(f"{name} {_gib(size)}" for name, size in parts)
+    held = ", ".join(f"{name} {gib(size)}" for name, size in parts)
     reason = (
-        f"needs about {_gib(needs.total_bytes)} on each device, which has {_gib(machine.memory)} "
-        f"({machine.summary}; most of it: {largest})"
+        f"needs about {gib(needs.total_bytes)} on each device, which has {gib(machine.memory)} "
+        f"({machine.summary}; most of it: {held})"
     )
     remedy = (
-        f"With trainer.micro_batch_size={fits} trainer.gradient_accumulation="
-        f"{-(-batch * setup.trainer.gradient_accumulation // fits)} it fits."
-        if fits
+        f"With trainer.micro_batch_size={largest} trainer.gradient_accumulation="
+        f"{-(-batch * setup.trainer.gradient_accumulation // largest)} it fits."
+        if largest
         else f"No micro batch fits: {_smaller(setup)}."
     )
     return [Problem("trainer.micro_batch_size", reason, batch, remedy=remedy, code="memory")]
 
 
 def largest_micro_batch(setup: TrainingSetup, machine: Machine) -> int:
-    """Return the largest micro batch, up to the configured one, that fits; 0 if not even one row does."""
-    for batch in range(setup.trainer.micro_batch_size, 0, -1):
-        if estimate(setup, None, batch).total_bytes <= machine.memory * USABLE:
-            return batch
-    return 0
+    """Return the largest micro batch, up to the configured one, that fits; 0 if not even the smallest does."""
+    smallest = support_of(method_of(setup.trainer), setup.backend.name).smallest_micro_batch
+    return next(
+        (batch for batch in range(setup.trainer.micro_batch_size, smallest - 1, -1) if fits(setup, machine, batch)), 0
+    )
 
 
 def _smaller(setup: TrainingSetup) -> str:
@@ -101,14 +102,17 @@ def _smaller(setup: TrainingSetup) -> str:
         ways.append("set trainer.gradient_checkpointing=true")
     if not adapter_of(setup.trainer).quantised:
         ways.append("use trainer=lora or qlora" if adapter_of(setup.trainer).whole else "use trainer=qlora")
-    ways += ["lower trainer.max_length", "take a smaller model", "divide it with distributed=fsdp2"]
+    ways += ["lower trainer.max_length", "take a smaller model"]
+    spread = replace(setup.distributed, name="fsdp2", processes=max(setup.distributed.processes, 2), offload="none")
+    if setup.distributed.name in ("single", "ddp") and not distributed_problems(replace(setup, distributed=spread)):
+        ways.append("divide it with distributed=fsdp2")
     return ", ".join(ways)
 
 
 def _busy(needed: int, machine: Machine) -> list[Problem]:
     if machine.free is None or needed <= machine.free:
         return []
-    reason = f"needs about {_gib(needed)} and only {_gib(machine.free)} are free right now; the machine has enough"
+    reason = f"needs about {gib(needed)} and only {gib(machine.free)} are free right now; the machine has enough"
     return [Problem("trainer", reason, remedy="End other programs first.", code="memory", stops=False)]
 
 
@@ -121,12 +125,8 @@ def disk_flaws(situation: Situation) -> list[Problem]:
     if needed <= free:
         return []
     reason = (
-        f"needs about {_gib(needed)} for {checkpoints} checkpoints of {_gib(trained * STATE_BYTES)} and the result, "
-        f"and {_gib(free)} are free"
+        f"needs about {gib(needed)} for {checkpoints} checkpoints of {gib(trained * STATE_BYTES)} and the result, "
+        f"and {gib(free)} are free"
     )
     remedy = "Free some space, choose another place, or lower trainer.save_total_limit."
     return [Problem("paths.cache", reason, str(place), remedy=remedy, code="disk")]
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:,.1f} GiB"

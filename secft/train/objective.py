@@ -45,6 +45,8 @@ class Support:
         check: says what is wrong with a job for this backend; "" if nothing is.
         backend: module:class of what renders the job instead of the backend itself.
         script: script in secft/train/runners instead of the backend's own.
+        one_process: it trains in one process, whatever else the backend does in several.
+        smallest_micro_batch: rows of a forward pass that it needs, to compare them with each other.
     """
 
     note: str
@@ -58,6 +60,8 @@ class Support:
     check: Callable[[TrainJob], str] = _no_objection
     backend: str = ""
     script: str = ""
+    one_process: bool = False
+    smallest_micro_batch: int = 1
 
     def __str__(self) -> str:
         return f"{'yes' if self.supported else 'no'}: {self.note}{' (GPU only)' if self.gpu_only else ''}"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from secft.config.setting import setting
 
-STRATEGIES = ("single", "ddp", "fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
+AUTO = "auto"
+"""Decided by the GPUs of this machine and the memory that the training needs (secft/fit.py)."""
+STRATEGIES = ("single", AUTO, "ddp", "fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
 LAUNCHERS = ("torchrun", "accelerate", "ray", "slurm")
 OFFLOADS = ("none", "optimizer", "all")
 
@@ -30,7 +32,9 @@ class DistributedConfig:
     A global batch is trainer.micro_batch_size x trainer.gradient_accumulation x processes x nodes rows.
     """
 
-    name: str = setting("single", about="How weights and work are divided.", choices=STRATEGIES)
+    name: str = setting(
+        "single", about="How weights and work are divided; auto uses all GPUs of this machine.", choices=STRATEGIES
+    )
     processes: int = setting(1, about="Processes on each machine; one per GPU.", low=1, high=1024)
     nodes: int = setting(1, about="Machines.", low=1, high=4096)
     offload: str = setting("none", about="What is kept in main memory instead of on the GPU.", choices=OFFLOADS)

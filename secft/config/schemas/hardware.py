@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 from secft.config.setting import setting
 from secft.environment import cpu_computes_bf16, cuda_devices
 
+FITTED = ("micro_batch_size", "gradient_checkpointing")
+"""Settings of ``trainer`` that the plan may choose by memory: secft/fit.py."""
 LARGE_GPU = 60 * 2**30
 """Devices with more memory than this, in bytes, get the settings of cuda80."""
 
@@ -39,6 +41,12 @@ class HardwareConfig:
     )
     pass_tokens: int | None = setting(None, about="Default of trainer.pass_tokens.", low=1)
     eval_items: int | None = setting(None, about="Default of eval.most_items.", low=1)
+    fitted: list[str] = setting(
+        list(FITTED),
+        about="Settings of trainer that change, unless you set them, where a GPU has too little memory.",
+        choices=FITTED,
+        internal=True,
+    )
 
 
 def suited_option() -> str:

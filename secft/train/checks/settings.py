@@ -12,8 +12,8 @@ from secft.errors import Problem
 from secft.train.backends import BACKENDS
 from secft.train.backends.keys import extra_problems
 from secft.train.checks.machine import Machine
-from secft.train.methods import refusal
-from secft.train.objectives import objective_of
+from secft.train.methods import refusal, support_of
+from secft.train.objectives import method_of, objective_of
 from secft.train.setup import TrainingSetup
 
 
@@ -30,6 +30,7 @@ def setting_problems(setup: TrainingSetup, machine: Machine) -> list[Problem]:
         *_bias(setup),
         *_packing(setup.trainer),
         *_lengths(setup.trainer),
+        *_micro_batch(setup),
         *_validation(setup),
         *_hardware(setup, machine),
     ]
@@ -85,6 +86,17 @@ def _bias(setup: TrainingSetup) -> list[Problem]:
     return [
         Problem(f"trainer.lora.{key}", reason, value, allowed, code="contradiction") for key, value, allowed in asked
     ]
+
+
+def _micro_batch(setup: TrainingSetup) -> list[Problem]:
+    """Report rows of a forward pass that are too few to be compared with each other."""
+    trainer = setup.trainer
+    smallest = support_of(method_of(trainer), setup.backend.name).smallest_micro_batch
+    if trainer.micro_batch_size >= smallest:
+        return []
+    reason = f"trainer={trainer.name} of backend={setup.backend.name} compares the answers of a forward pass"
+    key, remedy = "trainer.micro_batch_size", f"Set trainer.micro_batch_size={smallest}."
+    return [Problem(key, reason, trainer.micro_batch_size, f"{smallest} or more", remedy=remedy, code="micro batch")]
 
 
 def _lengths(trainer: TrainerConfig) -> list[Problem]:

@@ -6,14 +6,16 @@ import os
 import re
 import shutil
 
-from secft.config.schemas.distributed import DistributedConfig
+from secft.config.schemas.distributed import AUTO, DistributedConfig
 from secft.config.schemas.hardware import HardwareConfig
 from secft.environment import cuda_devices, install_command, missing_modules
 from secft.errors import Problem
 from secft.files import plain
 from secft.train.backends import BACKENDS
+from secft.train.checks.machine import machine_of
 from secft.train.distributed.settings import NO_DEVICE, DistributedSettings
-from secft.train.objectives import adapter_of, objective_of
+from secft.train.methods import support_of
+from secft.train.objectives import adapter_of, method_of, objective_of
 from secft.train.setup import TrainingSetup
 
 # What reaches a shell script is a word of these characters only, whoever wrote the configuration.
@@ -25,10 +27,12 @@ def settings_of(config: DistributedConfig, hardware: HardwareConfig | None = Non
 
     Args:
         config: how many, and how they are started.
-        hardware: a training on the processor sees no GPU; None is this machine as it is.
+        hardware: what is trained on, or planned for: on the processor no GPU is seen; None is this machine as it is.
     """
     on_processor = hardware is not None and hardware.device == "cpu"
-    device = config.device if config.device != "auto" else "cuda" if cuda_devices() and not on_processor else "cpu"
+    planned = hardware is not None and hardware.device == "cuda"
+    on_gpu = planned or (bool(cuda_devices()) and not on_processor)
+    device = config.device if config.device != "auto" else "cuda" if on_gpu else "cpu"
     return DistributedSettings(
         strategy=config.name,  # type: ignore[arg-type]  # the schema allows the same names
         processes=config.processes,
@@ -65,6 +69,30 @@ def unused_devices(setup: TrainingSetup) -> list[Problem]:
     return [Problem("distributed", reason, "single", remedy=remedy, code="devices", stops=False)]
 
 
+def open_problems(chosen: DistributedConfig) -> list[Problem]:
+    """Return settings that say otherwise what ``distributed=auto`` decides."""
+    if chosen.name != AUTO:
+        return []
+    named = f"distributed=ddp distributed.processes={max(chosen.processes, 2)}"
+    decided = (
+        ("processes", chosen.processes, 1, "is as many as there are GPUs", f"Leave it out, or use {named}."),
+        (
+            "nodes",
+            chosen.nodes,
+            1,
+            "is 1: this machine alone is asked",
+            f"Use {named} distributed.nodes={chosen.nodes}.",
+        ),
+        ("launcher", chosen.launcher, None, "trains on machines that cannot be asked here", f"Use {named}."),
+        ("offload", chosen.offload, "none", "is none", "Use distributed=fsdp2 distributed.offload=all."),
+    )
+    return [
+        _refused(key, f"with distributed=auto {reason}", value, remedy)
+        for key, value, open_value, reason, remedy in decided
+        if (value == "slurm" if open_value is None else value != open_value)
+    ]
+
+
 def distributed_problems(setup: TrainingSetup) -> list[Problem]:
     """Return what is impossible on any machine: pairs of settings that contradict each other."""
     chosen, world = setup.distributed, setup.world
@@ -94,9 +122,9 @@ def missing_here(setup: TrainingSetup) -> list[Problem]:
     if chosen.name.startswith("deepspeed") and settings_of(chosen, setup.hardware).device == "cpu":
         remedy = "Use distributed=fsdp2, or distributed.device=cuda where the machines that train have GPUs."
         found.append(_refused("name", "needs GPUs: accelerate leaves DeepSpeed out on CPUs", chosen.name, remedy))
-    devices = len(cuda_devices())
-    wants_cuda = chosen.device == "cuda" or (chosen.device == "auto" and devices)
-    if chosen.name != "single" and wants_cuda and chosen.launcher != "slurm" and devices < chosen.processes:
+    devices, wants_cuda = len(cuda_devices()), settings_of(chosen, setup.hardware).device == "cuda"
+    started_here = machine_of(setup.hardware).here and chosen.launcher != "slurm"
+    if chosen.name != "single" and wants_cuda and started_here and devices < chosen.processes:
         remedy = (
             f"This machine has {devices}: use distributed.processes={devices}." if devices else "Use a GPU machine."
         )
@@ -139,6 +167,9 @@ def _method_problems(setup: TrainingSetup) -> list[Problem]:
         able = ", ".join(name for name, record in BACKENDS.items() if chosen.launcher in record.launchers)
         reason = f"starts backend={able} only, not backend={backend.name}"
         return [_refused("launcher", reason, chosen.launcher, "Use launcher=torchrun.")]
+    if support_of(method_of(setup.trainer), backend.name).one_process:
+        reason = f"trainer={setup.trainer.name} trains in one process"
+        return [_refused("name", reason, chosen.name, "Use distributed=single.")]
     sharded = chosen.name == "fsdp2" or chosen.name.startswith("deepspeed")
     if sharded and adapter_of(setup.trainer).quantised and chosen.name != "deepspeed_zero1":
         reason = "divides weights, and quantised weights cannot be divided here"

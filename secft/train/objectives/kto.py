@@ -71,11 +71,20 @@ def _unsloth(job: TrainJob) -> dict[str, Any]:
     return {"max_length": job.trainer.max_length, **_trl(job)}
 
 
+ANOTHER = 2
+"""trl estimates the distance to the reference by pairing each question with the answer of another row."""
+
 SUPPORT = {
-    "trl": Support("KTOTrainer", load=load),
-    "axolotl": Support("rl: kto", settings=_axolotl),
+    "trl": Support("KTOTrainer", load=load, smallest_micro_batch=ANOTHER),
+    "axolotl": Support("rl: kto", settings=_axolotl, smallest_micro_batch=ANOTHER),
     "llama_factory": Support("stage: kto", settings=_llama_factory),
-    "unsloth": Support("KTOTrainer", gpu_only=True, settings=_unsloth, trainer=("trl", "KTOTrainer", "KTOConfig")),
+    "unsloth": Support(
+        "KTOTrainer",
+        gpu_only=True,
+        settings=_unsloth,
+        trainer=("trl", "KTOTrainer", "KTOConfig"),
+        smallest_micro_batch=ANOTHER,
+    ),
 }
 
 OBJECTIVE = Objective(

@@ -22,6 +22,7 @@ SUPPORT = {
         "trl.experimental.ppo of its trl 1.9, not Axolotl itself",
         backend="secft.train.backends.axolotl.ppo:PpoBackend",
         script="ppo_run.py",
+        one_process=True,
     ),
     "llama_factory": no("stage: ppo needs trl<=0.9.6, all else in it trl>=0.18"),
     "unsloth": no("trl 1.15 has no PPO any more"),

@@ -6,7 +6,7 @@ import pytest
 
 from secft.config.compose import read_config
 from secft.planning.situation import Situation
-from secft.train.distributed.choice import distributed_problems, missing_here, settings_of
+from secft.train.distributed.choice import distributed_problems, missing_here, open_problems, settings_of
 
 SHARDED = ("fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
 
@@ -26,6 +26,7 @@ def test_a_script_of_launch_files_holds_no_foreign_words() -> None:
         (["distributed=ddp", "distributed.nodes=2"], "distributed.address"),
         (["distributed=ddp", "backend=unsloth"], "distributed.name"),
         (["distributed=ddp", "backend=axolotl", "distributed.launcher=slurm"], "distributed.launcher"),
+        (["distributed=ddp", "trainer=ppo", "backend=axolotl"], "distributed.name"),
         (["distributed=fsdp2", "trainer=qlora"], "distributed.name"),
         (["distributed=deepspeed_zero3", "trainer=dpo"], "distributed.name"),
     ],
@@ -51,3 +52,18 @@ def test_what_this_machine_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
     config = read_config(["distributed=ddp", "distributed.device=cuda", "distributed.processes=64"])
     assert [problem.key for problem in missing_here(Situation(config).setup)] == ["distributed.processes"]
+
+
+@pytest.mark.parametrize("given", ["processes=3", "nodes=2", "launcher=slurm", "offload=all"])
+def test_auto_is_not_told_what_it_decides(given: str) -> None:
+    config = read_config(["distributed=auto", f"distributed.{given}"])
+    (told,) = open_problems(config.distributed)
+    assert told.key == f"distributed.{given.partition('=')[0]}"
+    assert open_problems(read_config(["distributed=auto"]).distributed) == []
+
+
+def test_a_plan_for_another_machine_does_not_count_the_gpus_of_this_one() -> None:
+    planned = ["hardware=cuda80", "hardware.devices=64", "distributed=ddp", "distributed.processes=64"]
+    setup = Situation(read_config([*planned, "dry_run=true"])).setup
+    assert missing_here(setup) == []
+    assert settings_of(setup.distributed, setup.hardware).device == "cuda"

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,29 @@ if sys.argv[1]:
 from secft.config.compose import read_config
 from secft.estimate import estimate
 from secft.planning import machine, training
-from secft.planning.situation import Situation
+from secft.planning.situation import Situation, settled
 from secft.train.distributed.choice import settings_of
-config = read_config(["model=tiny", *sys.argv[2:]])
-situation = Situation(config)
-settings = settings_of(config.distributed, config.hardware)
-print(json.dumps({
-    "stops": [str(one) for one in machine.hardware_problems(situation)],
-    "told": [str(one) for one in training.device_flaws(situation)],
-    "device": settings.device,
-    "variables": settings.variables(),
-    "seconds": estimate(situation.setup, 10**9).seconds,
-}))
+from secft.pipelines import FINETUNE
+from secft.stage import lasting
+from secft.stages.training import TrainSettings
+def seen(overrides):
+    raw = read_config(["model=tiny", *overrides])
+    situation = Situation(raw)
+    config, decided = settled(raw)
+    settings = settings_of(config.distributed, config.hardware)
+    return {
+        "stops": [str(one) for one in machine.hardware_problems(situation)],
+        "told": [str(one) for one in training.device_flaws(situation)],
+        "device": settings.device,
+        "variables": settings.variables(),
+        "seconds": estimate(situation.setup, 10**9).seconds,
+        "decided": decided,
+        "processes": settings.world,
+        "strategy": settings.strategy,
+        "problems": [str(one) for one in FINETUNE.problems(raw) if one.key.startswith(("distributed", "trainer"))],
+        "train": lasting(TrainSettings.of(config))["distributed"],
+    }
+print(json.dumps([seen(line.split("|")) for line in sys.argv[2:]]))
 """
 
 
@@ -69,10 +81,14 @@ def environment(driver: Path, devices: int, version: int = 13000, **more: str) -
 
 
 def seen(variables: dict[str, str], cuda_of_torch: str, *overrides: str) -> dict[str, Any]:
-    command = [sys.executable, "-c", PROGRAM, cuda_of_torch, *overrides]
+    return seen_each(variables, cuda_of_torch, overrides)[0]
+
+
+def seen_each(variables: dict[str, str], cuda_of_torch: str, *cases: Sequence[str]) -> list[dict[str, Any]]:
+    command = [sys.executable, "-c", PROGRAM, cuda_of_torch, *("|".join(case or ["model=tiny"]) for case in cases)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
@@ -125,3 +141,36 @@ def test_a_training_on_the_processor_sees_none(driver: Path) -> None:
     assert found["variables"] == {"CUDA_VISIBLE_DEVICES": ""}
     assert found["device"] == "cpu"
     assert (found["stops"], found["told"]) == ([], [])
+
+
+SIZES = (
+    "{layers: 32, hidden_size: 4096, intermediate_size: 14336, attention_heads: 32, key_value_heads: 8, "
+    "vocabulary: 128256, tied_embeddings: false}"
+)
+
+
+def test_auto_is_one_process_on_one_gpu_and_on_none(driver: Path) -> None:
+    one, none = seen_each(environment(driver, 1), "13.0", ["distributed=auto"], ["distributed=auto", "hardware=cpu"])
+    assert (one["strategy"], one["processes"], one["problems"]) == ("single", 1, [])
+    assert one["decided"] == ["distributed=auto is single: there is one GPU"]
+    assert (none["strategy"], none["device"], none["variables"]) == ("single", "cpu", {"CUDA_VISIBLE_DEVICES": ""})
+    assert none["decided"] == ["distributed=auto is single: it trains on the processor"]
+
+
+def test_auto_uses_all_gpus_in_the_way_that_the_model_fits_and_the_fingerprint_says_so(driver: Path) -> None:
+    sizes, auto = f"model.architecture={SIZES}", "distributed=auto"
+    whole, asked, divided, quantised, alone = seen_each(
+        environment(driver, 4), "13.0",
+        [auto], ["distributed=ddp", "distributed.processes=4"], [auto, sizes, "trainer=full"],
+        [auto, sizes, "trainer=qlora"], [auto, "backend=unsloth"],
+    )  # fmt: skip
+    assert (whole["strategy"], whole["processes"], whole["device"]) == ("ddp", 4, "cuda")
+    assert (whole["variables"], whole["told"], whole["problems"]) == ({}, [], [])
+    assert "distributed=auto is ddp on 4 GPUs: the model fits on each" in whole["decided"][0]
+    assert whole["train"] == asked["train"]
+    assert (divided["strategy"], divided["processes"], divided["problems"]) == ("fsdp2", 4, [])
+    assert "one GPU cannot hold the model" in divided["decided"][0]
+    assert quantised["strategy"] == "ddp"
+    assert alone["strategy"] == "single"
+    assert "backend=unsloth trains in one process" in alone["decided"][0]
+    assert alone["variables"] == {"CUDA_VISIBLE_DEVICES": "0"}
