@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secft.config.schemas.model import Architecture
-from secft.config.schemas.training import AdaptedTrainer, Adapter, QuantisedTrainer, QuantizationConfig
+from secft.config.schemas.training import OPTIMIZERS, AdaptedTrainer, Adapter, QuantisedTrainer, QuantizationConfig
 from secft.environment import cores
 from secft.train.checks.machine import Machine, machine_of
 from secft.train.objectives import adapter_of, objective_of
@@ -126,8 +126,9 @@ def trained_parameters(setup: TrainingSetup) -> int:
 def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) -> dict[str, int]:
     """Return part -> bytes on each device.
 
-    Weights that are trained are kept in fp32, with a gradient and two moments of AdamW. FSDP and DeepSpeed divide
-    what they divide among the processes: ZeRO 1 the optimiser, ZeRO 2 the gradients too, ZeRO 3 and FSDP 2 all three.
+    Weights that are trained are kept in fp32, with a gradient and two moments of AdamW in fp32 or 8 bits. FSDP and
+    DeepSpeed divide what they divide among the processes: ZeRO 1 the optimiser, ZeRO 2 the gradients too, ZeRO 3 and
+    FSDP 2 all three.
 
     Source: Rajbhandari et al. 2020 (ZeRO), section 3.
     """
@@ -142,7 +143,7 @@ def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) ->
         "libraries": PROCESS_BYTES if machine.device == "cpu" else CONTEXT_BYTES,
         "weights": _weight_bytes(setup, width) + (0 if adapter.whole else trained * 4),
         "gradients": trained * 4,
-        "optimiser": trained * 8,
+        "optimiser": _moment_bytes(setup, trained, machine),
         "activations": int(rows * layers * kept_by_layer(shape, adapter, bf16=bf16)) + kept,
         # Logits, their gradient and the softmax between them.
         "logits": rows * shape.vocabulary * 4 * LOGIT_COPIES,
@@ -154,6 +155,16 @@ def memory_of_parts(setup: TrainingSetup, machine: Machine, micro_batch: int) ->
     if machine.device == "cpu" and spread.processes > 1:  # processes of one machine share its memory
         memory = {part: size * spread.processes for part, size in memory.items()}
     return memory
+
+
+def _moment_bytes(setup: TrainingSetup, trained: int, machine: Machine) -> int:
+    """Return the bytes of the optimizer's moments that a device must hold."""
+    optimizer, shape = OPTIMIZERS[setup.trainer.optimizer], setup.model.architecture
+    if optimizer.paged and machine.device == "cuda":
+        return 0  # they go to main memory where there is no room
+    # transformers keeps the moments of embeddings in fp32.
+    plain = shape.vocabulary * shape.hidden_size if optimizer.eight_bit and adapter_of(setup.trainer).whole else 0
+    return int((trained - plain) * optimizer.moment_bytes) + plain * 8
 
 
 def _weight_bytes(setup: TrainingSetup, width: int) -> int:

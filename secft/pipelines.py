@@ -230,6 +230,7 @@ _NOT_READ = {
     "trainer.pass_tokens": "it counts steps (trainer.max_steps)",
     "trainer.max_length": "it reads blocks (trainer.shape.block)",
     "trainer.packing": "blocks are always full",
+    "trainer.optimizer": "it trains by AdamW",
     "trainer.gradient_checkpointing": _NO_ADAPTATION,
     "trainer.attention": "its attention is its own",
     "trainer.kernels": "its kernels are its own",

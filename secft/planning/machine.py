@@ -10,6 +10,7 @@ from pathlib import Path
 
 from secft.base import find_base_model, find_start, is_absent
 from secft.chat.clients import problems as llm_problems
+from secft.config.schemas.training import OPTIMIZERS
 from secft.dataset import collect
 from secft.dataset.curation.problems import curation_problems
 from secft.dataset.dedup import dedup_problems
@@ -68,12 +69,15 @@ def curation_needs(situation: Situation) -> list[Problem]:
 def extra_problems(situation: Situation) -> list[Problem]:
     """Report packages that are not installed."""
     config = situation.config
-    quantised_here = adapter_of(config.trainer).quantised and not BACKENDS[config.backend.name].separate
+    here = not BACKENDS[config.backend.name].separate
+    quantised_here = here and adapter_of(config.trainer).quantised
+    eight_bit_here = here and OPTIMIZERS[config.trainer.optimizer].eight_bit
     tensorboard = config.tracker.name == "tensorboard"
     wanted = [
         ("backend", config.backend.name, TRAIN_MODULES, "train"),
         ("eval", config.eval.name, EVAL_MODULES, "eval"),
         *([("trainer", config.trainer.name, ("bitsandbytes",), "qlora")] if quantised_here else []),
+        *([("trainer.optimizer", config.trainer.optimizer, ("bitsandbytes",), "qlora")] if eight_bit_here else []),
         *([("tracker", config.tracker.name, ("tensorboard",), "tensorboard")] if tensorboard else []),
     ]
     lacking = [(key, value, missing_modules(modules), extra) for key, value, modules, extra in wanted]

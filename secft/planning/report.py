@@ -20,6 +20,13 @@ from secft.train.methods import support_of
 from secft.train.objectives import method_of, objective_of
 from secft.train.setup import TrainingSetup
 
+OPTIMIZER_TITLES = {
+    "auto": "AdamW, moments in fp32",
+    "adamw": "AdamW, moments in fp32",
+    "adamw_8bit": "AdamW, moments in 8 bits (bitsandbytes)",
+    "paged_adamw_8bit": "AdamW, moments in 8 bits, in main memory where the GPU is full (bitsandbytes)",
+}
+
 
 def training_table(setup: TrainingSetup, needs: TrainingEstimate, steps: Steps | None) -> Table:
     """Return what is trained, how long, and with which batches."""
@@ -29,6 +36,7 @@ def training_table(setup: TrainingSetup, needs: TrainingEstimate, steps: Steps |
     table.add_row("base model", escape(f"{setup.model.id or setup.model.name}, licence {setup.model.license}"))
     table.add_row("base weights", f"{needs.base_parameters / 1e6:,.0f} M")
     table.add_row("trained weights", f"{needs.trained_parameters / 1e6:,.2f} M")
+    table.add_row("optimizer", OPTIMIZER_TITLES[trainer.optimizer])
     table.add_row("micro batch", f"{trainer.micro_batch_size} x {trainer.max_length} tokens")
     if steps is not None:
         table.add_row("global batch", f"{steps.global_batch:,} rows")

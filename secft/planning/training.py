@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from secft.config.schemas.training import AdaptedTrainer
+from secft.config.schemas.training import OPTIMIZERS, AdaptedTrainer
 from secft.environment import free_disk_bytes, missing_modules
 from secft.errors import Problem, stopping
 from secft.estimate import estimate, trained_parameters
@@ -22,8 +22,6 @@ from secft.train.methods import support_of
 from secft.train.objectives import adapter_of, method_of
 from secft.train.setup import TrainingSetup
 
-STATE_BYTES = 12
-"""Bytes of a trained weight in a checkpoint: itself and two moments of AdamW, in fp32."""
 SPARE_CHECKPOINTS = 2
 """Beyond save_total_limit: the one that is being written, and the one of the best validation loss."""
 
@@ -120,12 +118,14 @@ def disk_flaws(situation: Situation) -> list[Problem]:
     """Report a disk on which the checkpoints and the result will not fit."""
     place, trained = Path(situation.config.paths.cache), trained_parameters(situation.setup)
     checkpoints = situation.config.trainer.save_total_limit + SPARE_CHECKPOINTS
-    needed = checkpoints * trained * STATE_BYTES + trained * 4
+    # A trained weight in a checkpoint: itself in fp32, and the moments of the optimizer.
+    size = int(trained * (4 + OPTIMIZERS[situation.config.trainer.optimizer].moment_bytes))
+    needed = checkpoints * size + trained * 4
     free = free_disk_bytes(place)
     if needed <= free:
         return []
     reason = (
-        f"needs about {gib(needed)} for {checkpoints} checkpoints of {gib(trained * STATE_BYTES)} and the result, "
+        f"needs about {gib(needed)} for {checkpoints} checkpoints of {gib(size)} and the result, "
         f"and {gib(free)} are free"
     )
     remedy = "Free some space, choose another place, or lower trainer.save_total_limit."

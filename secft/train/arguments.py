@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from secft.config.schemas.training import OPTIMIZERS
 from secft.train.job import TrainJob
 
 ALL_LINEAR = ["all-linear"]
@@ -33,7 +34,7 @@ def training_arguments(job: TrainJob, output_dir: Path, rows: int, *, validates:
         "max_grad_norm": job.trainer.max_grad_norm,
         "num_train_epochs": job.trainer.epochs,
         "max_steps": job.trainer.max_steps or -1,
-        "optim": "adamw_torch_fused",
+        "optim": optimizer_argument(job, "adamw_torch_fused"),
         "seed": job.seed,
         "data_seed": job.seed,
         "gradient_checkpointing": job.trainer.gradient_checkpointing,
@@ -44,6 +45,12 @@ def training_arguments(job: TrainJob, output_dir: Path, rows: int, *, validates:
         "disable_tqdm": True,
         "report_to": "none",
     }
+
+
+def optimizer_argument(job: TrainJob, plain: str) -> str:
+    """Return ``optim`` of transformers' TrainingArguments; ``plain`` is the backend's AdamW with moments in fp32."""
+    chosen = OPTIMIZERS[job.trainer.optimizer]
+    return chosen.name if chosen.eight_bit else plain
 
 
 def intervals(job: TrainJob, *, validates: bool) -> dict[str, Any]:

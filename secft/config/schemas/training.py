@@ -70,6 +70,34 @@ ADAPTERS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights are changed by their gradients.
+
+    Attributes:
+        name: as settings have it, and as ``optim`` of transformers' TrainingArguments.
+        moment_bytes: of the two moments of a weight; those in 8 bits have a scale for each 256 (Dettmers et al. 2022).
+        eight_bit: the moments are stored in 8 bits, by bitsandbytes.
+        paged: the moments go to main memory where the memory of the GPU is not enough.
+    """
+
+    name: str
+    moment_bytes: float
+    eight_bit: bool = False
+    paged: bool = False
+
+
+OPTIMIZERS = {
+    optimizer.name: optimizer
+    for optimizer in (
+        Optimizer("auto", 8),
+        Optimizer("adamw", 8),
+        Optimizer("adamw_8bit", 2 * (1 + 4 / 256), eight_bit=True),
+        Optimizer("paged_adamw_8bit", 2 * (1 + 4 / 256), eight_bit=True, paged=True),
+    )
+}
+
+
 @dataclass
 class TrainerConfig:
     """What every way of training has."""
@@ -78,6 +106,11 @@ class TrainerConfig:
     learning_rate: float = setting(5e-4, about="Peak learning rate.", above=0)
     scheduler: str = setting(
         "cosine", about="Shape of the learning rate.", choices=("cosine", "linear", "constant", "constant_with_warmup")
+    )
+    optimizer: str = setting(
+        "auto",
+        about="AdamW (auto), its moments in 8 bits, or those in main memory where the GPU is full (paged).",
+        choices=tuple(OPTIMIZERS),
     )
     warmup_ratio: float = setting(0.05, about="Part of the steps spent warming up.", low=0, high=1)
     weight_decay: float = setting(0.0, about="AdamW weight decay.", low=0, high=1)

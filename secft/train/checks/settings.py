@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from secft.config.schemas.training import AdaptedTrainer, SampledTrainer, TrainerConfig
+from secft.config.schemas.training import OPTIMIZERS, AdaptedTrainer, SampledTrainer, TrainerConfig
 from secft.environment import install_command
 from secft.errors import Problem
 from secft.train.backends import BACKENDS
@@ -31,6 +31,7 @@ def setting_problems(setup: TrainingSetup, machine: Machine) -> list[Problem]:
         *_packing(setup.trainer),
         *_lengths(setup.trainer),
         *_micro_batch(setup),
+        *_optimizer(setup, machine),
         *_validation(setup),
         *_hardware(setup, machine),
     ]
@@ -48,7 +49,7 @@ def _extra(setup: TrainingSetup) -> list[Problem]:
     found = extra_problems(record.name, extra)
     for key, setting in record.same_settings.items():
         value = _value(setup.trainer, setting)
-        if key in extra and value is not None and extra[key] != value:
+        if key in extra and value not in (None, "auto") and extra[key] != value:
             reason = f"contradicts trainer.{setting} = {value!r}"
             remedy = f"Set trainer.{setting} alone; it reaches {record.name} by itself."
             found.append(Problem(f"backend.extra.{key}", reason, extra[key], remedy=remedy, code="contradiction"))
@@ -97,6 +98,20 @@ def _micro_batch(setup: TrainingSetup) -> list[Problem]:
     reason = f"trainer={trainer.name} of backend={setup.backend.name} compares the answers of a forward pass"
     key, remedy = "trainer.micro_batch_size", f"Set trainer.micro_batch_size={smallest}."
     return [Problem(key, reason, trainer.micro_batch_size, f"{smallest} or more", remedy=remedy, code="micro batch")]
+
+
+def _optimizer(setup: TrainingSetup, machine: Machine) -> list[Problem]:
+    """Report an optimizer that the hardware, or a division of its states, does not have."""
+    chosen, spread = OPTIMIZERS[setup.trainer.optimizer], setup.distributed.name
+    reason, allowed = "", "adamw"
+    if chosen.paged and machine.device != "cuda":
+        reason = f"moves its states between a GPU and main memory, and there is no GPU ({machine.summary})"
+        allowed = "adamw, adamw_8bit"
+    elif chosen.eight_bit and (spread == "fsdp2" or spread.startswith("deepspeed")):
+        reason = f"keeps its states in blocks of 8 bits, which distributed={spread} cannot divide"
+    if not reason:
+        return []
+    return [Problem("trainer.optimizer", reason, chosen.name, allowed, code="optimizer")]
 
 
 def _lengths(trainer: TrainerConfig) -> list[Problem]:

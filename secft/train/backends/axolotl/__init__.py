@@ -34,6 +34,7 @@ BACKEND = BackendRecord(
         "sequence_len": "max_length",
         "sample_packing": "packing",
         "lr_scheduler": "scheduler",
+        "optimizer": "optimizer",
         "early_stopping_patience": "early_stopping_patience",
         "lora_r": "lora.r",
     },

@@ -14,7 +14,7 @@ from typing import Any
 from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.models.loading import usual_attention
-from secft.train.arguments import ALL_LINEAR, intervals, target_modules
+from secft.train.arguments import ALL_LINEAR, intervals, optimizer_argument, target_modules
 from secft.train.backends.exported_rows import (
     ExportedRows,
     Row,
@@ -177,7 +177,7 @@ def _steps(job: TrainJob, rows: ExportedRows) -> dict[str, Any]:
         "warmup_steps": None if packs else job.warmup_steps(rows.examples),
         "weight_decay": job.trainer.weight_decay,
         "max_grad_norm": job.trainer.max_grad_norm,
-        "optimizer": "adamw_torch",
+        "optimizer": optimizer_argument(job, "adamw_torch"),
         "num_epochs": job.trainer.epochs,
         "max_steps": job.trainer.max_steps,
         "micro_batch_size": job.trainer.micro_batch_size,

@@ -15,7 +15,7 @@ from secft.environment import cuda_devices
 from secft.errors import InputError
 from secft.files import digest, read_jsonl, sha256_file, write_json, write_jsonl
 from secft.models.conversation import render_conversation
-from secft.train.arguments import adapter_arguments, intervals
+from secft.train.arguments import adapter_arguments, intervals, optimizer_argument
 from secft.train.backends.exported_rows import ExportedRows, Row, open_tokenizer
 from secft.train.backends.separate import JOB, RUNNER, SCRATCH, SeparateBackend
 from secft.train.job import TrainJob
@@ -198,7 +198,7 @@ def _training(job: TrainJob, directory: Path, rows: ExportedRows, stop: int) -> 
         "warmup_steps": round(job.trainer.warmup_ratio * steps),
         "weight_decay": job.trainer.weight_decay,
         "max_grad_norm": job.trainer.max_grad_norm,
-        "optim": "adamw_torch",
+        "optim": optimizer_argument(job, "adamw_torch"),
         "seed": job.seed,
         "bf16": False,
         "fp16": False,

@@ -30,6 +30,7 @@ BACKEND = BackendRecord(
     same_settings={
         **SHARED_SETTINGS,
         "num_train_epochs": "epochs",
+        "optim": "optimizer",
         "per_device_train_batch_size": "micro_batch_size",
         "cutoff_len": "max_length",
         "packing": "packing",

@@ -17,7 +17,7 @@ from secft.errors import InputError
 from secft.files import write_json
 from secft.models.loading import usual_attention
 from secft.records import Message
-from secft.train.arguments import ALL_LINEAR, intervals, target_modules
+from secft.train.arguments import ALL_LINEAR, intervals, optimizer_argument, target_modules
 from secft.train.backends.exported_rows import ExportedRows, Row, export_rows, open_tokenizer, plain_answers, write_rows
 from secft.train.backends.separate import SCRATCH, SeparateBackend
 from secft.train.distributed.commands import FOLDER
@@ -213,7 +213,7 @@ def _steps(job: TrainJob, validates: bool) -> dict[str, Any]:
         "warmup_ratio": job.trainer.warmup_ratio,
         "weight_decay": job.trainer.weight_decay,
         "max_grad_norm": job.trainer.max_grad_norm,
-        "optim": "adamw_torch",
+        "optim": optimizer_argument(job, "adamw_torch"),
         "num_train_epochs": job.trainer.epochs,
         "max_steps": job.trainer.max_steps or -1,
         "per_device_train_batch_size": job.trainer.micro_batch_size,
