@@ -113,6 +113,13 @@ def peak_memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def wait_for_device() -> None:
+    """Wait until a GPU has done what it was told, once a step, so that the time of the step is that of its work."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
 def finite_or_none(value: Any) -> float | None:
     """Return a number, or None where there is none or JSON could not express it."""
     if value is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -47,13 +47,35 @@ class QuantisedGuard(TrainerCallback):  # type: ignore[misc]
 
 
 def adapter_gradients(model: Any) -> Iterator[tuple[str, bool]]:
-    """Yield the kind of module (``q_proj``) of every trained adapter weight and whether its gradient is not zero."""
+    """Yield the kind of module (``q_proj``) of every trained adapter weight and whether its gradient is not zero.
+
+    All gradients are looked at in one answer of the device: to ask for each would stop a GPU hundreds of times a step.
+    """
+    kinds, gradients = [], []
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad or "lora_" not in name:
-            continue
-        kind = name.split(".lora_")[0].rpartition(".")[2]
-        gradient = parameter.grad
-        yield kind, gradient is not None and bool(torch.count_nonzero(gradient.detach()))
+        if parameter.requires_grad and "lora_" in name:
+            kinds.append(name.split(".lora_")[0].rpartition(".")[2])
+            gradients.append(parameter.grad)
+    moving = iter(answers(torch.count_nonzero(one.detach()) for one in gradients if one is not None))
+    for kind, gradient in zip(kinds, gradients, strict=True):
+        yield kind, gradient is not None and bool(next(moving))
+
+
+def answers(values: Iterable[torch.Tensor]) -> list[float]:
+    """Return scalars that devices hold, with one wait for each device instead of one for each scalar."""
+    found = list(values)
+    by_device: dict[torch.device, list[int]] = {}
+    for index, value in enumerate(found):
+        by_device.setdefault(value.device, []).append(index)
+    read: dict[int, float] = {}
+    for indices in by_device.values():
+        read |= zip(indices, torch.stack([found[index] for index in indices]).tolist(), strict=True)
+    return [read[index] for index in range(len(found))]
+
+
+def all_finite(gradients: Iterable[torch.Tensor]) -> bool:
+    """Tell whether every number of all tensors is finite, with one wait for a device."""
+    return all(answers(torch.isfinite(gradient).all() for gradient in gradients))
 
 
 class AdapterGradientGuard(TrainerCallback):  # type: ignore[misc]
@@ -113,7 +135,7 @@ class NanGuard(TrainerCallback):  # type: ignore[misc]
         if model is None:
             return
         trained = [parameter for parameter in model.parameters() if parameter.grad is not None]
-        if all(bool(torch.isfinite(parameter.grad).all()) for parameter in trained):
+        if all_finite(parameter.grad for parameter in trained if parameter.grad is not None):
             return
         self.diverged = True
         print(f"warning: a gradient is not finite at step {state.global_step + 1}", file=sys.stderr, flush=True)

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from facts import MARKER, CheckpointProgress, checkpoint_marker, finite_or_none, library_versions, peak_memory_gib
+from facts import (
+    MARKER,
+    CheckpointProgress,
+    checkpoint_marker,
+    finite_or_none,
+    library_versions,
+    peak_memory_gib,
+    wait_for_device,
+)
 from ranks import summed
 from transformers import TrainerCallback
 from utilisation import count_weights, flops_utilisation
@@ -174,6 +182,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Add a step to the progress."""
+        wait_for_device()
         seconds = time.perf_counter() - self._step_began
         counts, self._step = self._step, _Clock()
         step = _Clock(*summed(counts.tokens, counts.supervised))

@@ -66,3 +66,32 @@ def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(tmp_path: Path
     assert guard.diverged
     assert trainer.state.global_step == 3
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
+
+
+def test_a_device_is_asked_once_for_all_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    guards, asked = module("guards"), []
+    to_list = torch.Tensor.tolist
+
+    def counted(tensor: torch.Tensor) -> Any:
+        asked.append(tensor)
+        return to_list(tensor)
+
+    def refused(tensor: torch.Tensor) -> bool:
+        raise AssertionError("a device is asked for one tensor alone")
+
+    model = adapted()
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.ones_like(parameter)
+    monkeypatch.setattr(torch.Tensor, "tolist", counted)
+    monkeypatch.setattr(torch.Tensor, "__bool__", refused)
+    assert all(moving for _, moving in guards.adapter_gradients(model))
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert guards.all_finite(gradients)
+    assert len(asked) == 2
+    gradients[3][0] = float("inf")
+    assert not guards.all_finite(gradients)
+    assert guards.all_finite([])
+    assert guards.answers([]) == []

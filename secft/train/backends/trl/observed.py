@@ -25,7 +25,8 @@ from secft.train.distributed.fsdp_cpu import check_division, divide_on_cpu
 from secft.train.distributed.notes import STOP
 from secft.train.distributed.world import World
 from secft.train.job import TrainJob
-from secft.train.runners.facts import finite_or_none, peak_memory_gib
+from secft.train.runners.facts import finite_or_none, peak_memory_gib, wait_for_device
+from secft.train.runners.guards import all_finite
 from secft.train.runners.utilisation import count_weights, flops_utilisation
 from secft.train.stopping import EvaluationHistory
 
@@ -133,7 +134,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
     def guard_update(self) -> None:
         """Before the optimizer step: skip it if a gradient is not finite, and end the training."""
         gradients = [p.grad for p in self._trained if p.grad is not None]
-        sound = not self.diverged and all(bool(torch.isfinite(g).all()) for g in gradients)
+        sound = not self.diverged and all_finite(gradients)
         if not self.world.any(not sound):
             return
         self.diverged = True
@@ -151,6 +152,7 @@ class ObservedTrainer(Trainer):  # type: ignore[misc]
         loss, tokens, supervised, stops = self.world.sums(mine)
         self.step_loss, self.stop_requested = loss / self.world.size, stops > 0
         self._step_tokens, self._step_supervised = int(tokens), int(supervised)
+        wait_for_device()
         seconds = time.perf_counter() - self._clock
         self.progress = replace(
             self.progress,
