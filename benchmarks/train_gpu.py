@@ -1,21 +1,27 @@
-"""QLoRA on a GPU for a model of the shape of Llama 3.1 8B with random weights: tokens per second and peak memory.
+"""QLoRA on a GPU for a model of the shape of Llama 3.1 8B with random weights: time of a step, memory, losses.
 
-    python benchmarks/train_gpu.py [--arms hf,trl,secft] [--steps 20] [--tiny]
+    python benchmarks/train_gpu.py [--arms hf,trl,secft,secft-packed,unsloth,axolotl] [--steps 20] [--tiny]
 
 Nothing is downloaded: weights are random, the tokenizer is trained here on made-up words. ``hf`` is a plain
 transformers Trainer with peft and bitsandbytes, ``trl`` trl's SFTTrainer as its documentation shows it, ``secft`` the
-engine of backend=trl, launched as a run launches it. Every arm runs in a process of its own with rank 16 on all linear
-layers, the same examples and the same seed; tokens are real ones, padding is not counted. Arms whose libraries are not
-installed are left out and named. ``--tiny`` takes a small model and proves the script on a CPU.
+engine of backend=trl, launched as a run launches it, and ``secft-packed`` the same with packed rows. ``unsloth``,
+``axolotl`` and ``axolotl-packed`` are these programs in the environments that secft made for them (``--backends``; make
+them first, none is made here). Every arm runs in a process of its own with rank 16 on all linear layers, the same
+examples and the same seed; tokens are real ones, padding is not counted, and a step ends when the device has done its
+work. Arms that share rows and order with ``trl`` are compared with its losses, step by step. Arms whose libraries are
+not installed are left out and named. ``--tiny`` takes a small model and proves the script on a CPU; its times say
+nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,11 +32,13 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
+OF_TRL = ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets")
 NEEDS = {
-    "hf": ("torch", "transformers", "peft", "bitsandbytes"),
-    "trl": ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets"),
-    "secft": ("torch", "transformers", "peft", "bitsandbytes", "trl", "datasets"),
-}
+    "hf": ("torch", "transformers", "peft", "bitsandbytes"), "trl": OF_TRL, "secft": OF_TRL, "secft-packed": OF_TRL,
+    "unsloth": (), "axolotl": (), "axolotl-packed": (),
+}  # fmt: skip
+BACKENDS = {"secft": "trl", "unsloth": "unsloth", "axolotl": "axolotl"}
+"""Arm without ``-packed`` -> backend of secft that trains it."""
 BATCH, LENGTH, RANK, ALPHA, RATE, SEED, WARM = 4, 512, 16, 32, 2e-4, 0, 3
 LARGE = {
     "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -52,9 +60,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help=f"optimizer steps; the first {WARM} are not measured")
     parser.add_argument("--tiny", action="store_true", help="a small model, on whatever device there is")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "train_gpu.md")
+    parser.add_argument("--backends", type=Path, default=HERE.parent / ".backends", help="environments of backends")
     parser.add_argument("--arm", choices=NEEDS, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.steps <= WARM:
+        raise SystemExit(f"--steps must be above {WARM}: so many are not measured")
+    unknown = [arm for arm in options.arms.split(",") if arm not in NEEDS]
+    if unknown:
+        raise SystemExit(f"no such arm: {', '.join(unknown)}; there are {', '.join(NEEDS)}")
     if options.arm:
         run_arm(options)
         return
@@ -116,12 +130,18 @@ def build_tokenizer(words: list[str]) -> Any:
 
 def launch(arm: str, work: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run an arm in a process of its own and read its result."""
-    missing = [name for name in NEEDS[arm] if importlib.util.find_spec(name) is None]
+    missing = missing_for(arm, options.backends)
     if missing:
-        return {"arm": arm, "left_out": f"not installed: {', '.join(missing)}"}
+        return {"arm": arm, "left_out": missing}
     print(f"running: {arm}", file=sys.stderr, flush=True)
     command = [sys.executable, str(Path(__file__).resolve()), "--arm", arm, "--work", str(work)]
-    command += ["--steps", str(options.steps), *(["--tiny"] if options.tiny else [])]
+    command += [
+        "--backends",
+        str(options.backends),
+        "--steps",
+        str(options.steps),
+        *(["--tiny"] if options.tiny else []),
+    ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -130,9 +150,29 @@ def launch(arm: str, work: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {"arm": arm, **result}
 
 
+def missing_for(arm: str, root: Path) -> str:
+    """Return why an arm cannot run here, or an empty string."""
+    missing = [name for name in NEEDS[arm] if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    backend = BACKENDS.get(arm.removesuffix("-packed"), "trl")
+    if backend == "trl":
+        return ""
+    from secft.train.environments import check
+    from secft.train.environments.place import place_of
+
+    if not place_of(backend, root).is_dir():
+        return f"not installed: the environment of backend={backend}"
+    broken = check(backend, root)
+    return f"its environment is not in order: {broken[0]}" if broken else ""
+
+
 def run_arm(options: argparse.Namespace) -> None:
-    arms: dict[str, Callable[[Path, int], dict[str, Any]]] = {"hf": run_hf, "trl": run_trl, "secft": run_secft}
-    measured = arms[options.arm](options.work, options.steps)
+    arms: dict[str, Callable[[Path, int], dict[str, Any]]] = {"hf": run_hf, "trl": run_trl}
+    if options.arm in arms:
+        measured = arms[options.arm](options.work, options.steps)
+    else:
+        measured = run_backend(options.arm, options.work, options.steps, options.backends)
     (options.work / f"{options.arm}.json").write_text(json.dumps(measured), encoding="utf-8")
 
 
@@ -185,10 +225,12 @@ def pad(batch: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Clock:
-    """Times steps after the first few; what is compiled or allocated once is not counted."""
+    """Times each step of a trainer and counts its tokens; a step ends when the device has done its work."""
 
     def __init__(self) -> None:
-        self.began, self.tokens, self.seconds, self.step = 0.0, 0, 0.0, 0
+        self.began = 0.0
+        self.seconds: list[float] = []
+        self.tokens: list[int] = []
 
     def callback(self) -> Any:
         """Return what times the steps of a trainer."""
@@ -197,38 +239,38 @@ class Clock:
 
         clock = self
 
+        def wait() -> None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+
         class Timer(TrainerCallback):  # type: ignore[misc]
             def on_step_begin(self, *_: Any, **__: Any) -> None:
+                wait()
                 clock.began = time.perf_counter()
 
             def on_step_end(self, *_: Any, **__: Any) -> None:
-                if torch.cuda.is_available():
-                    torch.cuda.synchronize()
-                clock.step += 1
-                if clock.step > WARM:
-                    clock.seconds += time.perf_counter() - clock.began
+                wait()
+                clock.seconds.append(time.perf_counter() - clock.began)
 
         return Timer()
 
     def counted(self, collate: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-        """Count the tokens of the batches that belong to measured steps."""
-        seen = [0]
+        """Count the tokens of each batch; a batch is a step here."""
 
         def inner(batch: Any) -> dict[str, Any]:
             made = collate(batch)
-            seen[0] += 1
-            if seen[0] > WARM:
-                self.tokens += int(made["attention_mask"].sum())
+            self.tokens.append(int(made["attention_mask"].sum()))
             return made
 
         return inner
 
     def result(self, losses: list[float]) -> dict[str, Any]:
-        """Return speed, peak memory and losses."""
+        """Return tokens, seconds and loss of each step, and the peak memory."""
         import torch
 
         peak = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else None
-        return {"speed": self.tokens / self.seconds, "peak_gib": peak, "first": losses[0], "last": losses[-1]}
+        steps = len(self.seconds)
+        return {"seconds": self.seconds, "tokens": self.tokens[:steps], "losses": losses, "peak_gib": peak}
 
 
 def training_settings(work: Path, name: str) -> dict[str, Any]:
@@ -246,9 +288,10 @@ def training_settings(work: Path, name: str) -> dict[str, Any]:
 def run_hf(work: Path, steps: int) -> dict[str, Any]:
     """A plain transformers Trainer around peft."""
     from peft import get_peft_model
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer, TrainingArguments, set_seed
 
     clock = Clock()
+    set_seed(SEED)
     trainer = Trainer(
         model=get_peft_model(quantised_model(work / "model"), lora()),
         args=TrainingArguments(**training_settings(work, "hf-run")), train_dataset=examples(work),
@@ -261,9 +304,11 @@ def run_hf(work: Path, steps: int) -> dict[str, Any]:
 def run_trl(work: Path, steps: int) -> dict[str, Any]:
     """The SFTTrainer of trl on the same token ids; without gradient checkpointing, which would only slow it down."""
     from datasets import Dataset
+    from transformers import set_seed
     from trl import SFTConfig, SFTTrainer
 
     clock = Clock()
+    set_seed(SEED)
     settings = SFTConfig(
         **training_settings(work, "trl-run"), max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
     )
@@ -275,24 +320,40 @@ def run_trl(work: Path, steps: int) -> dict[str, Any]:
     return clock.result([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
 
 
-def run_secft(work: Path, steps: int) -> dict[str, Any]:
-    """The engine of backend=trl, launched as a run launches it."""
+def run_backend(arm: str, work: Path, steps: int, root: Path) -> dict[str, Any]:
+    """A backend of secft, launched as a run launches it; packed rows are repeated until all steps are done."""
     from secft.config.schemas.training import LoraConfig, RecoveryConfig
     from secft.train import TrainJob, backend_named, run_training, trainer_named
     from secft.train.metrics import read_metrics
 
     trainer = trainer_named(
         "qlora", lora=LoraConfig(r=RANK, alpha=ALPHA), learning_rate=RATE, scheduler="constant", warmup_ratio=0.0,
-        micro_batch_size=BATCH, max_length=LENGTH, packing=False, precision="bf16", eval_steps=0, save_steps=steps,
-        early_stopping_patience=0, recovery=RecoveryConfig(rollbacks=0, spike=0.0),
+        micro_batch_size=BATCH, max_length=LENGTH, packing=arm.endswith("-packed"), max_steps=steps, eval_steps=0,
+        save_steps=0, early_stopping_patience=0, recovery=RecoveryConfig(rollbacks=0, spike=0.0),
+        precision="bf16" if arm.startswith("secft") else "auto",
     )  # fmt: skip
     job = TrainJob(str(work / "model"), str(work / "train.jsonl"), trainer, SEED)
-    result = run_training(job, backend_named("trl"), work / "secft-run", lambda _: None)
-    rows = [row for row in read_metrics(work / "secft-run" / "metrics.jsonl") if "loss" in row]
-    measured = [row["tokens_per_second"] for row in rows[WARM:]]
-    # Tokens per second of each step; steps are alike in tokens, so the harmonic mean is tokens over time.
-    speed = len(measured) / sum(1 / value for value in measured)
-    return {"speed": speed, "peak_gib": result.peak_memory_gib, "first": rows[0]["loss"], "last": rows[-1]["loss"]}
+    backend = backend_named(BACKENDS[arm.removesuffix("-packed")], root)
+    result = run_training(job, backend, work / f"{arm}-run", lambda _: None)
+    rows = [row for row in read_metrics(work / f"{arm}-run" / "metrics.jsonl") if "loss" in row]
+    # A row tells the time up to its step; nothing but steps is done in between.
+    seconds = [later["seconds"] - row["seconds"] for row, later in itertools.pairwise([{"seconds": 0.0}, *rows])]
+    tokens = [row["tokens_per_second"] * spent for row, spent in zip(rows, seconds, strict=True)]
+    losses = [row["loss"] for row in rows]
+    return {"seconds": seconds, "tokens": tokens, "losses": losses, "peak_gib": result.peak_memory_gib}
+
+
+def figures(result: dict[str, Any], reference: dict[str, Any] | None) -> list[str]:
+    """Return the cells of an arm: speed, its ratio, time of a step, memory, losses, their distance from trl's."""
+    seconds, tokens, losses = result["seconds"][WARM:], result["tokens"][WARM:], result["losses"]
+    speed, ratio, parity = sum(tokens) / sum(seconds), "-", "-"
+    if reference is not None:
+        ratio = f"{speed * sum(reference['seconds'][WARM:]) / sum(reference['tokens'][WARM:]):.2f}"
+        pairs = zip(losses, reference["losses"], strict=False)
+        parity = "other rows" if result["arm"].endswith("-packed") else f"{max(abs(a - b) for a, b in pairs):.1e}"
+    peak = "-" if result["peak_gib"] is None else f"{result['peak_gib']:.2f}"
+    step = f"{1000 * statistics.median(seconds):,.0f}"
+    return [f"{speed:,.0f}", ratio, step, peak, f"{losses[0]:.4f}", f"{losses[-1]:.4f}", parity]
 
 
 def report(results: list[dict[str, Any]], options: argparse.Namespace) -> None:
@@ -300,15 +361,14 @@ def report(results: list[dict[str, Any]], options: argparse.Namespace) -> None:
     import torch
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    reference = next((r["speed"] for r in results if r["arm"] == "trl" and "speed" in r), None)
-    lines = ["| arm | tokens/s | ratio to trl | peak GiB | first loss | last loss |", "|---|---|---|---|---|---|"]
+    reference = next((r for r in results if r["arm"] == "trl" and "seconds" in r), None)
+    lines = [
+        "| arm | tokens/s | ratio to trl | step ms | peak GiB | first loss | last loss | largest difference to trl |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for r in results:
-        if "left_out" in r:
-            lines.append(f"| {r['arm']} | {r['left_out']} |")
-            continue
-        ratio = f"{r['speed'] / reference:.2f}" if reference else "-"
-        peak = "-" if r["peak_gib"] is None else f"{r['peak_gib']:.2f}"
-        lines.append(f"| {r['arm']} | {r['speed']:.0f} | {ratio} | {peak} | {r['first']:.4f} | {r['last']:.4f} |")
+        cells = [r["left_out"], *[""] * 6] if "left_out" in r else figures(r, reference)
+        lines.append(f"| {' | '.join([r['arm'], *cells])} |")
     shape = "a tiny model" if options.tiny else "the shape of Llama 3.1 8B, random weights"
     head = [
         "# QLoRA on a GPU", "", f"`python benchmarks/train_gpu.py {' '.join(sys.argv[1:])}`".replace(" `", "`"), "",
