@@ -284,7 +284,7 @@ PRETRAIN = Pipeline(
     unread=_NOT_READ,
     unread_here=_unread_with_files,
     read=frozenset({"eval.confidence"}),
-    plan=pretraining.print_pretraining_plan,
+    plan=lambda config, problems: pretraining.print_pretraining_plan(config, _pretrain_stages(config), problems),
     publish={
         "corpus": lambda config, artifact: pretraining.publish_corpus(pretraining.CorpusSettings.of(config), artifact)
     },

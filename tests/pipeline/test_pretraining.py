@@ -106,3 +106,16 @@ def test_the_plan_says_what_would_be_done(log: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2,000 steps of 768 tokens by secft's own trainer" in done.stdout
     assert not (tmp_path / "data").exists()
+    assert "tokens train" in done.stdout
+    assert not list(tmp_path.rglob("*.key"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "empty"), (bytes(99), "binary"), (b"one short line\n", "too little text")]
+)
+def test_a_plan_refuses_texts_that_nothing_can_be_trained_on(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "some.log").write_bytes(content)
+    done = secft(tmp_path, "backend=nanogpt", "trainer=pretrain", "trainer.files=[some.log]", "dry_run=true")
+    assert done.returncode == 2
+    assert said in done.stdout
+    assert "lacking: stage corpus" in done.stdout
