@@ -44,11 +44,9 @@ def commands_of(name: str) -> list[str]:
     return [re.split(r"\s{2,}|\s#|\s\.\.\.|\s\(|\\$", line)[0].strip() for line in found]
 
 
-@pytest.mark.parametrize(
-    ("name", "line"), [(name, line) for name in [*DOCUMENTS, *CONF] for line in dict.fromkeys(commands_of(name))]
-)
+@pytest.mark.parametrize("line", dict.fromkeys(line for name in [*DOCUMENTS, *CONF] for line in commands_of(name)))
 def test_commands_in_documents_are_there(
-    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = shlex.split(line)[3:]
     word = arguments[0] if arguments and re.fullmatch(r"[a-z]+", arguments[0]) else "run"

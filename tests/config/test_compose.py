@@ -22,8 +22,9 @@ def problems(*overrides: str) -> dict[str, Problem]:
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in groups("run") for option in options(group)])
 def test_every_option_composes(group: str, option: str) -> None:
     chosen = f"{group}=[{option}]" if group == "source" else f"{group}={option}"
-    needed = [f"{problem.key}=x" for problem in compose_job([chosen]).problems]
-    config = read_config([chosen, *(text.replace("paths=x", "paths=[x]") for text in needed)])
+    composed = compose_job([chosen])
+    needed = [f"{problem.key}=x".replace("paths=x", "paths=[x]") for problem in composed.problems]
+    config = read_config([chosen, *needed]) if needed else composed.config
     node = config.source[option] if group == "source" else getattr(config, group)
     assert node.name == option
     assert about_option(group, option)

@@ -163,6 +163,7 @@ def test_without_memory_the_micro_batch_is_halved_and_the_result_is_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_single_row_that_does_not_fit_says_what_to_lower(
     long_rows: Callable[[int], TrainJob], tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ def test_two_processes_train_what_one_does(pair_job: TrainJob, of_a_pair: Path, 
 
 
 @pytest.mark.slow
+@NIGHTLY
 def test_two_processes_train_what_one_does_by_the_models_own_forward(
     spread_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
@@ -140,6 +141,7 @@ def test_two_processes_learn_other_objectives_as_one_does(
 
 
 @pytest.mark.slow
+@NIGHTLY
 def test_two_processes_reward_each_their_own_answers(
     spread_job: Callable[..., TrainJob], guessing: Path, tmp_path: Path
 ) -> None:
@@ -178,7 +180,7 @@ def test_weights_divided_by_fsdp2_train_the_same(spread_job: Callable[..., Train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp2", marks=NIGHTLY)])
 def test_a_stopped_training_of_two_processes_goes_on(
     strategy: Any, spread_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
@@ -263,6 +265,7 @@ def test_accelerate_starts_the_same_training(pair_job: TrainJob, of_a_pair: Path
 
 
 @pytest.mark.slow
+@NIGHTLY
 def test_ray_starts_the_same_training(pair_job: TrainJob, of_a_pair: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     other = train(changed(pair_job, distributed=replace(PAIR, launcher="ray", timeout=300)), tmp_path / "ray")

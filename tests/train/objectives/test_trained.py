@@ -142,7 +142,8 @@ def test_stopped_run_goes_on_to_the_same_weights(make: Make, tmp_path: Path, obj
 
 
 @pytest.mark.parametrize(
-    ("objective", "adapter"), [("dpo", "dora"), ("dpo", "none"), ("dpo", "qlora"), ("reward", "qlora")]
+    ("objective", "adapter"),
+    [pytest.param("dpo", "dora", marks=pytest.mark.nightly), ("dpo", "none"), ("dpo", "qlora"), ("reward", "qlora")],
 )
 def test_other_adapters_and_whole_models_learn_preferences(
     make: Make, tmp_path: Path, objective: str, adapter: str
@@ -156,6 +157,7 @@ def test_other_adapters_and_whole_models_learn_preferences(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_sigterm_writes_a_checkpoint_and_the_run_goes_on(make: Make, tmp_path: Path) -> None:
     job = make("dpo", max_steps=200, save_steps=1000, eval_steps=1000)
 
