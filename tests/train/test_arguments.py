@@ -14,7 +14,7 @@ from secft.config.schemas.training import OPTIMIZERS, LoraConfig
 from secft.estimate import estimate
 from secft.planning.situation import Situation
 from secft.planning.training import setting_flaws
-from secft.train import TrainJob
+from secft.train import TrainJob, backend_named, run_training
 from secft.train.arguments import optimizer_argument
 from secft.train.metrics import read_metrics
 from tests.train.conftest import train_here
@@ -37,7 +37,9 @@ def test_moments_in_8_bits_train_and_are_as_large_as_the_plan_says(make_job: Mak
     pytest.importorskip("bitsandbytes")
     # Tensors of fewer than 4096 weights keep moments in fp32; at this rank some are larger.
     shared: dict[str, Any] = {"lora": LoraConfig(r=64, alpha=64), "max_steps": 6, "optimizer": "adamw_8bit"}
-    train_here(make_job(**shared), tmp_path / "run")
+    shared |= {"save_total_limit": 4}
+    # As a run launches it: a process that trains imports bitsandbytes only where it is needed.
+    run_training(make_job(**shared), backend_named("trl"), tmp_path / "run", lambda _: None)
     rows = [row for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "loss" in row]
     assert rows[-1]["loss"] < rows[0]["loss"]
     states = torch.load(tmp_path / "run" / "checkpoints" / "checkpoint-6" / "optimizer.pt", weights_only=True)["state"]
