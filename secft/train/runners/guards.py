@@ -62,8 +62,11 @@ def adapter_gradients(model: Any) -> Iterator[tuple[str, bool]]:
 
 
 def answers(values: Iterable[torch.Tensor]) -> list[float]:
-    """Return scalars that devices hold, with one wait for each device instead of one for each scalar."""
-    found = list(values)
+    """Return scalars that devices hold, with one wait for each device instead of one for each scalar.
+
+    Those of weights that FSDP divides are put together first: every process must ask for the same ones, in one order.
+    """
+    found = [value.full_tensor() if hasattr(value, "full_tensor") else value for value in values]
     by_device: dict[torch.device, list[int]] = {}
     for index, value in enumerate(found):
         by_device.setdefault(value.device, []).append(index)
