@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
 def _spare(job: TrainJob) -> None:
     """Keep peft from importing bitsandbytes, and the compiler of torch with it, where nothing of it is needed.
 
-    Both take a fifth of the time in which the libraries load; a name whose module is None is not found.
+    Both take about a sixth of the time in which the libraries load; a name whose module is None is not found.
     """
     stored = read_object(Path(job.model_dir) / "config.json").get("quantization_config")
     if not (stored or adapter_of(job.trainer).quantised or OPTIMIZERS[job.trainer.optimizer].eight_bit):
